@@ -1,0 +1,1 @@
+"""MediaPipe landmarks of a person who fingerspells -> the spelled phrase."""

@@ -1,0 +1,73 @@
+"""The 543 points of MediaPipe Holistic, the 130 that the winning solution reads, and their mirror images.
+
+A clip file has one column per coordinate and point, all x first, then all y, then all z; within a coordinate
+come the face, the left hand, the pose and the right hand. Left and right are the signer's own. x and y are shares
+of the frame's width and height (x to the right of the image, y down), z is depth in units of about x, smaller is nearer to the camera,
+relative to the wrist (hands), the middle of the hips (pose) or the middle of the head (face).
+"""
+
+import numpy as np
+
+FACE, HAND, POSE = 468, 21, 33
+# In the order of the competition's columns.
+POINTS = [
+    *(f"face_{i}" for i in range(FACE)),
+    *(f"left_hand_{i}" for i in range(HAND)),
+    *(f"pose_{i}" for i in range(POSE)),
+    *(f"right_hand_{i}" for i in range(HAND)),
+]
+COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in POINTS]
+
+# The 130 points of the winning solution, in its order. Face numbers follow MediaPipe's face mesh; the second
+# list of every pair is the mirror image of the first, point by point.
+_LIPS = (
+    [0, 61, 185, 40, 39, 37, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375]
+    + [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
+)  # fmt: skip
+_LIPS_MIRRORED = (
+    [0, 291, 409, 270, 269, 267, 37, 39, 40, 185, 61, 375, 321, 405, 314, 17, 84, 181, 91, 146]
+    + [308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 324, 318, 402, 317, 14, 87, 178, 88, 95, 78]
+)  # fmt: skip
+_NOSE, _NOSE_MIRRORED = [1, 2, 98, 327], [1, 2, 327, 98]
+_RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173]
+_LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398]
+_RIGHT_ARM, _LEFT_ARM = [12, 14, 16, 18, 20, 22], [11, 13, 15, 17, 19, 21]
+
+
+def _names(part: str, numbers: list[int] | range) -> list[str]:
+    return [f"{part}_{i}" for i in numbers]
+
+
+SELECTED = (
+    _names("face", _LIPS)
+    + _names("left_hand", range(HAND))
+    + _names("right_hand", range(HAND))
+    + _names("face", _NOSE + _RIGHT_EYE + _LEFT_EYE)
+    + _names("pose", _RIGHT_ARM + _LEFT_ARM)
+)
+_SELECTED_MIRRORED = (
+    _names("face", _LIPS_MIRRORED)
+    + _names("right_hand", range(HAND))
+    + _names("left_hand", range(HAND))
+    + _names("face", _NOSE_MIRRORED + _LEFT_EYE + _RIGHT_EYE)
+    + _names("pose", _LEFT_ARM + _RIGHT_ARM)
+)
+SELECTED_COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
+
+# MIRROR[i] is the place of the mirror image of the selected point i.
+MIRROR = np.array([SELECTED.index(name) for name in _SELECTED_MIRRORED])
+
+# Places of each part among the selected points. The model normalises each of them for itself.
+PARTS = {
+    part: np.array([i for i, name in enumerate(SELECTED) if name.startswith(part)])
+    for part in ("left_hand", "right_hand", "face", "pose")
+}
+
+# Bones of a hand as pairs of joints: 0 the wrist, then four joints a finger, the tip last (MediaPipe Hands).
+HAND_BONES = [
+    *((0, 1), (1, 2), (2, 3), (3, 4)),
+    *((0, 5), (5, 6), (6, 7), (7, 8)),
+    *((5, 9), (9, 10), (10, 11), (11, 12)),
+    *((9, 13), (13, 14), (14, 15), (15, 16)),
+    *((0, 17), (13, 17), (17, 18), (18, 19), (19, 20)),
+]

@@ -1,0 +1,30 @@
+"""Characters <-> ids: the competition's 59 characters and the decoder's four special tokens."""
+
+# Place = id in the competition's character_to_prediction_index.json.
+CHARACTERS = " !#$%&'()*+,-./0123456789:;=?@[_abcdefghijklmnopqrstuvwxyz~"
+PAD, START, END, MASK = 59, 60, 61, 62
+VOCABULARY_SIZE = 63
+MAX_PHRASE = 31  # characters; the longest phrase of the competition's training set
+
+_IDS = {character: i for i, character in enumerate(CHARACTERS)}
+
+
+def unknown_characters(phrase: str) -> str:
+    """Return the characters of a phrase that are not among the 59, each once and sorted."""
+    return "".join(sorted(set(phrase) - _IDS.keys()))
+
+
+def encode(phrase: str) -> list[int]:
+    """Return the ids of a phrase's characters.
+
+    Raises:
+        ValueError: the phrase has a character outside the 59.
+    """
+    if unknown := unknown_characters(phrase):
+        raise ValueError(f"phrase {phrase!r} has {unknown!r}, not among the competition's 59 characters")
+    return [_IDS[character] for character in phrase]
+
+
+def decode(ids: list[int]) -> str:
+    """Return the phrase that ids spell; ids outside the 59 give nothing, as in the competition's scorer."""
+    return "".join(CHARACTERS[i] for i in ids if 0 <= i < len(CHARACTERS))
