@@ -1,0 +1,6 @@
+"""The winning model: configuration, preprocessing, feature extractors, encoder, decoders."""
+
+from fingerspelling.model.configuration import FingerspellingConfig
+from fingerspelling.model.modeling import FingerspellingModel
+
+__all__ = ["FingerspellingConfig", "FingerspellingModel"]

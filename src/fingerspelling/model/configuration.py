@@ -1,0 +1,62 @@
+"""The model's sizes; the defaults are the winner's second round."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+from fingerspelling import text
+
+
+@strict
+class FingerspellingConfig(PreTrainedConfig):
+    """Sizes and switches of a `FingerspellingModel`.
+
+    Round 2 of the winning solution unless told; round 1 is d_model 144, encoder_layers 6 and without
+    part_extractors, backward_decoder and confidence_head. frame_stride and ctc_weight are this workbook's own.
+
+    Raises:
+        ValueError: d_model does not divide into heads of even width and four parts.
+    """
+
+    model_type = "fingerspelling"
+
+    d_model: int = 208
+    encoder_layers: int = 14
+    encoder_attention_heads: int = 4
+    conv_kernel: int = 51  # frames that the encoder's depthwise convolution spans, odd
+    dropout: float = 0.1
+    frame_stride: int = 1  # 2 halves the frame rate in the feature extractors' convolution
+    max_frames: int = 384  # longer clips are resized to this
+    part_extractors: bool = (
+        True  # hands, face and pose each normalised per frame, besides all points together
+    )
+
+    decoder_layers: int = 2
+    decoder_attention_heads: int = 4
+    decoder_ffn_dim: int = 512
+    decoder_attention_dropout: float = 0.2
+    max_new_tokens: int = 33  # decoding steps
+
+    backward_decoder: bool = True  # a second decoder spells the phrase backwards; training only
+    confidence_head: bool = True  # predicts the clip's score
+    backward_weight: float = 0.4  # share of the backward decoder in the cross-entropy
+    confidence_weight: float = 0.02  # share of the confidence head in the loss
+    ctc_weight: float = 0.0  # share of a CTC loss on the encoder's frames; 0 leaves the head out
+
+    vocab_size: int = text.VOCABULARY_SIZE
+    pad_token_id: int = text.PAD
+    bos_token_id: int = text.START
+    eos_token_id: int = text.END
+    mask_token_id: int = text.MASK
+
+    def validate_sizes(self) -> None:
+        if self.d_model % (4 * self.encoder_attention_heads) or self.d_model % (
+            2 * self.decoder_attention_heads
+        ):
+            raise ValueError(
+                f"d_model {self.d_model} must be a multiple of 4 x encoder_attention_heads "
+                f"({self.encoder_attention_heads}) and of 2 x decoder_attention_heads ({self.decoder_attention_heads})"
+            )
+        if self.conv_kernel % 2 == 0:
+            raise ValueError(f"conv_kernel {self.conv_kernel} must be odd")
+        if self.frame_stride not in (1, 2):
+            raise ValueError(f"frame_stride {self.frame_stride} must be 1 or 2")

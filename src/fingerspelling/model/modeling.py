@@ -1,0 +1,205 @@
+"""The winning architecture as a Hugging Face model: feature extractors, Squeezeformer, Speech2Text decoders."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel, Speech2TextConfig
+from transformers.modeling_outputs import ModelOutput
+from transformers.models.speech_to_text.modeling_speech_to_text import Speech2TextDecoder
+
+from fingerspelling.landmarks import PARTS, SELECTED
+from fingerspelling.model.configuration import FingerspellingConfig
+from fingerspelling.model.encoder import SqueezeformerEncoder
+from fingerspelling.model.extractor import FeatureExtractor
+from fingerspelling.model.preprocessing import normalise_per_frame
+
+
+@dataclass
+class FingerspellingOutput(ModelOutput):
+    """What a training step needs: the loss, its parts by name, and the forward decoder's logits."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None  # float [batch, tokens, vocabulary]
+    parts: dict[str, Tensor] | None = None
+
+
+def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
+    return Speech2TextDecoder(
+        Speech2TextConfig(
+            vocab_size=config.vocab_size,
+            d_model=config.d_model,
+            decoder_layers=config.decoder_layers,
+            decoder_attention_heads=config.decoder_attention_heads,
+            decoder_ffn_dim=config.decoder_ffn_dim,
+            dropout=config.dropout,
+            attention_dropout=config.decoder_attention_dropout,
+            max_target_positions=256,
+            pad_token_id=config.pad_token_id,
+            bos_token_id=config.bos_token_id,
+            eos_token_id=config.eos_token_id,
+            decoder_start_token_id=config.bos_token_id,
+            tie_word_embeddings=False,
+        )
+    )
+
+
+class FingerspellingModel(PreTrainedModel):
+    """Normalised landmarks -> the logits of the phrase's characters.
+
+    The backward decoder of the winning solution read the encoder's output reversed in time. Cross-attention has
+    no positions of its own, so the order of what it attends to changes nothing, and nothing is reversed here.
+    """
+
+    config_class = FingerspellingConfig
+    main_input_name = "frames"
+
+    def __init__(self, config: FingerspellingConfig) -> None:
+        super().__init__(config)
+        d_model = config.d_model
+        self.extractor = FeatureExtractor(len(SELECTED), d_model, config.frame_stride)
+        self.part_extractors = nn.ModuleDict(
+            {
+                part: FeatureExtractor(len(points), d_model // 4, config.frame_stride)
+                for part, points in PARTS.items()
+                if config.part_extractors
+            }
+        )
+        self.encoder = SqueezeformerEncoder(
+            d_model, config.encoder_layers, config.encoder_attention_heads, config.conv_kernel, config.dropout
+        )
+        self.decoder = _decoder(config)
+        self.output_projection = nn.Linear(d_model, config.vocab_size, bias=False)
+        self.backward_decoder = self.backward_projection = self.confidence = self.ctc = None
+        if config.backward_decoder:
+            self.backward_decoder = _decoder(config)
+            self.backward_projection = nn.Linear(d_model, config.vocab_size, bias=False)
+        if config.confidence_head:
+            self.confidence = nn.Linear(d_model, 1)
+        if config.ctc_weight:
+            self.ctc = nn.Linear(d_model, config.pad_token_id + 1)  # the padding token serves as the blank
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and see to themselves.
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+    def encode(self, frames: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Encode clips.
+
+        Args:
+            frames: float [batch, frames, 130, 3], normalised (`preprocessing.normalise`), NaN where a point is
+                missing and on padding frames.
+            mask: bool [batch, frames], True on real frames; None where all are real.
+
+        Returns:
+            float [batch, encoded frames, d_model] and the mask of the encoded frames; with frame_stride 2 there
+            are half as many, rounded up.
+        """
+        mask = None if mask is None else mask[:, :: self.config.frame_stride]
+        features = self.extractor(torch.where(torch.isnan(frames), 0.0, frames), mask)
+        if self.part_extractors:
+            parts = []
+            for part, extractor in self.part_extractors.items():
+                points = frames[:, :, torch.as_tensor(PARTS[part], device=frames.device)]
+                points = normalise_per_frame(points)
+                parts.append(extractor(torch.where(torch.isnan(points), 0.0, points), mask))
+            features = features + torch.cat(parts, -1)
+        return self.encoder(features, mask), mask
+
+    def forward(
+        self,
+        frames: Tensor,
+        mask: Tensor | None,
+        labels: Tensor,
+        replaced: Tensor | None = None,
+        scores: Tensor | None = None,
+    ) -> FingerspellingOutput:
+        """Score the phrases' characters, each given those before it, and compute the training loss.
+
+        Loss: (1 - confidence_weight) * ((1 - backward_weight) * CE forward + backward_weight * CE backward)
+        + confidence_weight * BCE(confidence, score), then (1 - ctc_weight) of that + ctc_weight * CTC. The
+        cross-entropy leaves padding out (the winner's counted it).
+
+        Args:
+            frames: float [batch, frames, 130, 3], normalised, NaN where missing and on padding frames.
+            mask: bool [batch, frames], True on real frames.
+            labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
+            replaced: bool [batch, tokens], True where the decoders' input token is replaced by the mask
+                token; None replaces none.
+            scores: float [batch], targets of the confidence head; None takes 1 for every clip.
+        """
+        config = self.config
+        hidden, mask = self.encode(frames, mask)
+        logits = self._spell(self.decoder, self.output_projection, labels, replaced, hidden, mask)
+        parts = {"forward": self._cross_entropy(logits, labels)}
+        loss = parts["forward"]
+        if self.backward_decoder is not None:
+            reversed_labels = reverse_labels(labels, config.pad_token_id, config.eos_token_id)
+            backward = self._spell(
+                self.backward_decoder, self.backward_projection, reversed_labels, replaced, hidden, mask
+            )
+            parts["backward"] = self._cross_entropy(backward, reversed_labels)
+            loss = (1 - config.backward_weight) * loss + config.backward_weight * parts["backward"]
+        if self.confidence is not None:
+            confidence = self.confidence(hidden[:, 0]).squeeze(-1).float()
+            targets = torch.ones_like(confidence) if scores is None else scores.to(confidence.dtype)
+            parts["confidence"] = F.binary_cross_entropy_with_logits(confidence, targets)
+            loss = (1 - config.confidence_weight) * loss + config.confidence_weight * parts["confidence"]
+        if self.ctc is not None:
+            parts["ctc"] = self._ctc_loss(hidden, mask, labels)
+            loss = (1 - config.ctc_weight) * loss + config.ctc_weight * parts["ctc"]
+        return FingerspellingOutput(loss=loss, logits=logits, parts=parts)
+
+    def _spell(
+        self,
+        decoder: Speech2TextDecoder,
+        projection: nn.Linear,
+        labels: Tensor,
+        replaced: Tensor | None,
+        hidden: Tensor,
+        mask: Tensor | None,
+    ) -> Tensor:
+        inputs = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
+        inputs = torch.where(inputs == self.config.eos_token_id, self.config.pad_token_id, inputs)
+        if replaced is not None:
+            inputs = torch.where(
+                replaced & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs
+            )
+        decoded = decoder(
+            input_ids=inputs, encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False
+        )
+        return projection(decoded.last_hidden_state)
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id
+        )
+
+    def _ctc_loss(self, hidden: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
+        """CTC (Graves et al., 2006) over the characters, averaged a character as the cross-entropy is."""
+        blank = self.config.pad_token_id
+        log_probabilities = self.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
+        frames = hidden.shape[1] if mask is None else mask.sum(1)
+        frames = torch.as_tensor(frames, device=hidden.device).expand(len(hidden))
+        characters = (labels < blank).sum(1)
+        # A clip with fewer frames than characters cannot be aligned: its loss counts as 0.
+        losses = F.ctc_loss(
+            log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True
+        )
+        return losses / characters.sum().clamp(min=1)
+
+
+def reverse_labels(labels: Tensor, pad: int, end: int) -> Tensor:
+    """Reverse each phrase's characters; the end token and the padding stay behind them.
+
+    Args:
+        labels: int64 [batch, tokens]: a phrase's ids, the end token, then padding.
+        pad: id of the padding.
+        end: id of the end token.
+    """
+    characters = ((labels != pad) & (labels != end)).sum(1, keepdim=True)
+    places = torch.arange(labels.shape[1], device=labels.device).expand_as(labels)
+    return labels.gather(1, torch.where(places < characters, characters - 1 - places, places))

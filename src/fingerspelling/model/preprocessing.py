@@ -1,0 +1,51 @@
+"""From raw landmarks to what the model reads, the same in training, inference and the exported file.
+
+A point that was not detected is NaN until the model's first convolution, where it becomes 0, the mean.
+"""
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-6  # below this spread, a coordinate counts as constant
+
+
+def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.device | None = None) -> Tensor:
+    """Return which frames stay when a clip is resized to at most max_frames: the nearest below, evenly spaced.
+
+    Clips of up to max_frames keep all; a clip of no frames still gives the index 0.
+
+    Returns:
+        int32 [min(max(n_frames, 1), max_frames)].
+    """
+    resized = torch.sym_max(torch.sym_min(n_frames, max_frames), 1)
+    return (torch.arange(resized, device=device, dtype=torch.float32) * n_frames / resized).int()
+
+
+def _standardise(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
+    """Subtract the mean and divide by the standard deviation of the values present along dim; NaN stays NaN."""
+    present = ~torch.isnan(frames)
+    count = present.to(frames.dtype).sum(dim, keepdim=True).clamp(min=1)
+    mean = torch.where(present, frames, 0.0).sum(dim, keepdim=True) / count
+    centred = frames - mean
+    variance = torch.where(present, centred * centred, 0.0).sum(dim, keepdim=True) / count
+    return centred / variance.sqrt().clamp(min=EPSILON)
+
+
+def normalise(frames: Tensor) -> Tensor:
+    """Standardise each clip: per coordinate, over all of its points and frames that are present.
+
+    Args:
+        frames: float [batch, frames, points, 3]; padding frames are NaN, as are missing points.
+
+    Returns:
+        float, the same shape; NaN where the input is NaN.
+    """
+    return _standardise(frames, (1, 2))
+
+
+def normalise_per_frame(part: Tensor) -> Tensor:
+    """Standardise one part of the body within every frame, per coordinate, over its points.
+
+    Takes away where the part is and how large, and keeps its shape. float [batch, frames, points, 3] to the same.
+    """
+    return _standardise(part, (2,))
