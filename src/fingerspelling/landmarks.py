@@ -2,8 +2,8 @@
 
 A clip file has one column per coordinate and point, all x first, then all y, then all z; within a coordinate
 come the face, the left hand, the pose and the right hand. Left and right are the signer's own. x and y are shares
-of the frame's width and height (x to the right of the image, y down), z is depth in units of about x, smaller is nearer to the camera,
-relative to the wrist (hands), the middle of the hips (pose) or the middle of the head (face).
+of the frame's width and height (x to the right of the image, y down); z is depth in units of about x, smaller is
+nearer to the camera, relative to the wrist (hands), the hips' middle (pose) or the head's middle (face).
 """
 
 import numpy as np
@@ -20,14 +20,16 @@ COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in POINTS]
 
 # The 130 points of the winning solution, in its order. Face numbers follow MediaPipe's face mesh; the second
 # list of every pair is the mirror image of the first, point by point.
-_LIPS = (
-    [0, 61, 185, 40, 39, 37, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375]
-    + [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
-)  # fmt: skip
-_LIPS_MIRRORED = (
-    [0, 291, 409, 270, 269, 267, 37, 39, 40, 185, 61, 375, 321, 405, 314, 17, 84, 181, 91, 146]
-    + [308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 324, 318, 402, 317, 14, 87, 178, 88, 95, 78]
-)  # fmt: skip
+# fmt: off
+_LIPS = [
+    0, 61, 185, 40, 39, 37, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375,
+    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308,
+]
+_LIPS_MIRRORED = [
+    0, 291, 409, 270, 269, 267, 37, 39, 40, 185, 61, 375, 321, 405, 314, 17, 84, 181, 91, 146,
+    308, 415, 310, 311, 312, 13, 82, 81, 80, 191, 324, 318, 402, 317, 14, 87, 178, 88, 95, 78,
+]
+# fmt: on
 _NOSE, _NOSE_MIRRORED = [1, 2, 98, 327], [1, 2, 327, 98]
 _RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173]
 _LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398]

@@ -1,0 +1,116 @@
+"""Clips -> phrases: greedy decoding with the decoders' key/value cache."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
+
+from fingerspelling import text
+from fingerspelling.batches import Clips, PlannedBatches, collate
+from fingerspelling.clips import ClipStore
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.preprocessing import normalise, resize_index
+from fingerspelling.progress import track
+
+# A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
+CONSTANT_PHRASE = "2 a-e -aroe"
+MIN_FRAMES = 15  # clips of fewer frames get the constant phrase
+MIN_CONFIDENCE = 0.15  # so do clips whose predicted score is lower
+
+
+@torch.inference_mode()
+def spell(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None = None) -> list[str]:
+    """Read the phrases of a batch of clips.
+
+    Args:
+        models: one model, or several whose logits are averaged; in evaluation mode.
+        frames: float32 [batch, frames, 130, 3], raw landmarks, NaN where missing and on padding frames, at most
+            max_frames long.
+        mask: bool [batch, frames], True on real frames; None where all are real.
+
+    Returns:
+        The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
+        there are, not worth reading.
+    """
+    frames = normalise(frames)
+    encoded = [model.encode(frames, mask) for model in models]
+    ids = decode_greedily(models, encoded)
+    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1).cpu()
+    heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
+    heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
+    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(frames))
+    worth = (lengths >= MIN_FRAMES) & (confidences >= MIN_CONFIDENCE)
+    return [text.decode(row) if read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+
+
+def decode_greedily(
+    models: Sequence[FingerspellingModel], encoded: Sequence[tuple[Tensor, Tensor | None]]
+) -> list[list[int]]:
+    """Spell from the encoders' outputs, each step the likeliest token, until every clip has met a special token.
+
+    Args:
+        models: the models whose logits are averaged.
+        encoded: what `encode` gave for each of them: hidden states and mask.
+
+    Returns:
+        The ids of each clip's characters, without the token that ended it.
+    """
+    batch, device = len(encoded[0][0]), encoded[0][0].device
+    config = models[0].config
+    caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
+    tokens = torch.full((batch, 1), config.bos_token_id, device=device)
+    ended = torch.zeros(batch, 1, dtype=torch.bool, device=device)
+    spelled = []
+    for _ in range(config.max_new_tokens):
+        logits = 0.0
+        for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
+            # Clips that have ended go on with the mask token: padding would upset the positions in the cache.
+            decoded = model.decoder(
+                input_ids=tokens,
+                encoder_hidden_states=hidden,
+                encoder_attention_mask=mask,
+                past_key_values=cache,
+                use_cache=True,
+            )
+            logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
+        tokens = logits.argmax(-1, keepdim=True)
+        ended |= tokens >= config.pad_token_id
+        if ended.all():
+            break
+        tokens = torch.where(ended, config.mask_token_id, tokens)
+        spelled.append(tokens)
+    rows = torch.cat(spelled, 1).tolist() if spelled else [[] for _ in range(batch)]
+    return [[token for token in row if token < config.pad_token_id] for row in rows]
+
+
+def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor) -> str:
+    """Read one clip of any length, float32 [frames, 390] as `competition.read_clip` gives it.
+
+    Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
+    """
+    if len(frames) == 0:
+        frames = torch.full((1, frames.shape[1]), torch.nan)
+    frames = frames[resize_index(len(frames), models[0].config.max_frames)]
+    return spell(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None])[0]
+
+
+def spell_store(
+    models: Sequence[FingerspellingModel],
+    store: ClipStore,
+    clips: Sequence[int],
+    batch_size: int = 64,
+    label: str = "reading",
+) -> list[str]:
+    """Read clips of a store in batches of similar length; the phrases come in the order of `clips`."""
+    for model in models:
+        model.eval()
+    device, max_frames = models[0].device, models[0].config.max_frames
+    dataset = Clips(store)
+    phrases: dict[int, str] = {}
+    plan = PlannedBatches(store, clips, batch_size, seed=0, max_frames=max_frames, shuffle=False)
+    for requests in track(plan, label, "batches", len(plan)):
+        batch = collate([dataset[request] for request in requests])
+        spelled = spell(models, batch["frames"].to(device), batch["mask"].to(device))
+        phrases.update(zip(batch["clips"].tolist(), spelled, strict=True))
+    return [phrases[clip] for clip in clips]

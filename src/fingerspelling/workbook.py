@@ -1,0 +1,210 @@
+"""The notebooks' common ground: their parameters, where a run's files lie, and running all of them by papermill.
+
+    python -m fingerspelling.workbook --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
+
+Every stage is made when it is first asked for, and kept: so any notebook can be run alone, and a run that was
+killed goes on where it was.
+"""
+
+import argparse
+import logging
+import sys
+import time
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import papermill
+import yaml
+from huggingface_hub.errors import StrictDataclassError
+from papermill.exceptions import PapermillExecutionError
+
+from fingerspelling.clips import ClipStore
+from fingerspelling.competition import DataError, find_data
+from fingerspelling.extraction import extract
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
+from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.simulation import SimulationConfig, simulate
+from fingerspelling.training import TrainingConfig, train
+
+ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
+NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
+
+
+@parameters
+class SubmissionConfig:
+    """How the trained model becomes a submission, and how that is scored."""
+
+    precision: str = "fp16"  # of the weights in model.tflite: fp32, fp16 or int8
+    clips: int = 500  # held-out clips that the scorer reads
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "fp16", "int8"):
+            raise ValueError(f"precision {self.precision!r} is none of fp32, fp16, int8")
+
+
+SECTIONS = {"simulation": SimulationConfig, "training": TrainingConfig, "submission": SubmissionConfig}
+PLACES = ("run_dir", "data_dir")
+
+
+def build_model_config(values: Mapping | None) -> FingerspellingConfig:
+    """Make the model's configuration from what a YAML file says.
+
+    Raises:
+        ParameterError: a name does not exist or a value cannot be used.
+    """
+    values = dict(values or {})
+    known = [name for name in FingerspellingConfig.__annotations__ if name != "model_type"]
+    if unknown := [name for name in values if name not in known]:
+        raise ParameterError("; ".join(unknown_name(f"model.{name}", known) for name in unknown))
+    try:
+        return FingerspellingConfig(**values)
+    except StrictDataclassError as error:
+        raise ParameterError(f"model: {' '.join(str(error.__cause__ or error).split())}") from None
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A run of the workbook: its parameters, checked, and its stages."""
+
+    run_dir: Path
+    simulation: SimulationConfig
+    model_config: FingerspellingConfig
+    training: TrainingConfig
+    submission: SubmissionConfig
+    given_data: Path | None  # the competition's data, where they are at hand
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, object]) -> "Workbook":
+        """Check the parameters and open the run.
+
+        Args:
+            values: run_dir, data_dir, simulation, model, training, submission. A notebook hands over its
+                `globals()` right after its parameters cell; what Jupyter itself keeps there is passed over.
+
+        Raises:
+            ParameterError: a name does not exist or a value cannot be used.
+            DataError: data_dir is named but holds no competition data.
+        """
+        known = {*PLACES, *SECTIONS, "model"}
+        if unknown := [name for name in _plain(values) if name not in known]:
+            raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
+        for name in PLACES:
+            if not isinstance(values.get(name, ""), str | Path):
+                raise ParameterError(f"{name}: expected a path, got {values[name]!r}")
+        sections = {name: build(kind, values.get(name), name) for name, kind in SECTIONS.items()}
+        run_dir = _in_project(values.get("run_dir") or "outputs/demo")
+        model_config = build_model_config(values.get("model"))
+        data_dir = values.get("data_dir")
+        data = find_data(_in_project(data_dir) if data_dir else None)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        return cls(run_dir, model_config=model_config, given_data=data, **sections)
+
+    @property
+    def simulated(self) -> bool:
+        return self.given_data is None
+
+    @cached_property
+    def data_dir(self) -> Path:
+        """The competition's data; where there are none, simulated signers write them first."""
+        if self.given_data is not None:
+            return self.given_data
+        folder = self.run_dir / "competition"
+        try:
+            simulate(self.simulation, folder)
+        except ValueError as error:  # the folder holds another simulation
+            raise ParameterError(f"simulation: {error}") from error
+        return folder
+
+    def extract(self) -> pd.DataFrame:
+        """Fill the clip store; returns `extraction.extract`'s summary."""
+        return extract(self.data_dir, self.run_dir / "clips")
+
+    @cached_property
+    def store(self) -> ClipStore:
+        """The clip store, filled first where it is not."""
+        self.extract()
+        return ClipStore(self.run_dir / "clips")
+
+    @cached_property
+    def model(self) -> FingerspellingModel:
+        """The trained model, trained first where it is not."""
+        return train(self.store, self.model_config, self.training, self.run_dir)
+
+    @cached_property
+    def held_out(self) -> pd.DataFrame:
+        """The held-out clips with their predictions: what training wrote as out_of_fold.parquet."""
+        _ = self.model
+        return pd.read_parquet(self.run_dir / "out_of_fold.parquet")
+
+
+def _plain(values: Mapping[str, object]) -> list[str]:
+    """Return the names of a notebook's own plain variables, among what Jupyter keeps beside them."""
+    jupyters = {"In", "Out"}
+    return [
+        name
+        for name, value in values.items()
+        if not (name.startswith("_") or name in jupyters or callable(value) or isinstance(value, types.ModuleType))
+    ]
+
+
+def _in_project(path: str | Path) -> Path:
+    """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
+    return ROOT / Path(path).expanduser()
+
+
+def run(params: Path, data_dir: str | None = None) -> int:
+    """Execute all notebooks with one file of parameters; returns the exit status.
+
+    Executed notebooks go to <run_dir>/notebooks.
+    """
+    try:
+        values = yaml.safe_load(params.read_text()) or {}
+        if not isinstance(values, dict):
+            raise ParameterError("expected names with values")
+        values |= {"data_dir": str(Path(data_dir).resolve())} if data_dir else {}
+        book = Workbook.from_parameters(values)
+    except (OSError, yaml.YAMLError, ParameterError, DataError) as error:
+        print(f"{params}: {error}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("papermill").setLevel(logging.INFO)
+    executed = book.run_dir / "notebooks"
+    executed.mkdir(exist_ok=True)
+    begun = time.monotonic()
+    for name in NOTEBOOKS:
+        start = time.monotonic()
+        print(f"=== {name}", flush=True)
+        try:
+            papermill.execute_notebook(
+                ROOT / "notebooks" / f"{name}.ipynb",
+                executed / f"{name}.ipynb",
+                values,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=True,
+                cwd=ROOT,
+            )
+        except PapermillExecutionError as error:
+            print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
+            print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
+            return 1
+        print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
+    print(f"=== done in {(time.monotonic() - begun) / 60:.1f} minutes; everything is in {book.run_dir}")
+    return 0
+
+
+def main() -> int:
+    """Parse the command line and run all notebooks."""
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.workbook", description="Run all notebooks.")
+    parser.add_argument("--params", type=Path, default=ROOT / "notebooks/params/demo.yaml", help="a YAML file")
+    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    arguments = parser.parse_args()
+    return run(arguments.params, arguments.data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
