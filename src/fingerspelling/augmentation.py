@@ -101,7 +101,8 @@ def affine(frames: Tensor, config: PointAugmentation) -> Tensor:
     chosen = _chance(frames, config.affine)
     matrix = torch.where(chosen[:, None, None], matrix, torch.eye(2, device=frames.device))
     shift = torch.where(chosen[:, None], shift, 0.0)
-    plane = torch.einsum("bfpc,bdc->bfpd", frames[..., :2], matrix) + shift[:, None, None]
+    # Not as a matrix product: under autocast that would round the points to half precision.
+    plane = (frames[..., None, :2] * matrix[:, None, None]).sum(-1) + shift[:, None, None]
     return torch.cat([plane, frames[..., 2:]], -1)
 
 

@@ -147,6 +147,9 @@ class Clips(Dataset[dict]):
         self.store, self.augmentation = store, augmentation
         self.scores = np.ones(len(store)) if scores is None else scores
 
+    def __len__(self) -> int:
+        return len(self.store)
+
     def __getitem__(self, request: ClipRequest) -> dict:
         """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; and clip."""
         frames, labels = self._whole(request.clip)

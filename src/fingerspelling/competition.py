@@ -62,7 +62,8 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     """
     path = Path(data_dir) / TABLES[part]
     try:
-        table = pd.read_csv(path, dtype={"phrase": str}, keep_default_na=False)
+        numbers = dict.fromkeys(["file_id", "sequence_id", "participant_id"], "int64")
+        table = pd.read_csv(path, dtype={"path": str, "phrase": str, **numbers}, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
@@ -70,12 +71,13 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     return table[TABLE_COLUMNS]
 
 
-def read_clip(path: str | Path, columns: list[str] | None = None) -> np.ndarray:
+def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
     """Read one clip as the competition's scorer does: all rows of a parquet file.
 
     Args:
         path: a parquet file that holds one clip.
         columns: the landmark columns to read; the 390 of the winning solution unless told.
+        sequence_id: reads this clip alone, of a file that holds many.
 
     Returns:
         float32 [frames, columns], NaN where a point was not detected.
@@ -88,6 +90,33 @@ def read_clip(path: str | Path, columns: list[str] | None = None) -> np.ndarray:
         present = set(pq.read_schema(path).names)
         if missing := [name for name in columns if name not in present]:
             raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
-        return pd.read_parquet(path, columns=columns).to_numpy(np.float32)
+        wanted = None if sequence_id is None else [("sequence_id", "==", sequence_id)]
+        return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32)
     except UNREADABLE as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
+
+
+def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Count the frames of clips and those with a hand, reading two columns of their files.
+
+    Args:
+        data_dir: the competition's data.
+        table: rows of `read_table`.
+
+    Returns:
+        The rows whose clip was found, with n_frames, left and right (frames in which that hand was detected).
+
+    Raises:
+        DataError: a file cannot be read or lacks a column.
+    """
+    hands = {"left": "x_left_hand_0", "right": "x_right_hand_0"}
+    counts = []
+    for path in table["path"].unique():
+        try:
+            points = pd.read_parquet(Path(data_dir) / path, columns=[*hands.values()])
+        except (*UNREADABLE, KeyError) as error:
+            raise DataError(f"{Path(data_dir) / path}: not a readable parquet file ({error})") from error
+        grouped = points.groupby(level=0)
+        columns = {"n_frames": grouped.size(), **{hand: grouped[name].count() for hand, name in hands.items()}}
+        counts.append(pd.DataFrame(columns))
+    return table.merge(pd.concat(counts), left_on="sequence_id", right_index=True)

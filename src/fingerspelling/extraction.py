@@ -1,6 +1,7 @@
 """Competition parquet -> clip store: one shard a source file, resumable."""
 
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ ROWS_PER_BATCH = 4096  # a batch of 390 columns then fits a processor's cache
 def extract(data_dir: Path, store: Path) -> pd.DataFrame:
     """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
 
-    A shard whose source file is unchanged is kept, so that a run that was killed goes on where it was. A file or
-    a clip that cannot be used is skipped and reported.
+    A shard whose source file and rows are unchanged is kept, so that a run that was killed goes on where it was. A
+    file or a clip that cannot be used is skipped and reported.
 
     Returns:
         A row a source file: part, file, clips, frames, without_hand (clips), megabytes (of the source), seconds,
@@ -43,18 +44,17 @@ def extract(data_dir: Path, store: Path) -> pd.DataFrame:
             summary.append({"part": part, "file": path, **_extract_unless_done(data_dir / path, rows, shard)})
             if summary[-1]["error"]:
                 progress.write(f"skipped {summary[-1]['error']}")
-    table = pd.DataFrame(summary)
-    if not table["clips"].sum():
-        reasons = [*table["error"][table["error"] != ""], *table["skipped"].explode().dropna()]
-        raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['empty'])[0]}")
-    return table
+    if not any(row["clips"] for row in summary):
+        reasons = [reason for row in summary for reason in (row["error"], *row["skipped"]) if reason]
+        raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
+    return pd.DataFrame(summary)
 
 
 def _extract_unless_done(source: Path, rows: pd.DataFrame, shard: Path) -> dict:
     """Return what is known of a shard, extracting it first unless it is there and its source is the same."""
     try:
         stat = source.stat()
-        fingerprint = [stat.st_size, stat.st_mtime_ns, len(rows)]
+        fingerprint = [stat.st_size, stat.st_mtime_ns, zlib.crc32(rows.to_csv(index=False).encode())]
         about = read_about(shard)
         if about is None or about["source"] != fingerprint:
             start = time.perf_counter()

@@ -28,3 +28,16 @@ def encode(phrase: str) -> list[int]:
 def decode(ids: list[int]) -> str:
     """Return the phrase that ids spell; ids outside the 59 give nothing, as in the competition's scorer."""
     return "".join(CHARACTERS[i] for i in ids if 0 <= i < len(CHARACTERS))
+
+
+def phrase_kind(phrase: str) -> str:
+    """Tell which of the competition's kinds a phrase is: "phone", "url" or "address or name".
+
+    A phone number is digits with + - ( ) or blanks and no letter; a URL has no blank and a dot, slash or other
+    symbol or joins its words by - or _; all else is an address, a name or a sentence.
+    """
+    if not any(character.isalpha() for character in phrase):
+        return "phone" if sum(map(str.isdigit, phrase)) >= 7 or phrase[:1] == "+" else "address or name"
+    if " " not in phrase and any(not character.isalnum() for character in phrase):
+        return "url"
+    return "address or name"

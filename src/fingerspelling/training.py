@@ -124,7 +124,8 @@ class FingerspellingTrainer(Trainer):
     ) -> None:
         self.store, self.split, self.config = store, split, config
         self._parts: dict[str, list[float]] = {}
-        super().__init__(model, args, train_dataset=Clips(store, confidence_targets(store, config.scores), config.time))
+        training = Clips(store, confidence_targets(store, config.scores), config.time)
+        super().__init__(model, args, train_dataset=training, eval_dataset=Clips(store))
         self.remove_callback(PrinterCallback)
         self.add_callback(TextProgress(config.batch_size * config.accumulate))
 
@@ -176,14 +177,13 @@ class FingerspellingTrainer(Trainer):
         rng = np.random.default_rng(self.config.seed)
         clips = self.split.validation
         clips = np.sort(rng.choice(clips, min(self.config.eval_clips, len(clips)), replace=False))
-        dataset = Clips(self.store)
         plan = PlannedBatches(
             self.store, clips, self.config.batch_size, 0, max_frames=self.model.config.max_frames, shuffle=False
         )
         self.model.eval()
         losses, places, predictions = [], [], []
         for requests in plan:
-            batch = self._prepare_inputs(collate([dataset[request] for request in requests]))
+            batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
                 losses.append(self.compute_loss(self.model, batch).item() * len(requests))
                 predictions += spell([self.model], batch["frames"], batch["mask"])

@@ -7,6 +7,7 @@ killed goes on where it was.
 """
 
 import argparse
+import json
 import logging
 import sys
 import time
@@ -20,9 +21,10 @@ import pandas as pd
 import papermill
 import yaml
 from huggingface_hub.errors import StrictDataclassError
+from matplotlib.figure import Figure
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.clips import ClipStore
+from fingerspelling.clips import ClipStore, written_whole
 from fingerspelling.competition import DataError, find_data
 from fingerspelling.extraction import extract
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -31,6 +33,7 @@ from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training import TrainingConfig, train
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
+DEMO = ROOT / "notebooks/params/demo.yaml"  # what a notebook runs with that was told nothing
 NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
@@ -90,6 +93,8 @@ class Workbook:
             DataError: data_dir is named but holds no competition data.
         """
         known = {*PLACES, *SECTIONS, "model"}
+        if all(values.get(name) is None for name in (*SECTIONS, "model")):
+            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in PLACES if name in values}}
         if unknown := [name for name in _plain(values) if name not in known]:
             raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
         for name in PLACES:
@@ -139,6 +144,22 @@ class Workbook:
         """The held-out clips with their predictions: what training wrote as out_of_fold.parquet."""
         _ = self.model
         return pd.read_parquet(self.run_dir / "out_of_fold.parquet")
+
+    def figure(self, figure: Figure, name: str) -> Figure:
+        """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
+        path = self.run_dir / "figures" / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        figure.savefig(path)
+        return figure
+
+    def keep_metrics(self, **figures: float) -> dict[str, float]:
+        """Add figures to the run's metrics.json; returns all that it holds."""
+        path = self.run_dir / "metrics.json"
+        known = json.loads(path.read_text()) if path.is_file() else {}
+        known |= {name: round(float(value), 6) for name, value in figures.items()}
+        with written_whole(path) as temporary:
+            temporary.write_text(json.dumps(known, indent=2) + "\n")
+        return known
 
 
 def _plain(values: Mapping[str, object]) -> list[str]:
@@ -200,7 +221,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
 def main() -> int:
     """Parse the command line and run all notebooks."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.workbook", description="Run all notebooks.")
-    parser.add_argument("--params", type=Path, default=ROOT / "notebooks/params/demo.yaml", help="a YAML file")
+    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     arguments = parser.parse_args()
     return run(arguments.params, arguments.data)

@@ -26,9 +26,7 @@ class FingerspellingConfig(PreTrainedConfig):
     dropout: float = 0.1
     frame_stride: int = 1  # 2 halves the frame rate in the feature extractors' convolution
     max_frames: int = 384  # longer clips are resized to this
-    part_extractors: bool = (
-        True  # hands, face and pose each normalised per frame, besides all points together
-    )
+    part_extractors: bool = True  # hands, face and pose each normalised per frame, besides all points together
 
     decoder_layers: int = 2
     decoder_attention_heads: int = 4
@@ -49,9 +47,7 @@ class FingerspellingConfig(PreTrainedConfig):
     mask_token_id: int = text.MASK
 
     def validate_sizes(self) -> None:
-        if self.d_model % (4 * self.encoder_attention_heads) or self.d_model % (
-            2 * self.decoder_attention_heads
-        ):
+        if self.d_model % (4 * self.encoder_attention_heads) or self.d_model % (2 * self.decoder_attention_heads):
             raise ValueError(
                 f"d_model {self.d_model} must be a multiple of 4 x encoder_attention_heads "
                 f"({self.encoder_attention_heads}) and of 2 x decoder_attention_heads ({self.decoder_attention_heads})"

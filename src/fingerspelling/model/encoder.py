@@ -43,9 +43,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.dropout = dropout
-        self.query, self.key, self.value, self.output = (
-            nn.Linear(d_model, d_model, bias=False) for _ in range(4)
-        )
+        self.query, self.key, self.value, self.output = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def forward(self, x: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor]) -> Tensor:
         cos, sin = rotary
@@ -71,9 +69,7 @@ class FeedForward(nn.Sequential):
     """Two linear layers with Swish between, expansion 1."""
 
     def __init__(self, d_model: int, dropout: float) -> None:
-        super().__init__(
-            nn.Linear(d_model, d_model), nn.SiLU(), nn.Dropout(dropout), nn.Linear(d_model, d_model)
-        )
+        super().__init__(nn.Linear(d_model, d_model), nn.SiLU(), nn.Dropout(dropout), nn.Linear(d_model, d_model))
 
 
 class Convolution(nn.Module):
@@ -125,9 +121,7 @@ class SqueezeformerEncoder(nn.Module):
     def __init__(self, d_model: int, layers: int, heads: int, kernel: int, dropout: float) -> None:
         super().__init__()
         self.d_head = d_model // heads
-        self.blocks = nn.ModuleList(
-            SqueezeformerBlock(d_model, heads, kernel, dropout) for _ in range(layers)
-        )
+        self.blocks = nn.ModuleList(SqueezeformerBlock(d_model, heads, kernel, dropout) for _ in range(layers))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode features.

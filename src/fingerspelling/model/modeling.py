@@ -165,18 +165,12 @@ class FingerspellingModel(PreTrainedModel):
         inputs = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
         inputs = torch.where(inputs == self.config.eos_token_id, self.config.pad_token_id, inputs)
         if replaced is not None:
-            inputs = torch.where(
-                replaced & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs
-            )
-        decoded = decoder(
-            input_ids=inputs, encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False
-        )
+            inputs = torch.where(replaced & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs)
+        decoded = decoder(input_ids=inputs, encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False)
         return projection(decoded.last_hidden_state)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id
-        )
+        return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id)
 
     def _ctc_loss(self, hidden: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
         """CTC (Graves et al., 2006) over the characters, averaged a character as the cross-entropy is."""
@@ -186,9 +180,7 @@ class FingerspellingModel(PreTrainedModel):
         frames = torch.as_tensor(frames, device=hidden.device).expand(len(hidden))
         characters = (labels < blank).sum(1)
         # A clip with fewer frames than characters cannot be aligned: its loss counts as 0.
-        losses = F.ctc_loss(
-            log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True
-        )
+        losses = F.ctc_loss(log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True)
         return losses / characters.sum().clamp(min=1)
 
 

@@ -1,0 +1,11 @@
+"""The PyTorch model itself -> model.tflite -> submission.zip, without a second implementation of the model.
+
+torch.export traces (tflite.py) the module that spells a clip (speller.py) with models whose constants are folded
+(fold.py). The graph is run (replay.py) on TensorFlow's operators (operators.py), TensorFlow's converter makes
+the file (conversion.py), and it is packed and checked (submission.py). TensorFlow is imported only to convert.
+"""
+
+from fingerspelling.export.submission import check_parity, write_submission
+from fingerspelling.export.tflite import export_tflite
+
+__all__ = ["check_parity", "export_tflite", "write_submission"]

@@ -1,0 +1,46 @@
+"""An exported PyTorch program -> the bytes of a TensorFlow Lite model. Importing this imports TensorFlow."""
+
+import logging
+from pathlib import Path
+
+import tensorflow as tf
+from torch.export import ExportedProgram
+
+from fingerspelling.export.replay import to_tensorflow
+from fingerspelling.landmarks import SELECTED_COLUMNS
+
+tf.get_logger().setLevel(logging.ERROR)
+tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlow would take all of its memory
+
+
+def save(program: ExportedProgram, folder: str | Path) -> None:
+    """Write a program of `ClipSpeller` as a TensorFlow SavedModel with the competition's signature.
+
+    Raises:
+        UnmappedOperatorError: the program has an operator that TensorFlow has not been taught.
+    """
+    spell = to_tensorflow(program)
+
+    def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        # A clip of no frames is read as one empty frame.
+        missing = tf.maximum(1 - tf.shape(inputs)[0], 0)
+        frames = tf.pad(inputs, [[0, missing], [0, 0]], constant_values=float("nan"))
+        frames.set_shape(inputs.shape)
+        logits, length = spell(frames)
+        return {"outputs": logits[: length[0]]}
+
+    signature = tf.TensorSpec([None, len(SELECTED_COLUMNS)], tf.float32, name="inputs")
+    module = tf.Module()
+    module.serve = tf.function(serve, autograph=False, input_signature=[signature])
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+
+
+def convert(folder: str | Path, precision: str) -> bytes:
+    """Return a SavedModel as a TensorFlow Lite model of builtin operators, its weights in fp32, fp16 or int8."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()

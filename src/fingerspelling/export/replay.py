@@ -1,0 +1,89 @@
+"""Run a graph of torch.export on TensorFlow operators."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import GraphModule, Node
+
+from fingerspelling.export.operators import OPERATORS
+
+# Where and how PyTorch stores a tensor means nothing to TensorFlow.
+STORAGE_ARGUMENTS = {"device", "layout", "pin_memory", "memory_format"}
+
+
+class UnmappedOperatorError(NotImplementedError):
+    """The model uses an operator that has no TensorFlow counterpart; names it and the model's line."""
+
+
+def to_tensorflow(program: ExportedProgram) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return a function of TensorFlow tensors that computes what an exported PyTorch program does.
+
+    The program is one that `run_decompositions({})` gave back. Its weights become constants.
+    Its inputs come in their order, its outputs in theirs.
+
+    Raises:
+        UnmappedOperatorError: when called, for an operator that `OPERATORS` lacks.
+    """
+    stored = {**program.state_dict, **program.constants}
+    constants = [
+        _constant(stored[spec.target])
+        for spec in program.graph_signature.input_specs
+        if spec.kind is not InputKind.USER_INPUT
+    ]
+    return lambda *inputs: run_graph(program.graph_module, [*constants, *inputs])
+
+
+def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor]) -> Any:
+    """Run one graph, of a program or of a loop's condition or body, node by node; return what it returns."""
+    values: dict[Node, Any] = {}
+    remaining = iter(inputs)
+    for node in module.graph.nodes:
+        values[node] = _run_node(module, node, values, remaining)
+    return values[node]  # the last node is the output
+
+
+def _run_node(module: GraphModule, node: Node, values: dict[Node, Any], inputs: Iterator[tf.Tensor]) -> Any:
+    arguments = torch.fx.map_arg(node.args, values.__getitem__)
+    if node.op == "placeholder":
+        return next(inputs)
+    if node.op == "get_attr":  # a constant, or the graph of a loop's condition or body
+        attribute = getattr(module, node.target)
+        return _constant(attribute) if isinstance(attribute, torch.Tensor) else attribute
+    if node.op == "output":
+        return arguments[0]
+    if node.target is torch.ops.higher_order.while_loop:
+        return _while_loop(*arguments)
+    if node.target not in OPERATORS:
+        raise UnmappedOperatorError(
+            f"operator {node.target} has no TensorFlow counterpart in export/operators.py; used at\n" + _origin(node)
+        )
+    keywords = torch.fx.map_arg(dict(node.kwargs), values.__getitem__)
+    return OPERATORS[node.target](
+        *arguments, **{name: value for name, value in keywords.items() if name not in STORAGE_ARGUMENTS}
+    )
+
+
+def _while_loop(condition: GraphModule, body: GraphModule, carried: tuple, captured: tuple = ()) -> list[tf.Tensor]:
+    return tf.while_loop(
+        lambda *state: run_graph(condition, [*state, *captured]),
+        lambda *state: run_graph(body, [*state, *captured]),
+        list(carried),
+        shape_invariants=[tensor.shape for tensor in carried],
+    )
+
+
+def _origin(node: Node) -> str:
+    """Return the line of the model's source that a node came from, and, in a loop, the traced expression."""
+    trace = (node.meta.get("stack_trace") or "").splitlines()
+    sources = [i for i, line in enumerate(trace) if line.lstrip().startswith('File "/')]
+    return "\n".join([*trace[sources[-1] :][:2], *trace[-1:]]) if sources else "an unknown line"
+
+
+def _constant(tensor: torch.Tensor) -> tf.Tensor:
+    array = tensor.detach().numpy()
+    return tf.constant(array.astype(np.int32) if array.dtype == np.int64 else array)

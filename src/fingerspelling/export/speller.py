@@ -1,0 +1,184 @@
+"""The module that is exported: one clip's raw landmarks -> the logits of its phrase.
+
+Everything here is traced by torch.export, so control flow that depends on values is written with tensors.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch._higher_order_ops.while_loop import while_loop
+from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
+
+from fingerspelling import text
+from fingerspelling.landmarks import SELECTED
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.preprocessing import normalise, resize_index
+
+KeysValues = tuple[Tensor, Tensor]  # of one layer, float [1, heads, length, d_head] each
+MASKED = -1e9  # added to the attention scores of places that are still empty
+
+
+class FixedCacheLayer(CacheLayerMixin):
+    """Keys and values of a fixed length, written at `step` out of place, as a traced loop demands.
+
+    The cross-attention's layers are full from the start and have no step.
+    """
+
+    is_sliding = False
+
+    def __init__(self, keys: Tensor, values: Tensor, step: Tensor | None = None) -> None:
+        super().__init__()
+        self.keys, self.values, self.step = keys, values, step
+        self.is_initialized = True
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        raise NotImplementedError("a fixed cache is made with its tensors")
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> KeysValues:
+        here = (torch.arange(self.get_max_length()) == self.step)[:, None]
+        self.keys = torch.where(here, key_states, self.keys)
+        self.values = torch.where(here, value_states, self.values)
+        return self.keys, self.values
+
+    def get_seq_length(self) -> int | Tensor:
+        return self.get_max_length() if self.step is None else self.step
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.get_max_length(), 0
+
+    def get_max_length(self) -> int:
+        return self.keys.shape[2]
+
+
+class ClipSpeller(nn.Module):
+    """Spells one clip with an ensemble: every model is fed the same tokens, their logits are averaged.
+
+    Args:
+        models: the models of the ensemble, of one vocabulary, max_frames and max_new_tokens.
+        min_frames: shorter clips get the constant phrase.
+        min_confidence: clips below, by the mean of the models' confidence heads (0..1), get it too.
+        constant_phrase: what to answer where a clip is too short or too hard to read.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[FingerspellingModel],
+        min_frames: int,
+        min_confidence: float,
+        constant_phrase: str,
+    ) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+        self.min_frames = min_frames
+        self.min_confidence = min_confidence
+        self.max_steps = models[0].config.max_new_tokens
+        constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
+        self.constant_length = len(constant)
+        self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.max_steps - len(constant))))
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Spell one clip.
+
+        Args:
+            inputs: float32 [frames, 390], at least one frame, NaN where a point was not detected.
+
+        Returns:
+            float32 [max_new_tokens, 59] and int32 [1]: how many of these rows are the phrase.
+        """
+        frames = self._preprocess(inputs)
+        hidden = [model.encode(frames)[0] for model in self.models]
+        readable = self._readable(inputs.shape[0], hidden)
+        logits, length = self._decode(hidden, torch.where(readable, self.max_steps, 0))
+        return torch.where(readable, logits, self.constant), torch.where(readable, length, self.constant_length).int()
+
+    def _preprocess(self, inputs: Tensor) -> Tensor:
+        picked = inputs.index_select(0, resize_index(inputs.shape[0], self.models[0].config.max_frames))
+        return normalise(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
+
+    def _readable(self, n_frames: int | torch.SymInt, hidden: list[Tensor]) -> Tensor:
+        """Return bool [1]: whether a clip is long enough and the models trust themselves with it."""
+        readable = torch.full((1,), n_frames) >= self.min_frames
+        confidences = [
+            model.confidence(encoded[:, 0]).sigmoid()[0]
+            for model, encoded in zip(self.models, hidden, strict=True)
+            if model.confidence is not None
+        ]
+        if confidences:
+            readable = readable & (torch.stack(confidences).mean(0) >= self.min_confidence)
+        return readable
+
+    def _decode(self, hidden: list[Tensor], max_steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode greedily until a special token or max_steps, int [1].
+
+        Returns:
+            float [steps, 59], the averaged logits, and int [1]: the characters before the special token.
+        """
+        cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
+
+        def running(step: Tensor, token: Tensor, *_: Tensor) -> Tensor:
+            return ((step < max_steps) & ((token < text.PAD) | (step == 0))).squeeze()
+
+        def advance(step: Tensor, token: Tensor, logits: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
+            remaining = iter(caches)
+            rows, written = [], []
+            for model, encoded, keys_values in zip(self.models, hidden, cross, strict=True):
+                cache = [FixedCacheLayer(next(remaining), next(remaining), step) for _ in model.decoder.layers]
+                rows.append(_next_logits(model, token, step, cache, encoded, keys_values))
+                written += [states for layer in cache for states in (layer.keys, layer.values)]
+            row = torch.stack(rows).mean(0)
+            here = (torch.arange(self.max_steps) == step)[:, None]
+            logits = torch.where(here, row[:, : text.PAD], logits)
+            return step + 1, row.argmax(-1).int(), logits, *written
+
+        start = (
+            torch.zeros(1, dtype=torch.int32),
+            torch.full((1,), text.START, dtype=torch.int32),
+            torch.zeros(self.max_steps, text.PAD),
+            *(states for model in self.models for states in _empty_cache(model, self.max_steps)),
+        )
+        step, token, logits, *_ = while_loop(running, advance, start)
+        return logits, step - (token >= text.PAD).int()
+
+
+def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysValues]:
+    """Compute what every layer's cross-attention reads in every step, once."""
+    keys_values = []
+    for layer in model.decoder.layers:
+        attention = layer.encoder_attn
+        heads = (
+            project(hidden).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+            for project in (attention.k_proj, attention.v_proj)
+        )
+        keys_values.append(tuple(heads))
+    return keys_values
+
+
+def _empty_cache(model: FingerspellingModel, length: int) -> list[Tensor]:
+    """Return zero keys and values for every layer's self-attention."""
+    attentions = [layer.self_attn for layer in model.decoder.layers for _ in ("keys", "values")]
+    return [torch.zeros(1, attention.num_heads, length, attention.head_dim) for attention in attentions]
+
+
+def _next_logits(
+    model: FingerspellingModel,
+    token: Tensor,
+    step: Tensor,
+    cache: list[FixedCacheLayer],
+    hidden: Tensor,
+    cross: list[KeysValues],
+) -> Tensor:
+    """Return one model's logits for the next token, float [1, vocabulary]; writes to the cache."""
+    written = torch.arange(cache[0].get_max_length()) <= step
+    decoded = model.decoder(
+        input_ids=token[None],
+        attention_mask=torch.where(written, 0.0, MASKED)[None, None, None],
+        encoder_hidden_states=hidden,
+        encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would be made into a full mask
+        past_key_values=EncoderDecoderCache(
+            Cache(layers=cache), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
+        ),
+        use_cache=True,
+    )
+    return model.output_projection(decoded.last_hidden_state)[0]

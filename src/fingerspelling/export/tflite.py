@@ -1,0 +1,142 @@
+"""Convert an ensemble of PyTorch models to one TensorFlow Lite file."""
+
+import contextlib
+import copy
+import os
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, get_args
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from fingerspelling import text
+from fingerspelling.clips import written_whole
+from fingerspelling.export.fold import fold_constants
+from fingerspelling.export.speller import ClipSpeller
+from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, MIN_FRAMES
+from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.model import FingerspellingModel
+
+Precision = Literal["fp32", "fp16", "int8"]
+SHARED_SIZES = ("max_frames", "max_new_tokens", "vocab_size")
+HEARTBEAT = 15.0  # seconds between two signs of life of a long step
+
+
+def export_tflite(
+    models: Sequence[FingerspellingModel],
+    path: str | Path,
+    precision: Precision = "fp16",
+    *,
+    min_frames: int = MIN_FRAMES,
+    min_confidence: float = MIN_CONFIDENCE,
+    constant_phrase: str = CONSTANT_PHRASE,
+) -> Path:
+    """Write models as one .tflite file that the competition's scorer runs.
+
+    Its signature serving_default takes "inputs", float32 [frames, 390] in the order of `SELECTED_COLUMNS`, with any
+    number of frames, and gives "outputs", float32 [length, 59]: a row of logits a character of the phrase. Made
+    of TensorFlow Lite's builtin operators only.
+
+    Args:
+        models: the ensemble; logits are averaged. The models are left as they are.
+        path: the file; it appears only when whole.
+        precision: of the weights: fp32; fp16; or int8, where 8-bit weights meet activations that are quantised
+            as they come (dynamic range). Activations are float32 otherwise.
+        min_frames: shorter clips are answered with the constant phrase.
+        min_confidence: so are clips in which the confidence heads, on average, trust less (0..1).
+        constant_phrase: the best answer to a clip that cannot be read.
+
+    Raises:
+        ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
+            not made of the 59 characters.
+        UnmappedOperatorError: the models use an operator that TensorFlow has not been taught.
+    """
+    path = Path(path)
+    _check(models, precision, constant_phrase)
+    with _step("tracing the model"):
+        program = _trace(ClipSpeller(_folded(models), min_frames, min_confidence, constant_phrase))
+    with _step("loading TensorFlow"):
+        conversion = _conversion()
+    with tempfile.TemporaryDirectory() as folder:
+        with _step("building the TensorFlow graph"):
+            conversion.save(program, folder)
+        with _step(f"converting to TensorFlow Lite, {precision}"):
+            content = conversion.convert(folder, precision)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+    print(f"{path}: {len(models)} model(s), {precision}, {len(content) / 1e6:.1f} MB", flush=True)
+    return path
+
+
+def _check(models: Sequence[FingerspellingModel], precision: str, constant_phrase: str) -> None:
+    if not models:
+        raise ValueError("there is no model to export")
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r} is none of {', '.join(get_args(Precision))}")
+    for name in SHARED_SIZES:
+        if len(sizes := {getattr(model.config, name) for model in models}) > 1:
+            raise ValueError(f"models of one ensemble must share {name}, these have {sorted(sizes)}")
+    text.encode(constant_phrase)
+    if len(constant_phrase) > models[0].config.max_new_tokens:
+        raise ValueError(f"the constant phrase {constant_phrase!r} is longer than max_new_tokens")
+
+
+def _folded(models: Sequence[FingerspellingModel]) -> list[FingerspellingModel]:
+    copies = [copy.deepcopy(model).eval().cpu().float() for model in models]
+    for model in copies:
+        fold_constants(model)
+    return copies
+
+
+def _trace(speller: ClipSpeller) -> ExportedProgram:
+    example = torch.rand(150, len(SELECTED_COLUMNS))
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about its own tree utilities
+        program = torch.export.export(
+            speller.eval(),
+            (example,),
+            dynamic_shapes=({0: Dim("frames", min=1, max=100_000)},),
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+        return program.run_decompositions({})  # to ATen operators without side effects
+
+
+def _conversion() -> ModuleType:
+    """Import what needs TensorFlow, which takes seconds, without TensorFlow's messages about this machine."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)  # the messages come from C++ and before its log level counts
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        from fingerspelling.export import conversion
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    return conversion
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Print what is being done, now and then that it still is, and how long it took."""
+    started = time.monotonic()
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT):
+            print(f"  still {what}, {time.monotonic() - started:.0f} s", flush=True)
+
+    print(f"{what} ...", flush=True)
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        done.set()
+        heart.join()
+    print(f"  {time.monotonic() - started:.1f} s", flush=True)

@@ -1,0 +1,177 @@
+"""Writes simulated signers as the competition's own files, several processes at a time.
+
+    data_dir/                   exactly the competition's (see fingerspelling.competition), and
+      simulation.json           the parameters, so that a half-written folder is finished only with the same
+
+Every file's content depends on the seed and its own number alone, so it does not matter who writes it when.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fingerspelling.competition import TABLE_COLUMNS, TABLES
+from fingerspelling.landmarks import COLUMNS
+from fingerspelling.progress import track
+from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.phrases import training_phrases
+from fingerspelling.simulation.render import render_rows
+from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.words import SENTENCES
+from fingerspelling.text import CHARACTERS
+
+FOLDERS = {"train": "train_landmarks", "supplemental": "supplemental_landmarks"}
+CHARACTER_MAP = "character_to_prediction_index.json"
+PARAMETERS = "simulation.json"
+CLIPS_PER_GROUP = 50  # clips in a row group: bounds the memory of writing and of reading
+# First words of the spawn keys of the random streams.
+PEOPLE, PHRASES, CASTING, CLIPS = range(4)
+
+
+def _schema() -> pa.Schema:
+    """Return the schema that pandas would write, with sequence_id as the index."""
+    empty = pd.DataFrame(columns=COLUMNS, index=pd.Index([], name="sequence_id", dtype=np.int64), dtype=np.float32)
+    empty.insert(0, "frame", np.array([], np.int16))
+    return pa.Schema.from_pandas(empty)
+
+
+SCHEMA = _schema()
+
+
+def simulate(config: SimulationConfig, data_dir: Path) -> None:
+    """Write a simulated competition; what is already there with the same parameters is kept.
+
+    Raises:
+        ValueError: the folder holds other data, or data simulated with other parameters.
+    """
+    data_dir = Path(data_dir)
+    _claim(config, data_dir)
+    if (data_dir / TABLES["train"]).is_file():
+        return
+    tables = {part: _table(config, part) for part in TABLES}
+    tasks = [
+        Task(config, str(data_dir / path), part, rows)
+        for part, table in tables.items()
+        for path, rows in table.groupby("path", sort=False)
+        if not (data_dir / path).is_file()
+    ]
+    for folder in FOLDERS.values():
+        (data_dir / folder).mkdir(exist_ok=True)
+    _write_files(tasks, config.processes)
+    (data_dir / CHARACTER_MAP).write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
+    for part in ("supplemental", "train"):  # train.csv last: it says that the folder is complete
+        temporary = data_dir / (TABLES[part] + ".part")
+        tables[part].to_csv(temporary, index=False)
+        temporary.replace(data_dir / TABLES[part])
+
+
+@dataclass(frozen=True)
+class Task:
+    """One parquet file to write: its path, whether it is of the train or the supplemental part, its clips."""
+
+    config: SimulationConfig
+    path: str
+    part: str
+    clips: pd.DataFrame
+
+
+def _claim(config: SimulationConfig, data_dir: Path) -> None:
+    """Make the folder ours: write the parameters, or check those that are there."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    parameters = data_dir / PARAMETERS
+    if not parameters.is_file():
+        if any((data_dir / name).exists() for name in (*TABLES.values(), *FOLDERS.values())):
+            raise ValueError(f"{data_dir}: holds data that was not simulated here; choose another folder")
+        temporary = parameters.with_suffix(".part")
+        temporary.write_text(json.dumps(config.content(), indent=1))
+        temporary.replace(parameters)
+        return
+    there = json.loads(parameters.read_text())
+    if different := sorted(name for name, value in config.content().items() if there.get(name) != value):
+        raise ValueError(
+            f"{data_dir}: holds data simulated with other parameters ("
+            + ", ".join(f"{name} {there.get(name)} there, {config.content()[name]} asked" for name in different)
+            + "); choose another folder or delete this one"
+        )
+
+
+def _generator(config: SimulationConfig, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
+
+
+def _participant(config: SimulationConfig, number: int) -> Signer:
+    return Signer.sample(_generator(config, PEOPLE, number), config.left_handed)
+
+
+def _table(config: SimulationConfig, part: str) -> pd.DataFrame:
+    """Lay out train.csv or supplemental_metadata.csv: who signs what, in which file."""
+    kind = list(TABLES).index(part)
+    rng = _generator(config, CASTING, kind)
+    if part == "train":
+        count = config.clips
+        phrases = training_phrases(_generator(config, PHRASES), count, config.min_length, config.max_length)
+    else:
+        count = config.supplemental_clips
+        phrases = [SENTENCES[i % len(SENTENCES)] for i in range(count)]
+        rng.shuffle(phrases)
+    files = rng.permutation(10**6)[: -(-count // config.clips_per_file)] + 10**6 * (kind + 1)
+    file_ids = np.repeat(files, config.clips_per_file)[:count]
+    return pd.DataFrame(
+        {
+            "path": [f"{FOLDERS[part]}/{file_id}.parquet" for file_id in file_ids],
+            "file_id": file_ids,
+            "sequence_id": 10**9 * (kind + 1) + np.arange(count),
+            "participant_id": rng.permutation(np.arange(count) % config.signers),
+            "phrase": phrases,
+        },
+        columns=TABLE_COLUMNS,
+    )
+
+
+def _write_files(tasks: list[Task], processes: int) -> None:
+    def finish(written: Iterable[None]) -> None:
+        for _ in track(written, "simulate", "file", len(tasks)):
+            pass
+
+    processes = min(processes or os.cpu_count() or 1, len(tasks))
+    if processes <= 1:
+        finish(map(_write, tasks))
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:  # fork would copy Jupyter's threads
+        finish(pool.imap_unordered(_write, tasks))
+
+
+def _write(task: Task) -> None:
+    """Write one parquet file under a temporary name and rename it."""
+    people = {number: _participant(task.config, number) for number in set(task.clips.participant_id)}
+    temporary = task.path + ".part"
+    with pq.ParquetWriter(temporary, SCHEMA, compression="snappy", use_dictionary=False) as writer:
+        for first in range(0, len(task.clips), CLIPS_PER_GROUP):
+            rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
+            clips = [
+                render_rows(
+                    people[row.participant_id], row.phrase, _generator(task.config, CLIPS, row.sequence_id), task.config
+                )
+                for row in rows.itertuples()
+            ]
+            writer.write_table(_arrow(rows.sequence_id.tolist(), clips))
+    os.replace(temporary, task.path)
+
+
+def _arrow(sequence_ids: list[int], clips: list[np.ndarray]) -> pa.Table:
+    """Put clips [frames, 3, 543] one after the other as a table in the competition's schema."""
+    lengths = [len(clip) for clip in clips]
+    values = np.concatenate([clip.reshape(len(clip), -1) for clip in clips]).T.copy()
+    frames = np.concatenate([np.arange(length, dtype=np.int16) for length in lengths])
+    index = np.repeat(np.array(sequence_ids, np.int64), lengths)
+    # from_pandas turns NaN into null, as pandas does when it writes
+    columns = [pa.array(frames), *(pa.array(column, from_pandas=True) for column in values), pa.array(index)]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)

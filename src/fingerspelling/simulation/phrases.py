@@ -1,0 +1,167 @@
+"""Phrases as the competition's signers were given them: addresses and names, web addresses, phone numbers.
+
+Shares of the kinds and the spread of lengths are those of the 67,208 training phrases. Most are
+freshly put together, down to words that do not exist, so that no model gets far by remembering words.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fingerspelling.simulation import words
+from fingerspelling.text import MAX_PHRASE
+
+KINDS = {"address": 0.478, "url": 0.285, "phone": 0.237}  # addresses include people's names
+ATTEMPTS = 60  # to hit the wanted lengths, before a phrase is cut to fit
+
+
+def sample_phrase(
+    rng: np.random.Generator, kind: str | None = None, min_length: int = 1, max_length: int = MAX_PHRASE
+) -> str:
+    """Make up a phrase of a kind (one of KINDS, or by their shares) with min_length..max_length characters."""
+    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    for _ in range(ATTEMPTS):
+        phrase = _MAKERS[kind](rng)
+        if min_length <= len(phrase) <= max_length:
+            return phrase
+    while len(phrase) < min_length:
+        phrase += _digits(rng, 1)
+    return phrase[:max_length].strip() or _digits(rng, max_length)
+
+
+def training_phrases(
+    rng: np.random.Generator, count: int, min_length: int = 1, max_length: int = MAX_PHRASE
+) -> list[str]:
+    """Make up phrases of all kinds, none of them twice.
+
+    Raises:
+        ValueError: there are not that many different phrases of these lengths.
+    """
+    phrases: dict[str, None] = {}
+    for _ in range(20 * count + 100):
+        if len(phrases) == count:
+            return list(phrases)
+        phrases[sample_phrase(rng, None, min_length, max_length)] = None
+    if len(phrases) < count:
+        raise ValueError(f"found only {len(phrases)} of {count} phrases of {min_length}-{max_length} characters")
+    return list(phrases)
+
+
+def _pick(rng: np.random.Generator, items: list[str]) -> str:
+    return items[int(rng.integers(len(items)))]
+
+
+def _digits(rng: np.random.Generator, count: int) -> str:
+    return "".join(map(str, rng.integers(0, 10, count)))
+
+
+def _invented(rng: np.random.Generator, syllables: int) -> str:
+    before, vowels, after = words.SYLLABLES[int(rng.integers(len(words.SYLLABLES)))]
+    word = "".join(_pick(rng, before) + _pick(rng, vowels) + _pick(rng, after) for _ in range(syllables))
+    if rng.random() < 0.12:
+        place = int(rng.integers(len(word) + 1))
+        word = word[:place] + _pick(rng, list(words.RARE_LETTERS)) + word[place:]
+    return word
+
+
+def _surname(rng: np.random.Generator) -> str:
+    if rng.random() < 0.3:
+        return _invented(rng, int(rng.integers(2, 4)))
+    opening, ending = _pick(rng, words.NAME_OPENINGS), _pick(rng, words.NAME_ENDINGS)
+    middle = _invented(rng, 1) if rng.random() < 0.15 else ""
+    return opening + middle + ending
+
+
+def _address(rng: np.random.Generator) -> str:
+    draw = rng.random()
+    if draw < 0.36:
+        given = _pick(rng, words.GIVEN_NAMES) if rng.random() < 0.7 else _invented(rng, 2)
+        return f"{given} {_surname(rng)}"
+    if draw < 0.4:
+        return f"{_pick(rng, words.DIRECTIONS[:4])} {_surname(rng)} {_pick(rng, words.PLACE_WORDS)}"
+    number = _digits(rng, int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.03, 0.08, 0.13, 0.5, 0.15, 0.11]))).lstrip("0") or "7"
+    parts = [number]
+    if rng.random() < 0.26:
+        parts.append(_pick(rng, words.DIRECTIONS))
+    parts.append(_road(rng))
+    if rng.random() < 0.18 and not parts[-1][-1].isdigit():
+        parts.append(_pick(rng, words.DIRECTIONS))
+    return " ".join(parts)
+
+
+def _road(rng: np.random.Generator) -> str:
+    draw, street = rng.random(), _pick(rng, words.STREETS)
+    if draw < 0.17:
+        number = int(rng.integers(1, 800))
+        ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return f"{number}{ending} {street}"
+    if draw < 0.24:
+        return f"{_pick(rng, ['county road', 'private road', 'highway', 'state route'])} {rng.integers(1, 999)}"
+    name = _surname(rng) if rng.random() < 0.6 else _pick(rng, words.PLACE_WORDS)
+    if rng.random() < 0.3:
+        name += " " + (_pick(rng, words.PLACE_WORDS) if rng.random() < 0.6 else _surname(rng))
+    return f"{name} {street}" if rng.random() < 0.72 else name
+
+
+def _phone(rng: np.random.Generator) -> str:
+    if rng.random() < 0.52:
+        return "-".join(_digits(rng, count) for count in (3, 3, 4))
+    groups = [
+        int(count)
+        for count in rng.choice(
+            [2, 3, 4], p=[0.42, 0.3, 0.28], size=rng.choice([2, 3, 4, 5], p=[0.28, 0.36, 0.26, 0.1])
+        )
+    ]
+    return "+" + "-".join(
+        [_digits(rng, int(rng.choice([1, 2, 3], p=[0.05, 0.5, 0.45]))), *(_digits(rng, g) for g in groups)]
+    )
+
+
+def _site_word(rng: np.random.Generator) -> str:
+    draw = rng.random()
+    if draw < 0.35:
+        return _invented(rng, int(rng.integers(2, 4)))
+    if draw < 0.55:
+        return _surname(rng)
+    if draw < 0.75:
+        return _pick(rng, words.SITE_WORDS) + _pick(rng, words.SITE_WORDS)
+    if draw < 0.9:
+        return _pick(rng, words.SITE_WORDS) + _invented(rng, int(rng.integers(1, 3)))
+    return _pick(rng, words.SITE_WORDS)
+
+
+def _path(rng: np.random.Generator) -> str:
+    draw = rng.random()
+    if draw < 0.55:
+        return _site_word(rng)
+    if draw < 0.68:
+        return _site_word(rng) + _pick(rng, ["-", "-", "_"]) + _site_word(rng)
+    if draw < 0.84:
+        return _digits(rng, int(rng.integers(1, 7)))
+    if draw < 0.9:
+        return _site_word(rng)[:8] + _pick(rng, words.FILE_ENDINGS)
+    if draw < 0.96:
+        return (
+            _pick(rng, list("?#~@!$&*'(:;,+%"))
+            + _site_word(rng)[:9]
+            + _pick(rng, ["", "=1", "!", ")", "[0", "%20", ";"])
+        )
+    return f"?{_pick(rng, words.SITE_WORDS)}={_site_word(rng)[:7]}"
+
+
+def _url(rng: np.random.Generator) -> str:
+    draw = rng.random()
+    if draw < 0.62:
+        start = _pick(rng, ["www.", "www.", "https://", "https://www.", "http://", *[""] * 5])
+        site = _site_word(rng) + (("-" + _site_word(rng)) if rng.random() < 0.22 else "")
+        host = _pick(rng, words.SITE_WORDS) + "." if rng.random() < 0.08 else ""
+        tail = "/" + _path(rng) if rng.random() < (0.35 if start else 0.65) else ""
+        return f"{start}{host}{site}.{_pick(rng, words.TOP_DOMAINS)}{tail}" + ("/" if rng.random() < 0.25 else "")
+    start = "/" if rng.random() < 0.3 else ""
+    parts = [_path(rng) for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25])))]
+    if len(parts) == 1:
+        parts[0] = _site_word(rng) + _pick(rng, ["-", "_", ".", "/"]) + parts[0]
+    return start + "/".join(parts) + ("/" if rng.random() < 0.25 else "")
+
+
+_MAKERS: dict[str, Callable[[np.random.Generator], str]] = {"address": _address, "url": _url, "phone": _phone}

@@ -1,0 +1,122 @@
+"""People who differ: hands, habits, tempo, faces, and where they hold themselves before the camera."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VARIANTS
+from fingerspelling.simulation.face import sample_face
+from fingerspelling.simulation.hand import Skeleton, sample_skeleton
+
+# A signer's own way of forming a shape, fixed for each character (degrees; palms).
+PERSONAL = np.array([5.0] * TURN.start + [7.0] * 3 + [0.04] * 3, np.float32)
+GENERAL = np.array([3.0] * TURN.start + [14.0, 10.0, 9.0] + [0.0] * 3, np.float32)  # the same for all characters
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One person with the habits that stay the same from clip to clip.
+
+    Attributes:
+        side: +1 spells with the right hand, -1 with the left.
+        skeleton: the hand's lengths, in palms.
+        palm: metres from the wrist to the knuckle of the middle finger.
+        postures: each character as this person signs it, float32 [keys, 26] (channels of alphabet.py).
+        doubling: added stations of a doubled letter, float32 [keys, 26]: a slide aside or a bounce.
+        seconds_per_character: tempo.
+        travel: share of a character's time that the hand is on its way to it, 0..1.
+        anticipation: share of a movement done before the character's own time begins, 0..1.
+        outward: palms per 3 s that the hand wanders while spelling, along the image's x.
+        wrist: where the wrist is: x and y as shares of the frame, distance to the camera in metres.
+        head: the same for the head's middle.
+        focal: focal length in frame widths.
+        face: the person's face at rest, float32 [3, 468] in metres (face.py).
+        shoulders: metres: half the width, height below the head's middle, and how far behind it.
+        arm: metres: upper arm, forearm.
+        handheld: whether the other hand holds the camera.
+        lost: how readily MediaPipe loses this person's hand, about 1.
+        restless: how much head and mouth move, about 1.
+    """
+
+    side: int
+    skeleton: Skeleton
+    palm: float
+    postures: dict[str, np.ndarray]
+    doubling: np.ndarray
+    seconds_per_character: float
+    travel: float
+    anticipation: float
+    outward: float
+    wrist: np.ndarray
+    head: np.ndarray
+    focal: float
+    face: np.ndarray
+    shoulders: np.ndarray
+    arm: np.ndarray
+    handheld: bool
+    lost: float
+    restless: float
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator, left_handed: float = 0.19) -> "Signer":
+        """Draw a person; left_handed is the share of signers who spell with the left hand."""
+        side = -1 if rng.random() < left_handed else 1
+        palm = max(rng.normal(0.092, 0.005), 0.075)
+        focal = rng.uniform(0.95, 1.15)
+        # How large the hand appears decides how far away it is: 0.12-0.18 of the frame's height.
+        distance = focal * 9 / 16 * palm / np.clip(rng.normal(0.148, 0.016), 0.11, 0.19)
+        across = 0.5 + side * rng.normal(0.1, 0.05)
+        beside = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
+        wrist = [across - beside, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]
+        head = [
+            across,
+            np.clip(rng.normal(0.4, 0.06), 0.25, 0.52),
+            distance + rng.uniform(0.12, 0.25),
+        ]
+        return cls(
+            side=side,
+            skeleton=sample_skeleton(rng),
+            palm=palm,
+            postures=_postures(rng),
+            doubling=_doubling(rng),
+            seconds_per_character=float(np.clip(np.exp(rng.normal(np.log(0.254), 0.24)), 0.14, 0.6)),
+            travel=rng.uniform(0.5, 0.85),
+            anticipation=rng.uniform(0.1, 0.35),
+            outward=rng.normal(-0.15, 0.2),
+            wrist=np.array(wrist),
+            head=np.array(head),
+            focal=focal,
+            face=sample_face(rng),
+            shoulders=np.array([rng.normal(0.175, 0.015), rng.normal(0.2, 0.02), rng.normal(0.04, 0.02)]),
+            arm=np.array([0.29, 0.25]) * rng.normal(1, 0.06),
+            handheld=rng.random() < 0.6,
+            lost=np.exp(rng.normal(0, 0.35)),
+            restless=np.exp(rng.normal(0, 0.4)),
+        )
+
+
+def _postures(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    general = rng.standard_normal(CHANNELS, np.float32) * GENERAL
+    postures = {}
+    for character, sign in SIGNS.items():
+        draw = rng.random()
+        for share, variant in VARIANTS.get(character, []):
+            if draw < share:
+                sign = variant
+                break
+            draw -= share
+        personal = rng.standard_normal(CHANNELS, np.float32) * PERSONAL
+        postures[character] = sign.postures() + general + personal
+    return postures
+
+
+def _doubling(rng: np.random.Generator) -> np.ndarray:
+    if rng.random() < 0.6:  # slide aside
+        doubling = np.zeros((1, CHANNELS), np.float32)
+        doubling[0, PLACE.start] = -rng.uniform(0.3, 0.7)
+    else:  # bounce
+        doubling = np.zeros((2, CHANNELS), np.float32)
+        doubling[0, PLACE] = 0, -rng.uniform(0.1, 0.25), rng.uniform(0.1, 0.25)
+        doubling[0, TURN.start + 1] = -8
+        doubling[1, PLACE] = -rng.uniform(0.1, 0.3), 0, -0.1
+    return doubling

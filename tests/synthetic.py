@@ -1,0 +1,115 @@
+"""Random clips in the competition's own file format, for tests; no signing is meant by them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fingerspelling.clips import ClipStore, write_shard
+from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED
+
+HANDS = {
+    hand: np.array([name.split("_", 1)[1].startswith(hand) for name in COLUMNS])
+    for hand in ("left_hand", "right_hand")
+}
+
+
+class Clip(NamedTuple):
+    """A row of the competition's table and how its landmarks are drawn."""
+
+    sequence_id: int
+    participant_id: int
+    phrase: str
+    n_frames: int
+    hand: str | None = "right_hand"  # the one that is seen, with gaps; None for no hand at all
+
+
+# Four signers of three clips each; file 20 and its one short clip are the fourth signer's.
+TRAIN = {
+    10: [
+        Clip(1001, 1, "3 creekhouse", 40),
+        Clip(1002, 1, "scales/kuhaylah", 52),
+        Clip(1003, 2, "+33-4821-05", 31, "left_hand"),
+        Clip(1004, 2, "https://a_b.com", 60, "left_hand"),
+        Clip(1005, 3, "1383 william lanier", 45),
+        Clip(1006, 3, "988 franklin lane", 36),
+    ],
+    20: [
+        Clip(2001, 1, "william~lanier", 28, None),
+        Clip(2002, 2, "#[at@$5", 33),
+        Clip(2003, 3, "'(*)%&'", 48),
+        Clip(2004, 4, "6920 northeast 661st", 57),
+        Clip(2005, 4, "a=b;c?d!", 38),
+        Clip(2006, 4, "it", 3),
+    ],
+}
+SUPPLEMENTAL = {
+    30: [
+        Clip(3001, 1, "why do you ask", 30),
+        Clip(3002, 2, "why do you ask", 35),
+        Clip(3003, 4, "why do you ask", 41),
+        Clip(3004, 1, "coming up with killer sound bites", 44),  # 33 characters
+        Clip(3005, 3, "prices are high", 39),
+    ]
+}
+
+
+def landmarks(clip: Clip) -> np.ndarray:
+    """Draw a clip's points from its id: float32 [frames, 1629], a slow random walk, NaN for undetected hands."""
+    rng = np.random.default_rng(clip.sequence_id)
+    steps = rng.normal(0, 0.01, (clip.n_frames, len(COLUMNS)))
+    values = (rng.uniform(0.2, 0.8, len(COLUMNS)) + steps.cumsum(0)).astype(np.float32)
+    for hand, columns in HANDS.items():
+        unseen = rng.random(clip.n_frames) < 0.3 if hand == clip.hand else np.ones(clip.n_frames, bool)
+        values[np.ix_(unseen, columns)] = np.nan
+    return values
+
+
+def clip_table(clip: Clip) -> pd.DataFrame:
+    """Return a clip as a competition file holds it: index sequence_id, frame int16, 1,629 float32 columns."""
+    points = pd.DataFrame(landmarks(clip), columns=COLUMNS)
+    index = pd.Index([clip.sequence_id] * clip.n_frames, name="sequence_id", dtype=np.int64)
+    frame = pd.Series(range(clip.n_frames), name="frame", dtype=np.int16)
+    return pd.concat([frame, points], axis=1).set_index(index)
+
+
+def write_competition(folder: Path) -> None:
+    """Write both parts of a tiny competition: tables and landmark files."""
+    parts = {
+        "train.csv": (TRAIN, "train_landmarks"),
+        "supplemental_metadata.csv": (SUPPLEMENTAL, "supplemental_landmarks"),
+    }
+    for table, (files, landmarks_folder) in parts.items():
+        (folder / landmarks_folder).mkdir(parents=True)
+        rows = []
+        for file_id, clips in files.items():
+            path = f"{landmarks_folder}/{file_id}.parquet"
+            pd.concat([clip_table(clip) for clip in clips]).to_parquet(folder / path, compression="snappy")
+            rows += [(path, file_id, clip.sequence_id, clip.participant_id, clip.phrase) for clip in clips]
+        columns = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
+        pd.DataFrame(rows, columns=columns).to_csv(folder / table, index=False)
+
+
+def selected(values: np.ndarray) -> np.ndarray:
+    """Pick the 130 points by name out of [frames, 1629], slowly and plainly: [frames, 130, 3]."""
+    places = [[axis * len(POINTS) + POINTS.index(point) for axis in range(3)] for point in SELECTED]
+    return values[:, np.array(places)]
+
+
+def write_counting_store(folder: Path, lengths: Sequence[int], signers: Sequence[int]) -> ClipStore:
+    """Write a store in which every value tells where it comes from.
+
+    Of clip i, x is i and y the number of the frame on all points. Its phrase consists of letters that occur in
+    no other clip of the same signer, as long as a signer has fewer than six clips.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = np.zeros((sum(lengths), len(SELECTED), 3), np.float16)
+    frames[..., 0] = np.repeat(np.arange(len(lengths)), lengths)[:, None]
+    frames[..., 1] = np.concatenate([np.arange(length) for length in lengths])[:, None]
+    clips = pd.DataFrame({"participant_id": signers, "n_frames": lengths})
+    number = clips.groupby("participant_id").cumcount() % 6
+    clips["phrase"] = ["abcdefghijklmnopqrstuvwx"[4 * i : 4 * i + 4] * 3 for i in number]
+    write_shard(folder / "train" / "1.arrow", clips.assign(sequence_id=clips.index, file_id=1), frames, {})
+    return ClipStore(folder)

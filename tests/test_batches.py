@@ -1,0 +1,242 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from fingerspelling import text
+from fingerspelling.batches import NONE, Clips, ClipRequest, PlannedBatches, TimeAugmentation, collate, time_map
+from fingerspelling.clips import ClipStore
+from fingerspelling.model.preprocessing import resize_index
+from synthetic import SUPPLEMENTAL, write_counting_store
+
+N_CLIPS = 200
+RECIPE = TimeAugmentation()
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    """200 clips of 2..120 frames of 40 signers; every value tells the clip and the frame it comes from."""
+    lengths = np.random.default_rng(0).integers(2, 120, N_CLIPS)
+    return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(N_CLIPS) % 40)
+
+
+def requests_of(plan: PlannedBatches, epoch: int = 0) -> list[ClipRequest]:
+    plan.set_epoch(epoch)
+    return [request for batch in plan for request in batch]
+
+
+@pytest.mark.parametrize("augmentation", [NONE, RECIPE])
+def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: TimeAugmentation) -> None:
+    clips = np.arange(0, N_CLIPS, 3)
+    plan = PlannedBatches(counting, clips, 8, seed=1, augmentation=augmentation)
+    for epoch in range(3):
+        plan.set_epoch(epoch)
+        batches = list(plan)
+        assert len(batches) == len(plan) == 9
+        assert sorted(request.clip for batch in batches for request in batch) == clips.tolist()
+        assert sorted(map(len, batches)) == [3] + [8] * 8
+
+
+def test_a_plan_depends_on_seed_and_epoch_alone(counting: ClipStore) -> None:
+    def plan(seed: int, epoch: int, before: int = 0) -> list[ClipRequest]:
+        batches = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed, RECIPE)
+        for earlier in range(before):
+            requests_of(batches, earlier)
+        return requests_of(batches, epoch)
+
+    assert plan(1, 2) == plan(1, 2, before=2)
+    assert plan(1, 2) != plan(1, 3)
+    assert plan(1, 2) != plan(2, 2)
+    assert [request.clip for request in plan(1, 2)] != [request.clip for request in plan(1, 3)]
+
+
+def test_without_shuffling_the_shortest_come_first_in_every_epoch(counting: ClipStore) -> None:
+    plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, shuffle=False)
+    clips = [request.clip for request in requests_of(plan)]
+    assert (np.diff(counting.table["n_frames"].to_numpy()[clips]) >= 0).all()
+    assert clips == [request.clip for request in requests_of(plan, 1)]
+
+
+@pytest.mark.parametrize(("augmentation", "most"), [(NONE, 0.15), (RECIPE, 0.15)])
+def test_little_is_spent_on_padding(counting: ClipStore, augmentation: TimeAugmentation, most: float) -> None:
+    plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=augmentation)
+    lengths = [[request.length for request in batch] for batch in plan]
+    padded = sum(max(batch) * len(batch) for batch in lengths)
+    assert 1 - sum(map(sum, lengths)) / padded < most
+
+
+def test_long_clips_are_resized(counting: ClipStore) -> None:
+    plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, max_frames=50)
+    for request in requests_of(plan):
+        assert request.length == min(counting.table["n_frames"].iat[request.clip], 50)
+        assert len(Clips(counting)[request]["frames"]) == request.length
+
+
+def test_resampling_stays_in_its_range_and_takes_its_share(counting: ClipStore) -> None:
+    only = TimeAugmentation(cut_mix=0.0, resample=0.8, resample_range=(0.3, 0.5), local_resample=0.0, shift=0.0)
+    plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=only)
+    frames = counting.table["n_frames"].to_numpy()
+    pairs = np.array([(r.length, frames[r.clip]) for epoch in range(5) for r in requests_of(plan, epoch)])
+    changed = pairs[pairs[:, 0] != pairs[:, 1]]
+    assert len(changed) / len(pairs) == pytest.approx(0.8, abs=0.04)
+    assert (np.abs(changed[:, 0] - 0.4 * changed[:, 1]) <= 0.1 * changed[:, 1] + 1).all()
+
+
+def test_cut_mix_joins_clips_of_one_signer_at_the_same_share(counting: ClipStore) -> None:
+    only = TimeAugmentation(cut_mix=0.5, resample=0.0, local_resample=0.0, shift=0.0)
+    scores = np.random.default_rng(0).random(N_CLIPS)
+    dataset = Clips(counting, scores, only)
+    signers, lengths = counting.table["participant_id"], counting.table["n_frames"]
+    requests = requests_of(PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=only))
+    joined = [request for request in requests if request.partner >= 0]
+    assert len(joined) / len(requests) == pytest.approx(0.5, abs=0.1)
+    assert len({request.partner for request in joined}) > 50
+    for request in joined:
+        assert signers[request.clip] == signers[request.partner]
+        item = dataset[request]
+        first = round(request.cut * lengths[request.clip])
+        skipped = round(request.cut * lengths[request.partner])
+        origin = [(request.clip, frame) for frame in range(first)]
+        origin += [(request.partner, frame) for frame in range(skipped, lengths[request.partner])]
+        assert item["frames"][:, 5, :2].tolist() == [list(place) for place in origin]
+        whole, end = (text.encode(counting.table["phrase"][clip]) for clip in (request.clip, request.partner))
+        characters = round(request.cut * 12)
+        assert item["labels"] == whole[:characters] + end[characters:]
+        assert item["score"] == pytest.approx(
+            request.cut * scores[request.clip] + (1 - request.cut) * scores[request.partner]
+        )
+
+
+def test_unjoined_clips_come_as_they_are_stored(counting: ClipStore) -> None:
+    scores = np.linspace(0, 1, N_CLIPS)
+    for request in requests_of(PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0)):
+        item = Clips(counting, scores)[request]
+        np.testing.assert_array_equal(item["frames"], counting.frames(request.clip))
+        assert text.decode(item["labels"]) == counting.table["phrase"].iat[request.clip]
+        assert item["score"] == scores[request.clip]
+        assert item["clip"] == request.clip
+
+
+def test_a_request_gives_the_same_clip_whenever_it_is_made(counting: ClipStore) -> None:
+    dataset = Clips(counting, augmentation=RECIPE)
+    for request in requests_of(PlannedBatches(counting, np.arange(40), 8, seed=0, augmentation=RECIPE)):
+        np.testing.assert_array_equal(dataset[request]["frames"], dataset[request]["frames"])
+        assert len(dataset[request]["frames"]) == request.length
+
+
+def test_one_clip_of_every_further_phrase_joins_an_epoch(store: ClipStore) -> None:
+    table = store.table
+    main, further = np.flatnonzero(~table["supplemental"]), np.flatnonzero(table["supplemental"])
+    plan = PlannedBatches(store, main, 4, seed=0, augmentation=RECIPE, one_a_phrase=further)
+    phrases = sorted({clip.phrase for clips in SUPPLEMENTAL.values() for clip in clips})
+    seen = set()
+    for epoch in range(20):
+        requests = requests_of(plan, epoch)
+        drawn = [request for request in requests if request.clip in further]
+        assert len(requests) == len(main) + len(phrases)
+        assert sorted(table["phrase"].iloc[[request.clip for request in drawn]]) == phrases
+        assert all(request.partner in main for request in drawn if request.partner >= 0)
+        seen |= {request.clip for request in drawn}
+    assert seen == set(further)
+
+
+def test_a_signer_of_supplemental_clips_alone_finds_no_partner(store: ClipStore) -> None:
+    table = store.table
+    main = np.flatnonzero(~table["supplemental"] & (table["participant_id"] < 4))
+    last = np.flatnonzero(table["supplemental"] & (table["participant_id"] == 4))
+    always = TimeAugmentation(cut_mix=1.0)
+    plan = PlannedBatches(store, main, 4, seed=0, augmentation=always, one_a_phrase=last)
+    partners = {request.clip: request.partner for request in requests_of(plan)}
+    assert partners[last[0]] == -1
+    assert all(partners[clip] >= 0 for clip in main)
+
+
+configs = st.builds(
+    TimeAugmentation,
+    local_resample=st.sampled_from([0.0, 1.0]),
+    local_windows=st.sampled_from([(20, 30), (1, 1), (500, 500)]),
+    shift=st.sampled_from([0.0, 1.0]),
+    shift_range=st.integers(0, 500),
+)
+
+
+@given(st.integers(0, 1000), st.integers(1, 400), configs, st.integers(0, 2**32))
+def test_time_maps_run_forward_within_the_clip(n_frames: int, length: int, config: TimeAugmentation, seed: int) -> None:
+    index = time_map(n_frames, length, config, np.random.default_rng(seed))
+    assert index.shape == (length,)
+    kept = index[index >= 0]
+    assert (index[index < 0] == -1).all()
+    assert (kept < max(n_frames, 1)).all()
+    assert (np.diff(kept) >= 0).all()
+    empty = length - len(kept)
+    if n_frames:
+        assert empty <= (config.shift_range if config.shift else 0)
+        assert (index[:empty] == -1).all() or (index[length - empty :] == -1).all()
+    else:
+        assert empty == length
+
+
+@given(st.integers(1, 5000), st.integers(1, 400))
+def test_plain_time_maps_are_those_of_inference(n_frames: int, max_frames: int) -> None:
+    length = min(n_frames, max_frames)
+    plain = time_map(n_frames, length, NONE, np.random.default_rng(0))
+    assert plain.tolist() == resize_index(n_frames, max_frames).tolist()
+
+
+def test_local_resampling_bends_time_a_little() -> None:
+    config = TimeAugmentation(local_resample=1.0, shift=0.0)
+    for seed in range(20):
+        index = time_map(300, 300, config, np.random.default_rng(seed))
+        assert index[0] == 0
+        assert 0 < np.abs(index - np.arange(300)).max() <= 30
+        assert index[-1] >= 297
+
+
+def test_shifts_fill_the_gap_with_empty_frames(counting: ClipStore) -> None:
+    config = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=1.0, shift_range=3)
+    longest = int(counting.table["n_frames"].argmax())
+    length = counting.table["n_frames"].iat[longest]
+    starts = set()
+    for seed in range(50):
+        frames = Clips(counting, augmentation=config)[ClipRequest(longest, -1, 0.5, length, seed)]["frames"]
+        empty = np.isnan(frames).all((1, 2))
+        assert empty.sum() <= 3
+        numbers = frames[~empty, 0, 1]
+        assert (np.diff(numbers) == 1).all()
+        starts.add(int(numbers[0]) - int(empty.argmin()))
+    assert starts == {-3, -2, -1, 0, 1, 2, 3}
+
+
+def test_collate_pads_and_tells_what_is_real() -> None:
+    rng = np.random.default_rng(0)
+    items = [
+        {"frames": rng.normal(size=(n, 130, 3)).astype(np.float16), "labels": labels, "score": n / 10, "clip": 7 * n}
+        for n, labels in [(3, [5, 0]), (5, []), (1, [1, 2, 3, 58])]
+    ]
+    batch = collate(items)
+    assert batch["frames"].dtype == torch.float32
+    assert batch["frames"].shape == (3, 5, 130, 3)
+    for row, item in zip(batch["frames"], items, strict=True):
+        np.testing.assert_array_equal(row[: len(item["frames"])], item["frames"])
+        assert row[len(item["frames"]) :].isnan().all()
+    assert batch["mask"].tolist() == [[True] * 3 + [False] * 2, [True] * 5, [True] + [False] * 4]
+    pad, end = text.PAD, text.END
+    assert batch["labels"].tolist() == [[5, 0, end, pad, pad], [end, pad, pad, pad, pad], [1, 2, 3, 58, end]]
+    assert batch["labels"].dtype == torch.int64
+    torch.testing.assert_close(batch["scores"], torch.tensor([0.3, 0.5, 0.1]))
+    assert batch["clips"].tolist() == [21, 35, 7]
+
+
+def test_loader_processes_make_the_same_batches(store: ClipStore, tmp_path: Path) -> None:
+    def load(processes: int) -> list[dict]:
+        plan = PlannedBatches(store, np.arange(len(store)), 4, seed=3, augmentation=RECIPE)
+        dataset = Clips(store, augmentation=RECIPE)
+        return list(DataLoader(dataset, batch_sampler=plan, collate_fn=collate, num_workers=processes))
+
+    for here, there in zip(load(0), load(1), strict=True):
+        for name in here:
+            torch.testing.assert_close(here[name], there[name], rtol=0, atol=0, equal_nan=True)

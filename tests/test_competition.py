@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fingerspelling import competition as module
+from fingerspelling.competition import DataError, clip_facts, find_data, read_clip, read_table
+from fingerspelling.landmarks import SELECTED_COLUMNS
+from synthetic import TRAIN, Clip, clip_table, landmarks, selected
+
+
+@pytest.fixture(autouse=True)
+def nothing_mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(module.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setattr(module, "KAGGLE_MOUNTS", [tmp_path / "competitions" / module.SLUG, tmp_path / module.SLUG])
+
+
+def test_no_data_is_no_error_unless_a_folder_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_data() is None
+    with pytest.raises(DataError, match=r"nowhere: no such folder"):
+        find_data(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"holds no train\.csv"):
+        find_data(tmp_path)
+    monkeypatch.setenv(module.ENVIRONMENT_VARIABLE, str(tmp_path / "elsewhere"))
+    with pytest.raises(DataError, match=r"elsewhere: no such folder.*ASL_FINGERSPELLING_DATA"):
+        find_data()
+
+
+def test_data_are_found_by_argument_then_environment_then_mount(
+    competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, old = module.KAGGLE_MOUNTS
+    for mount in (old, new):  # the newer one wins once it is there
+        mount.mkdir(parents=True)
+        assert find_data() != mount  # an empty folder is no data
+        (mount / "train.csv").touch()
+        assert find_data() == mount
+    named = tmp_path / "named"
+    named.mkdir()
+    (named / "train.csv").touch()
+    monkeypatch.setenv(module.ENVIRONMENT_VARIABLE, str(named))
+    assert find_data() == named
+    assert find_data(competition) == find_data(str(competition)) == competition
+
+
+def test_table_has_a_row_a_clip(competition: Path) -> None:
+    table = read_table(competition)
+    clips = [(file_id, clip) for file_id, clips in TRAIN.items() for clip in clips]
+    assert table["sequence_id"].tolist() == [clip.sequence_id for _, clip in clips]
+    assert table["phrase"].tolist() == [clip.phrase for _, clip in clips]
+    assert table["participant_id"].tolist() == [clip.participant_id for _, clip in clips]
+    assert table["path"].tolist() == [f"train_landmarks/{file_id}.parquet" for file_id, _ in clips]
+    assert set(read_table(competition, "supplemental")["file_id"]) == {30}
+
+
+@pytest.mark.parametrize("phrase", ["null", "NA", "1234", "0012", "1e5", "nan", ""])
+def test_a_phrase_stays_text(tmp_path: Path, phrase: str) -> None:
+    (tmp_path / "train.csv").write_text(f"path,file_id,sequence_id,participant_id,phrase\na.parquet,1,2,3,{phrase}\n")
+    assert read_table(tmp_path)["phrase"].tolist() == [phrase]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "No columns"),
+        (b"path,file_id,sequence_id,phrase\na,1,2,x\n", "lacks the columns participant_id"),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,x,y,z\nb,1,2,3,x,y\n,,,\n", ""),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,two,3,x\n", "two"),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,,3,x\n", ""),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,\xff\xfe\n", "decode"),
+    ],
+    ids=["missing", "empty", "column", "ragged", "text for a number", "no number", "encoding"],
+)
+def test_a_bad_table_is_named_with_the_reason(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    if content is not None:
+        (tmp_path / "train.csv").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        read_table(tmp_path)
+    assert str(error.value).startswith(f"{tmp_path / 'train.csv'}: ")
+    assert reason in str(error.value)
+
+
+def test_clip_is_read_as_the_scorer_reads_it(tmp_path: Path) -> None:
+    clip = Clip(7, 1, "abc", 9)
+    clip_table(clip).to_parquet(tmp_path / "7.parquet")
+    frames = read_clip(tmp_path / "7.parquet")
+    assert frames.dtype == np.float32
+    assert frames.shape == (9, 390)
+    np.testing.assert_array_equal(frames.reshape(9, 3, 130).transpose(0, 2, 1), selected(landmarks(clip)))
+    columns = ["y_pose_3", "x_face_0"]
+    np.testing.assert_array_equal(
+        read_clip(tmp_path / "7.parquet", columns), clip_table(clip)[columns].to_numpy(np.float32)
+    )
+
+
+def test_one_clip_of_many_is_read_by_its_id(competition: Path) -> None:
+    clip = TRAIN[10][2]
+    frames = read_clip(competition / "train_landmarks/10.parquet", sequence_id=clip.sequence_id)
+    np.testing.assert_array_equal(frames, clip_table(clip)[SELECTED_COLUMNS].to_numpy())
+
+
+def test_a_clip_of_no_frames_is_read(tmp_path: Path) -> None:
+    clip_table(Clip(7, 1, "abc", 4)).iloc[:0].to_parquet(tmp_path / "7.parquet")
+    assert read_clip(tmp_path / "7.parquet").shape == (0, 390)
+
+
+def test_a_bad_clip_is_named_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "7.parquet"
+    with pytest.raises(DataError, match=r"7\.parquet: not a readable parquet file"):
+        read_clip(path)
+    table = clip_table(Clip(7, 1, "abc", 9))
+    table.drop(columns=["z_face_0", "x_pose_11"]).to_parquet(path)
+    with pytest.raises(DataError, match=r"7\.parquet: lacks 2 columns, x_pose_11 the first"):
+        read_clip(path)
+    table.to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"7\.parquet: not a readable parquet file"):
+        read_clip(path)
+
+
+def test_clip_facts_count_frames_and_hands(competition: Path) -> None:
+    facts = clip_facts(competition, read_table(competition)).set_index("sequence_id")
+    for clip in (clip for clips in TRAIN.values() for clip in clips):
+        row, points = facts.loc[clip.sequence_id], clip_table(clip)
+        assert row["n_frames"] == clip.n_frames
+        assert row["left"] == points["x_left_hand_0"].count()
+        assert row["right"] == points["x_right_hand_0"].count()
+
+
+def test_clip_facts_leave_out_clips_that_are_not_there(competition: Path) -> None:
+    table = read_table(competition)
+    absent = pd.concat([table, table.iloc[:1].assign(sequence_id=999)])
+    assert len(clip_facts(competition, absent)) == len(table)
+    with pytest.raises(DataError, match=r"nowhere\.parquet"):
+        clip_facts(competition, table.assign(path="nowhere.parquet"))
+
+
+def test_real_recordings_are_read(real_data: Path) -> None:
+    for path in sorted((real_data / "ase-letters-pose").glob("*.parquet")):
+        frames = read_clip(path)
+        assert len(frames) > 5
+        assert not np.isnan(frames).all()

@@ -1,0 +1,291 @@
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._higher_order_ops.while_loop import while_loop
+
+from fingerspelling import text
+from fingerspelling.export import check_parity, export_tflite, write_submission
+from fingerspelling.export.fold import fold_constants
+from fingerspelling.export.tflite import _conversion
+from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE
+from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
+from fingerspelling.model.preprocessing import normalise, resize_index
+from fingerspelling.scoring import Submission, load_runner
+
+LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200]
+aten = torch.ops.aten
+
+
+def build(seed: int, **sizes: int | bool) -> FingerspellingModel:
+    """A tiny model whose weights are scaled so that phrases, their lengths and confidences differ from clip to clip."""
+    torch.manual_seed(seed)
+    sizes = {"d_model": 32, "encoder_layers": 1, "conv_kernel": 27, "decoder_ffn_dim": 64, **sizes}
+    model = FingerspellingModel(FingerspellingConfig(backward_decoder=False, **sizes)).eval()
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5)
+            elif tensor.is_floating_point() and tensor.dim() == 1:
+                tensor.add_(torch.randn_like(tensor), alpha=0.2)
+            elif "decoder" in name:
+                tensor.mul_(30 if "embed_tokens" in name else 4)
+        model.output_projection.weight.normal_()
+        if model.confidence is not None:
+            model.confidence.weight.normal_()
+            model.confidence.bias.fill_(-1.5)
+    return model
+
+
+def clip(n_frames: int, seed: int = 0) -> np.ndarray:
+    """float32 [frames, 390]: points that wander, a fifth of all frames without the left hand."""
+    rng = np.random.default_rng([seed, n_frames])
+    steps = rng.normal(0, 0.05, (n_frames, 3, 130)).cumsum(0)
+    points = rng.random((3, 130)) + steps
+    points[rng.random(n_frames) < 0.2, :, 40:61] = np.nan
+    return points.reshape(n_frames, -1).astype(np.float32)
+
+
+def clips() -> list[np.ndarray]:
+    nothing_seen = np.full((40, len(SELECTED_COLUMNS)), np.nan, np.float32)
+    return [*map(clip, LENGTHS), nothing_seen, *(clip(60, seed) for seed in range(1, 9))]
+
+
+def submit(folder: Path, models: list[FingerspellingModel], precision: str) -> Submission:
+    tflite = export_tflite(models, folder / "model.tflite", precision)
+    return Submission(write_submission(tflite, folder / "submission.zip"))
+
+
+MODELS = {
+    "plain": lambda: [build(1, part_extractors=False, confidence_head=False)],
+    "ensemble": lambda: [build(2, frame_stride=2), build(3, d_model=48, decoder_layers=1)],
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[FingerspellingModel], Submission]:
+    models = MODELS[request.param]()
+    return models, submit(tmp_path_factory.mktemp(request.param), models, "fp32")
+
+
+def test_the_file_spells_what_pytorch_spells(exported):
+    models, submission = exported
+    table = check_parity(models, submission, clips())
+    assert table["frames"].tolist() == [len(frames) for frames in clips()]
+    assert table["same"].all(), table[~table["same"]]
+    assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
+    read = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != CONSTANT_PHRASE)]
+    assert read.nunique() >= 5 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
+
+
+def test_clips_of_low_confidence_get_the_constant_phrase(exported):
+    models, submission = exported
+    confidences = [confidence(models, frames) for frames in clips() if len(frames) >= 15]
+    constant = [submission.spell(frames) == CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
+    assert constant == [value < MIN_CONFIDENCE for value in confidences]
+    assert models[0].confidence is None or 0 < sum(constant) < len(constant), "the threshold divides nothing"
+
+
+@pytest.mark.parametrize("n_frames", [15, 50, 500])
+def test_its_rows_are_the_averaged_logits(exported, n_frames):
+    models, submission = exported
+    frames = next(f for f in (clip(n_frames, s) for s in range(50)) if confidence(models, f) >= MIN_CONFIDENCE)
+    rows = submission._run(inputs=frames)["outputs"]
+    expected = teacher_forced(models, frames, rows.argmax(1))
+    assert 0 < len(rows) <= models[0].config.max_new_tokens
+    np.testing.assert_allclose(rows, expected[:-1, : len(text.CHARACTERS)], atol=2e-4)
+    ended = len(rows) == models[0].config.max_new_tokens or expected[-1].argmax() >= text.PAD
+    assert ended, "the phrase stops before its end"
+
+
+def encode(models: list[FingerspellingModel], frames: np.ndarray) -> list[Tensor]:
+    picked = torch.from_numpy(frames)[resize_index(len(frames), 384)]
+    points = normalise(picked.unflatten(1, (3, 130)).transpose(1, 2)[None])
+    with torch.no_grad():
+        return [model.encode(points)[0] for model in models]
+
+
+def confidence(models: list[FingerspellingModel], frames: np.ndarray) -> float:
+    hidden = encode(models, frames)
+    heads = [m.confidence(h[0, 0]).sigmoid().item() for m, h in zip(models, hidden, strict=True) if m.confidence]
+    return float(np.mean(heads)) if heads else 1.0
+
+
+def teacher_forced(models: list[FingerspellingModel], frames: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Logits [len(ids) + 1, vocabulary] of one pass over the whole phrase: without cache, loop or folding."""
+    tokens = torch.tensor([[text.START, *ids.tolist()]])
+    hidden = encode(models, frames)
+    with torch.no_grad():
+        decoded = [
+            model.output_projection(model.decoder(input_ids=tokens, encoder_hidden_states=h).last_hidden_state)
+            for model, h in zip(models, hidden, strict=True)
+        ]
+    return torch.stack(decoded).mean(0)[0].numpy()
+
+
+def test_folding_changes_no_output_and_leaves_no_scale():
+    model, folded = build(4, frame_stride=2), build(4, frame_stride=2)
+    fold_constants(folded)
+    points = torch.randn(1, 21, 130, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(folded.encode(points)[0], model.encode(points)[0], atol=1e-5, rtol=1e-4)
+    assert not any("scale" in name or "norm.running" in name for name in folded.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "message"),
+    [
+        (lambda: [], {}, "no model"),
+        (lambda: [build(1)], {"precision": "fp8"}, "fp8"),
+        (lambda: [build(1), build(2, max_frames=200)], {}, "max_frames.*200.*384"),
+        (lambda: [build(1)], {"constant_phrase": "Ä"}, "Ä"),
+        (lambda: [build(1)], {"constant_phrase": "a" * 34}, "max_new_tokens"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_at_once(tmp_path, models, options, message):
+    with pytest.raises(ValueError, match=message):
+        export_tflite(models(), tmp_path / "model.tflite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+# What follows converts small modules of the same signature, not models.
+
+
+class Program(nn.Module):
+    """Turns a function of [frames, 390] into what `conversion.save` takes."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(len(SELECTED_COLUMNS), 59)
+        self.function = function
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return self.function(self.linear(inputs)), torch.full((1,), 3)
+
+    def export(self) -> torch.export.ExportedProgram:
+        example = torch.rand(20, len(SELECTED_COLUMNS))
+        return torch.export.export(self.eval(), (example,)).run_decompositions({})
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_shrink_with_the_precision(tmp_path):
+    torch.manual_seed(0)
+    program = Program(torch.relu)
+    conversion = _conversion()
+    conversion.save(program.export(), tmp_path)
+    frames = torch.rand(20, len(SELECTED_COLUMNS))
+    expected = program(frames)[0][:3].detach()
+    sizes = []
+    for precision, tolerance in [("fp32", 1e-5), ("fp16", 1e-3), ("int8", 5e-2)]:
+        model = conversion.convert(tmp_path, precision)
+        outputs = load_runner(model)(inputs=frames.numpy())["outputs"]
+        np.testing.assert_allclose(outputs, expected, atol=tolerance)
+        sizes.append(len(model))
+    weights = program.linear.weight.numel()
+    assert sizes[0] - sizes[1] > 1.8 * weights and sizes[1] - sizes[2] > 0.8 * weights
+
+
+def in_a_loop(x: Tensor) -> Tensor:
+    _, x = while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, torch.erf(y)), (torch.tensor(0), x))
+    return x
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("function", [lambda x: torch.erf(x), in_a_loop], ids=["plain", "in a loop"])
+def test_an_operator_without_counterpart_is_named_with_its_line(tmp_path, function):
+    with pytest.raises(NotImplementedError, match=r"aten\.erf\.default") as caught:
+        _conversion().save(Program(function).export(), tmp_path)
+    assert "test_export.py" in str(caught.value) and "erf(" in str(caught.value)
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape) + sum(shape)))
+
+
+MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        *(
+            (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, k), draw(6), (1,), (k // 2,), (1,), 6))
+            for k in (7, 27, 51)
+        ),
+        (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, 26), None, (1,), (3,), (1,), 6)),
+        (aten.conv2d.default, (draw(2, 3, 9, 13), draw(8, 3, 3, 3), draw(8), (2, 2), (1, 1))),
+        (aten.conv2d.default, (draw(1, 3, 9, 13), draw(8, 3, 3, 3), None, (1, 2), (1, 1))),
+        (aten.linear.default, (draw(2, 5, 6), draw(4, 6), draw(4))),
+        (aten.layer_norm.default, (draw(2, 5, 6), (6,), draw(6), draw(6))),
+        (aten.glu.default, (draw(2, 5, 6),)),
+        (aten.scaled_dot_product_attention.default, (draw(1, 2, 5, 8), draw(1, 2, 5, 8), draw(1, 2, 5, 4), MASK)),
+        (aten.slice.Tensor, (draw(4, 7), 1, 2, 2**63 - 1)),
+        (aten.slice.Tensor, (draw(4, 7), -1, 1, -1, 2)),
+        (aten.pad.default, (draw(4, 7), (0, 0, 2, 1), "constant", 3.0)),
+        (aten.select.int, (draw(4, 7, 2), 1, -1)),
+        (aten.index.Tensor, (draw(4, 7, 2), (None, torch.tensor([3, 0])))),
+        (aten.transpose.int, (draw(4, 7, 2), -1, 0)),
+        (aten.view.default, (draw(4, 6), (2, -1, 3))),
+        (aten.split.Tensor, (draw(4, 6), 3, -1)),
+        (aten.mul.Tensor, (torch.arange(4), 0.5)),
+        (aten.div.Tensor, (torch.arange(4), 2)),
+        (aten.add.Tensor, (torch.arange(4), draw(4))),
+        (aten.pow.Scalar, (10_000, draw(4))),
+        (aten.where.ScalarOther, (draw(4) > 0, draw(4), 0)),
+        (aten.where.Scalar, (draw(4) > 0, 0.0, -1e9)),
+        (aten.where.Scalar, (draw(4) > 0, 33, 0)),
+        (aten.clamp.default, (torch.arange(4), 1, 2)),
+        (aten.cumsum.default, (torch.tensor([[1], [2]]), 1)),
+        (aten.argmax.default, (draw(4, 7), -1, True)),
+        (aten.full.default, ((2, 3), 7)),
+        (aten.arange.start_step, (1, 9, 2)),
+    ],
+    ids=str,
+)
+def test_operators_compute_what_pytorch_computes(target, arguments):
+    _conversion()
+    import tensorflow as tf
+
+    from fingerspelling.export.operators import DTYPES, OPERATORS
+
+    def to_tf(value: object) -> object:
+        return tf.constant(value.numpy(), DTYPES[value.dtype]) if isinstance(value, Tensor) else value
+
+    computed = OPERATORS[target](*tf.nest.map_structure(to_tf, arguments))
+    expected = target(*arguments)
+    for mine, theirs in zip(tf.nest.flatten(computed), tf.nest.flatten(expected), strict=True):
+        assert mine.dtype == DTYPES[theirs.dtype]
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5, rtol=1e-5)
+
+
+def test_a_submission_holds_the_model_and_its_columns(tmp_path):
+    model = tmp_path / "any.tflite"
+    model.write_bytes(b"model")
+    path = write_submission(model, tmp_path / "new" / "submission.zip")
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == ["inference_args.json", "model.tflite"]
+        assert archive.read("model.tflite") == b"model"
+        assert pd.read_json(archive.open("inference_args.json"))["selected_columns"].tolist() == SELECTED_COLUMNS
+
+
+def test_a_submission_above_the_limit_is_refused(tmp_path):
+    model = tmp_path / "large.tflite"
+    model.write_bytes(bytes(2_000_000))
+    with pytest.raises(ValueError, match=r"large.tflite: 2\.01 MB .* below 2 MB"):
+        write_submission(model, tmp_path / "submission.zip", limit_mb=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["large.tflite"]
+
+
+def test_importing_the_package_leaves_tensorflow_alone():
+    code = "import sys, fingerspelling.export, fingerspelling.scoring; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
