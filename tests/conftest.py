@@ -2,13 +2,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
+from synthetic import make_model, write_competition
 
 from fingerspelling.clips import ClipStore
 from fingerspelling.extraction import extract
-from fingerspelling.model import FingerspellingConfig, FingerspellingModel
-from synthetic import write_competition
+from fingerspelling.model import FingerspellingModel
 
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"  # recordings that are not part of this project
 
@@ -36,28 +34,9 @@ def store(competition: Path) -> ClipStore:
 
 
 @pytest.fixture
-def tiny_config() -> FingerspellingConfig:
-    """The whole architecture, as small as it gets."""
-    return FingerspellingConfig(d_model=32, encoder_layers=1, conv_kernel=7, decoder_layers=1, decoder_ffn_dim=32)
-
-
-def disturb(model: nn.Module, seed: int = 0) -> None:
-    """Give every parameter and running statistic a value that is neither 0 nor 1, so that all of them matter."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if tensor.is_floating_point():
-                noise = torch.randn(tensor.shape, generator=generator)
-                tensor.add_(noise.abs() if name.endswith("running_var") else noise, alpha=0.2)
-
-
-@pytest.fixture
-def tiny_model(tiny_config: FingerspellingConfig) -> FingerspellingModel:
-    """A model with disturbed random weights, in evaluation mode."""
-    torch.manual_seed(0)
-    model = FingerspellingModel(tiny_config)
-    disturb(model)
-    return model.eval()
+def tiny_model() -> FingerspellingModel:
+    """The whole architecture with disturbed random weights, in evaluation mode."""
+    return make_model()
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,22 @@
-"""Random clips in the competition's own file format, for tests; no signing is meant by them."""
+"""Random clips in the competition's own file format, and tiny random models, for tests."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
+from fingerspelling import text
 from fingerspelling.clips import ClipStore, write_shard
 from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 
 HANDS = {
-    hand: np.array([name.split("_", 1)[1].startswith(hand) for name in COLUMNS])
-    for hand in ("left_hand", "right_hand")
+    hand: np.array([name.split("_", 1)[1].startswith(hand) for name in COLUMNS]) for hand in ("left_hand", "right_hand")
 }
 
 
@@ -113,3 +117,37 @@ def write_counting_store(folder: Path, lengths: Sequence[int], signers: Sequence
     clips["phrase"] = ["abcdefghijklmnopqrstuvwx"[4 * i : 4 * i + 4] * 3 for i in number]
     write_shard(folder / "train" / "1.arrow", clips.assign(sequence_id=clips.index, file_id=1), frames, {})
     return ClipStore(folder)
+
+
+TINY = {"d_model": 32, "encoder_layers": 2, "conv_kernel": 7, "decoder_layers": 1, "decoder_ffn_dim": 32}
+
+
+def make_model(seed: int = 0, **changes: object) -> FingerspellingModel:
+    """Return the whole architecture, tiny unless told, in evaluation mode.
+
+    Every parameter and running statistic gets a value that is neither 0 nor 1, so that all of them matter.
+    """
+    torch.manual_seed(seed)
+    model = FingerspellingModel(FingerspellingConfig(**{**TINY, **changes}))
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                noise = torch.randn(tensor.shape)
+                tensor.add_(noise.abs() if name.endswith("running_var") else noise, alpha=0.2)
+    return model.eval()
+
+
+def make_batch(lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return normalised clips with missing points, padded with NaN, and their mask."""
+    generator = torch.Generator().manual_seed(seed)
+    frames = torch.randn(len(lengths), max(lengths), 130, 3, generator=generator)
+    frames[torch.rand(frames.shape[:3], generator=generator) < 0.2] = math.nan
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    frames[~mask] = math.nan
+    return frames, mask
+
+
+def make_labels(*phrases: str) -> Tensor:
+    """Return what `collate` makes of phrases."""
+    rows = [torch.tensor([*text.encode(phrase), text.END]) for phrase in phrases]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=text.PAD)

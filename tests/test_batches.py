@@ -5,13 +5,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic import SUPPLEMENTAL, write_counting_store
 from torch.utils.data import DataLoader
 
 from fingerspelling import text
-from fingerspelling.batches import NONE, Clips, ClipRequest, PlannedBatches, TimeAugmentation, collate, time_map
+from fingerspelling.batches import NONE, ClipRequest, Clips, PlannedBatches, TimeAugmentation, collate, time_map
 from fingerspelling.clips import ClipStore
 from fingerspelling.model.preprocessing import resize_index
-from synthetic import SUPPLEMENTAL, write_counting_store
 
 N_CLIPS = 200
 RECIPE = TimeAugmentation()

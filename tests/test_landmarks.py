@@ -26,7 +26,7 @@ def test_columns_stand_in_the_competitions_order() -> None:
 def test_130_points_are_selected_once_each() -> None:
     assert len(SELECTED) == len(set(SELECTED)) == 130
     assert set(SELECTED) <= set(POINTS)
-    assert SELECTED_COLUMNS == [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
+    assert [f"{axis}_{point}" for axis in "xyz" for point in SELECTED] == SELECTED_COLUMNS
 
 
 def test_parts_divide_the_selected_points() -> None:

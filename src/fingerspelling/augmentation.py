@@ -31,11 +31,7 @@ class PointAugmentation:
     part: float = 0.5  # probability of dropping an arm or the face
     hands: float = 0.05  # probability of dropping both hands instead
     frames: float = 0.5  # probability of masking frames
-    frame_masks: tuple[int, ...] = (
-        1,
-        2,
-        4,
-    )  # numbers of masks, one of them drawn; each covers 20-40 % / number
+    frame_masks: tuple[int, ...] = (1, 2, 4)  # numbers of masks, one of them drawn; each covers 20-40 % / number
     square: float = 0.5  # probability of dropping the points inside a square
     square_size: tuple[float, float] = (0.05, 0.1)  # its side as a share of the clip's extent
 
@@ -91,17 +87,15 @@ def affine(frames: Tensor, config: PointAugmentation) -> Tensor:
     cos, sin = angle.cos(), angle.sin()
     shear = _between(frames, -config.shear, config.shear)
     on_x = _chance(frames, 0.5)
-    zero, one = torch.zeros_like(shear), torch.ones_like(shear)
-    shear_x, shear_y = torch.where(on_x, shear, zero), torch.where(on_x, zero, shear)
-    rotate = torch.stack([cos, -sin, sin, cos], -1).view(-1, 2, 2)
-    slant = torch.stack([one, shear_x, shear_y, one], -1).view(-1, 2, 2)
-    matrix = rotate @ slant * _between(frames, *config.scale)[:, None, None]
+    shear_x, shear_y = torch.where(on_x, shear, 0.0), torch.where(on_x, 0.0, shear)
+    # Rotation times shear, written out: under autocast, matrix products would round the points to half precision.
+    matrix = torch.stack([cos - sin * shear_y, cos * shear_x - sin, sin + cos * shear_y, sin * shear_x + cos], -1)
+    matrix = matrix.view(-1, 2, 2) * _between(frames, *config.scale)[:, None, None]
     shift = torch.stack([_between(frames, -config.shift, config.shift) for _ in "xy"], -1)
 
     chosen = _chance(frames, config.affine)
     matrix = torch.where(chosen[:, None, None], matrix, torch.eye(2, device=frames.device))
     shift = torch.where(chosen[:, None], shift, 0.0)
-    # Not as a matrix product: under autocast that would round the points to half precision.
     plane = (frames[..., None, :2] * matrix[:, None, None]).sum(-1) + shift[:, None, None]
     return torch.cat([plane, frames[..., 2:]], -1)
 

@@ -77,7 +77,7 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
         self.epoch = 0
         self._n_frames = store.table["n_frames"].to_numpy()
         self._signers = store.table["participant_id"].to_numpy()
-        self._clips = np.asarray(clips)
+        self._clips = np.asarray(clips, int)
         # Clips of a signer stand together here, so that drawing a partner is one random number.
         self._by_signer = self._clips[np.argsort(self._signers[self._clips], kind="stable")]
         phrases = store.table["phrase"].iloc[np.asarray(one_a_phrase, int)]

@@ -91,7 +91,7 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
         if missing := [name for name in columns if name not in present]:
             raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
         wanted = None if sequence_id is None else [("sequence_id", "==", sequence_id)]
-        return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32)
+        return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32, copy=True)
     except UNREADABLE as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
 

@@ -156,16 +156,16 @@ def score_submission(
     results = clips.assign(**pd.DataFrame(rows, index=clips.index))
     predictions, phrases = results["prediction"].tolist(), results["phrase"].tolist()
     results["clip_score"] = metric.clip_scores(predictions, phrases)
-    hours = (results["reading_seconds"] + results["seconds"]).mean() * hidden_clips / 3600
+    hours = float((results["reading_seconds"] + results["seconds"]).mean()) * hidden_clips / 3600
     return results, Summary(
         score=metric.score(predictions, phrases),
         clips=len(results),
         errors=int((results["error"] != "").sum()),
-        median_seconds=results["seconds"].median(),
-        p95_seconds=results["seconds"].quantile(0.95),
+        median_seconds=float(results["seconds"].median()),
+        p95_seconds=float(results["seconds"].quantile(0.95)),
         peak_memory_mb=_peak_memory(),
         hidden_hours=hours,
-        fits=bool(hours <= LIMIT_HOURS),
+        fits=hours <= LIMIT_HOURS,
     )
 
 

@@ -18,6 +18,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.utils import logging as transformers_logging
 
 from fingerspelling import metric
 from fingerspelling.augmentation import PointAugmentation, augment
@@ -261,7 +262,9 @@ def train(
     Raises:
         DataError: run_dir holds a training with other parameters.
     """
-    asked = json.loads(json.dumps({"model": model_config.to_diff_dict(), "training": asdict(config)}))
+    # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
+    sizes = {name: getattr(model_config, name) for name in FingerspellingConfig.__annotations__}
+    asked = json.loads(json.dumps({"model": sizes, "training": asdict(config)}))
     finished, checkpoints, told = run_dir / "model", run_dir / "checkpoints", run_dir / "training.json"
     if told.is_file() and (known := json.loads(told.read_text())) != asked:
         changed = [
@@ -279,6 +282,7 @@ def train(
         return FingerspellingModel.from_pretrained(finished).eval()
 
     split = split_by_signer(store, config)
+    transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     torch.manual_seed(config.seed)
     model = FingerspellingModel(model_config)
     steps = -(-len(PlannedBatches(store, split.training, config.batch_size, 0)) // config.accumulate)

@@ -163,12 +163,11 @@ class Workbook:
 
 
 def _plain(values: Mapping[str, object]) -> list[str]:
-    """Return the names of a notebook's own plain variables, among what Jupyter keeps beside them."""
-    jupyters = {"In", "Out"}
+    """Return the names that may be parameters: not what Jupyter keeps (In, Out, _...), modules, classes, constants."""
     return [
         name
         for name, value in values.items()
-        if not (name.startswith("_") or name in jupyters or callable(value) or isinstance(value, types.ModuleType))
+        if name[0].islower() and not callable(value) and not isinstance(value, types.ModuleType)
     ]
 
 

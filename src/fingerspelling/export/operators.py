@@ -28,18 +28,13 @@ DTYPES = {
 }
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    """Stand for checks of sizes and types, which tracing has already passed."""
-
-
 def _binary(function: Callable) -> Callable:
     """Let a TensorFlow function promote mixed integers and floats as PyTorch does."""
 
     def promoted(a: Any, b: Any) -> tf.Tensor:
-        numbers = [x for x in (a, b) if tf.is_tensor(x)]
-        has_float = any(tf.as_dtype(x.dtype).is_floating for x in numbers) or isinstance(a, float | bool)
-        has_float = has_float or isinstance(b, float)
-        if numbers and has_float:
+        tensors = [x for x in (a, b) if tf.is_tensor(x)]
+        fractional = any(x.dtype.is_floating for x in tensors) or isinstance(a, float) or isinstance(b, float)
+        if tensors and fractional:
             a, b = (tf.cast(x, tf.float32) for x in (a, b))
         return function(a, b)
 
@@ -197,7 +192,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.add.Tensor: _binary(tf.add),
     aten.sub.Tensor: _binary(tf.subtract),
     aten.mul.Tensor: _binary(tf.multiply),
-    aten.div.Tensor: _binary(tf.divide),
+    aten.div.Tensor: lambda a, b: tf.divide(tf.cast(a, tf.float32), tf.cast(b, tf.float32)),
     aten.pow.Scalar: _binary(tf.pow),
     operator.add: _binary(tf.add),
     operator.sub: _binary(tf.subtract),
@@ -217,6 +212,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.lt.Tensor: _binary(tf.less),
     aten.lt.Scalar: _binary(tf.less),
     aten.le.Tensor: _binary(tf.less_equal),
+    aten.gt.Scalar: _binary(tf.greater),
     aten.ge.Scalar: _binary(tf.greater_equal),
     aten.__and__.Tensor: tf.logical_and,
     aten.__or__.Tensor: tf.logical_or,
@@ -249,7 +245,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.transpose.int: _transpose,
     aten.sym_size.int: lambda x, dim: tf.shape(x)[dim],
     # Parts of tensors.
-    aten.select.int: lambda x, dim, i: tf.gather(x, i, axis=dim),
+    aten.select.int: lambda x, dim, i: x[(slice(None),) * (dim % len(x.shape)) + (i,)],
     aten.slice.Tensor: _slice,
     aten.split.Tensor: lambda x, size, dim=0: tf.split(x, x.shape[dim] // size, axis=dim),
     aten.cat.default: lambda tensors, dim=0: tf.concat(tensors, dim),
@@ -272,10 +268,4 @@ OPERATORS: dict[Callable, Callable] = {
     aten.scaled_dot_product_attention.default: _attention,
     aten.conv1d.default: _depthwise_conv1d,
     aten.conv2d.default: _conv2d,
-    # Checks that tracing leaves behind.
-    aten._assert_scalar.default: _nothing,
-    aten._assert_tensor_metadata.default: _nothing,
-    operator.eq: _nothing,
-    operator.mod: _nothing,
-    torch.sym_not: _nothing,
 }

@@ -8,7 +8,7 @@ import tensorflow as tf
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
-from torch.fx import GraphModule, Node
+from torch.fx import Graph, GraphModule, Node
 
 from fingerspelling.export.operators import OPERATORS
 
@@ -42,9 +42,18 @@ def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor]) -> Any:
     """Run one graph, of a program or of a loop's condition or body, node by node; return what it returns."""
     values: dict[Node, Any] = {}
     remaining = iter(inputs)
-    for node in module.graph.nodes:
+    for node in _needed(module.graph):
         values[node] = _run_node(module, node, values, remaining)
     return values[node]  # the last node is the output
+
+
+def _needed(graph: Graph) -> list[Node]:
+    """Return the inputs and what the output depends on; the checks that tracing leaves behind are not among it."""
+    needed = set(graph.find_nodes(op="placeholder"))
+    for node in reversed(graph.nodes):
+        if node.op == "output" or node in needed:
+            needed |= {node, *node.all_input_nodes}
+    return [node for node in graph.nodes if node in needed]
 
 
 def _run_node(module: GraphModule, node: Node, values: dict[Node, Any], inputs: Iterator[tf.Tensor]) -> Any:
@@ -81,7 +90,8 @@ def _origin(node: Node) -> str:
     """Return the line of the model's source that a node came from, and, in a loop, the traced expression."""
     trace = (node.meta.get("stack_trace") or "").splitlines()
     sources = [i for i, line in enumerate(trace) if line.lstrip().startswith('File "/')]
-    return "\n".join([*trace[sources[-1] :][:2], *trace[-1:]]) if sources else "an unknown line"
+    lines = [*trace[sources[-1] :][:2], trace[-1]] if sources else ["an unknown line"]
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _constant(tensor: torch.Tensor) -> tf.Tensor:

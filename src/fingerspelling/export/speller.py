@@ -59,7 +59,7 @@ class ClipSpeller(nn.Module):
         models: the models of the ensemble, of one vocabulary, max_frames and max_new_tokens.
         min_frames: shorter clips get the constant phrase.
         min_confidence: clips below, by the mean of the models' confidence heads (0..1), get it too.
-        constant_phrase: what to answer where a clip is too short or too hard to read.
+        constant_phrase: what to answer where a clip is too short or too hard to read, or nothing is spelled.
     """
 
     def __init__(
@@ -85,13 +85,16 @@ class ClipSpeller(nn.Module):
             inputs: float32 [frames, 390], at least one frame, NaN where a point was not detected.
 
         Returns:
-            float32 [max_new_tokens, 59] and int32 [1]: how many of these rows are the phrase.
+            float32 [max_new_tokens, 59] and int32 [1]: how many of these rows are the phrase, at least one.
         """
         frames = self._preprocess(inputs)
         hidden = [model.encode(frames)[0] for model in self.models]
         readable = self._readable(inputs.shape[0], hidden)
         logits, length = self._decode(hidden, torch.where(readable, self.max_steps, 0))
-        return torch.where(readable, logits, self.constant), torch.where(readable, length, self.constant_length).int()
+        # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
+        spelled = length > 0
+        logits = torch.where(spelled, logits, self.constant)
+        return logits, torch.where(spelled, length, self.constant_length).int()
 
     def _preprocess(self, inputs: Tensor) -> Tensor:
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.models[0].config.max_frames))
@@ -113,7 +116,7 @@ class ClipSpeller(nn.Module):
         """Decode greedily until a special token or max_steps, int [1].
 
         Returns:
-            float [steps, 59], the averaged logits, and int [1]: the characters before the special token.
+            float [steps, 59], the averaged logits, and int32 [1]: the characters spelled, below 1 where none are.
         """
         cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
 
@@ -139,7 +142,7 @@ class ClipSpeller(nn.Module):
             *(states for model in self.models for states in _empty_cache(model, self.max_steps)),
         )
         step, token, logits, *_ = while_loop(running, advance, start)
-        return logits, step - (token >= text.PAD).int()
+        return logits, torch.where(token < text.PAD, step, step - 1)
 
 
 def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysValues]:

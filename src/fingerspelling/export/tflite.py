@@ -50,7 +50,7 @@ def export_tflite(
             as they come (dynamic range). Activations are float32 otherwise.
         min_frames: shorter clips are answered with the constant phrase.
         min_confidence: so are clips in which the confidence heads, on average, trust less (0..1).
-        constant_phrase: the best answer to a clip that cannot be read.
+        constant_phrase: the answer to those, and where nothing is spelled.
 
     Raises:
         ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
@@ -83,8 +83,9 @@ def _check(models: Sequence[FingerspellingModel], precision: str, constant_phras
         if len(sizes := {getattr(model.config, name) for model in models}) > 1:
             raise ValueError(f"models of one ensemble must share {name}, these have {sorted(sizes)}")
     text.encode(constant_phrase)
-    if len(constant_phrase) > models[0].config.max_new_tokens:
-        raise ValueError(f"the constant phrase {constant_phrase!r} is longer than max_new_tokens")
+    most = models[0].config.max_new_tokens
+    if not 0 < len(constant_phrase) <= most:
+        raise ValueError(f"the constant phrase {constant_phrase!r} must have 1 to {most} characters (max_new_tokens)")
 
 
 def _folded(models: Sequence[FingerspellingModel]) -> list[FingerspellingModel]:

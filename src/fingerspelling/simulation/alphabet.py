@@ -5,8 +5,8 @@ and roll, degrees, see hand.rotations) and its place in palms (right in the imag
 all for a right hand. Angles of the letters were fitted to their mean shapes in continuous spelling and to still
 letters of several signers at once, one orientation for each source; those of the digits to 218 people.
 
-Letters and digits are those of ASL; J and Z are drawn. The competition prescribed nothing for punctuation, so
-it is signed as deaf signers commonly show it: drawn in the air with the finger, or the ASL sign where one exists:
+Letters and digits are those of ASL; J and Z are drawn. There is no standard for punctuation; here it is drawn in
+the air with the finger, or takes after the ASL sign of that meaning, so that each is told from all others:
 
     space  the open hand slides aside              . : ;  pokes towards the camera; the comma part hooks down
     ,      index hooks downwards                   '      bent index twists
@@ -59,7 +59,7 @@ v            5  33  31  33     5  11   8   7     8 -10  10   8    63  -1  88  48
 w            5  37  35  37     3  12   7   6     0  -1   5   5    14 -11  16  11    55  -1  81  47    30  -2  12
 x            9  34  31  31    -4   1  77  42    60   0  90  52    72  -1  88  50    69  -1  84  48    49   3   8
 y           40   2   5  -1    63   0  88  49    73  -1  86  46    71  -1  88  47     0 -16   6   6    29   4   4
-z           12  30  26  28    20  -1  13   9    70  -1  90  47    76  -1  88  46    66  -1  95  55    25  14  11
+z           12  30  26  28    28  -1  18  11    70  -1  90  47    76  -1  88  46    66  -1  95  55    25  14  11
 0           16  46  17  29    48   0  59  31    52   0  58  31    51   0  54  30    49   0  45  26    46   2   8
 1           10  35  31  35     4   2   4   5    66  -1  94  50    79  -1  93  48    77  -1  91  48    31   0   7
 2            3  35  37  35     0  11   5   5     1  -9   5   5    73  -1  94  50    76  -1  91  49    27   1   9
@@ -142,7 +142,7 @@ SIGNS = {character: Sign((character,)) for character in CHARACTERS if character.
 
 # What signers do differently, and the share of them who do.
 VARIANTS: dict[str, list[tuple[float, Sign]]] = {
-    **{digit: [(0.3, Sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "12345"},  # palm to the signer
+    **{digit: [(0.3, Sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "1345"},  # palm to the signer
     "0": [(0.2, Sign(("0",), ((0, 0, 0, 30),)))],
     "2": [(0.25, Sign(("2",), ((0, 0, 0, 150, 0, -15),))), (0.15, Sign(("v",)))],
     "e": [(0.3, Sign(("e_open",)))],

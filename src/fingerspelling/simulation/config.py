@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from fingerspelling.text import MAX_PHRASE
 
-MIN_LENGTH_SPAN = 4  # characters between min_length and max_length, so that every phrase kind has room
-
 
 @dataclass(frozen=True)
 class SimulationConfig:
@@ -44,8 +42,8 @@ class SimulationConfig:
             "clips": (0, math.inf),
             "supplemental_clips": (0, math.inf),
             "clips_per_file": (1, math.inf),
-            "min_length": (1, MAX_PHRASE - MIN_LENGTH_SPAN),
-            "max_length": (self.min_length + MIN_LENGTH_SPAN, MAX_PHRASE),
+            "min_length": (1, MAX_PHRASE),
+            "max_length": (self.min_length, MAX_PHRASE),
             "tempo": (0.1, 10),
             "fps": (1, 240),
             "lost_hand": (0, 2),

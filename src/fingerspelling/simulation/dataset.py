@@ -58,8 +58,8 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
         return
     tables = {part: _table(config, part) for part in TABLES}
     tasks = [
-        Task(config, str(data_dir / path), part, rows)
-        for part, table in tables.items()
+        Task(config, str(data_dir / path), rows)
+        for table in tables.values()
         for path, rows in table.groupby("path", sort=False)
         if not (data_dir / path).is_file()
     ]
@@ -75,11 +75,10 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """One parquet file to write: its path, whether it is of the train or the supplemental part, its clips."""
+    """One parquet file to write: its path and its rows of train.csv or supplemental_metadata.csv."""
 
     config: SimulationConfig
     path: str
-    part: str
     clips: pd.DataFrame
 
 
@@ -94,12 +93,15 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         temporary.write_text(json.dumps(config.content(), indent=1))
         temporary.replace(parameters)
         return
-    there = json.loads(parameters.read_text())
-    if different := sorted(name for name, value in config.content().items() if there.get(name) != value):
+    asked, there = config.content(), json.loads(parameters.read_text())
+    if different := [
+        f"{name} {there.get(name)} there, {asked[name]} asked"
+        for name in sorted(asked)
+        if there.get(name) != asked[name]
+    ]:
         raise ValueError(
-            f"{data_dir}: holds data simulated with other parameters ("
-            + ", ".join(f"{name} {there.get(name)} there, {config.content()[name]} asked" for name in different)
-            + "); choose another folder or delete this one"
+            f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)}); "
+            "choose another folder or delete this one"
         )
 
 

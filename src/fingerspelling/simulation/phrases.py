@@ -12,7 +12,8 @@ from fingerspelling.simulation import words
 from fingerspelling.text import MAX_PHRASE
 
 KINDS = {"address": 0.478, "url": 0.285, "phone": 0.237}  # addresses include people's names
-ATTEMPTS = 60  # to hit the wanted lengths, before a phrase is cut to fit
+ATTEMPTS = 30  # to hit the wanted lengths, before a phrase is cut to fit
+PATIENCE = 200  # phrases in a row that there were already, before giving up
 
 
 def sample_phrase(
@@ -38,12 +39,13 @@ def training_phrases(
         ValueError: there are not that many different phrases of these lengths.
     """
     phrases: dict[str, None] = {}
-    for _ in range(20 * count + 100):
-        if len(phrases) == count:
-            return list(phrases)
+    repeats = 0
+    while len(phrases) < count:
+        before = len(phrases)
         phrases[sample_phrase(rng, None, min_length, max_length)] = None
-    if len(phrases) < count:
-        raise ValueError(f"found only {len(phrases)} of {count} phrases of {min_length}-{max_length} characters")
+        repeats = 0 if len(phrases) > before else repeats + 1
+        if repeats == PATIENCE:
+            raise ValueError(f"found only {before} of {count} phrases of {min_length}-{max_length} characters")
     return list(phrases)
 
 

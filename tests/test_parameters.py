@@ -1,0 +1,127 @@
+from dataclasses import FrozenInstanceError, field
+
+import pytest
+
+from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.training import TrainingConfig
+
+
+@parameters
+class Inner:
+    share: float = 0.5
+    bounds: tuple[int, int] = (1, 2)
+
+
+@parameters
+class Outer:
+    count: int = 3
+    name: str = "x"
+    files: tuple[str, ...] = ()
+    switched: bool = True
+    inner: Inner = field(default_factory=Inner)
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError(f"count {self.count} is below 0")
+
+
+def test_what_is_not_given_keeps_its_default() -> None:
+    assert build(Outer, None, "outer") == build(Outer, {}, "outer") == Outer()
+    assert build(Outer, {"inner": {"share": 0.25}}, "outer") == Outer(inner=Inner(share=0.25))
+
+
+def test_yaml_values_become_the_fields_types() -> None:
+    built = build(Outer, {"count": "12", "files": ["a", "b"], "inner": {"share": "1e-3", "bounds": [3, 4]}}, "outer")
+    assert built == Outer(12, files=("a", "b"), inner=Inner(0.001, (3, 4)))
+    assert isinstance(built.inner.share, float)
+    assert isinstance(build(Inner, {"share": 1}, "inner").share, float)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"coumt": 3}, "outer.coumt: no such parameter; did you mean count?"),
+        ({"zzz": 3}, "outer.zzz: no such parameter; there are count, files, inner, name, switched"),
+        ({"inner": {"shares": 1}}, "outer.inner.shares: no such parameter; did you mean share?"),
+        ({"inner": {"qq": 1}}, "outer.inner.qq: no such parameter; there are bounds, share"),
+        ({"count": -1}, "outer: count -1 is below 0"),
+    ],
+)
+def test_names_and_ranges_are_told_word_by_word(values: dict, message: str) -> None:
+    with pytest.raises(ParameterError) as error:
+        build(Outer, values, "outer")
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "got"),
+    [
+        ({"count": "many"}, "outer.count: ", "'many'"),
+        ({"count": 2.5}, "outer.count: ", "2.5"),
+        ({"count": None}, "outer.count: ", "None"),
+        ({"count": [1]}, "outer.count: ", "[1]"),
+        ({"name": 3}, "outer.name: ", "3"),
+        ({"switched": "perhaps"}, "outer.switched: ", "'perhaps'"),
+        ({"files": "a.parquet"}, "outer.files: ", "'a.parquet'"),
+        ({"files": ["a", 3]}, "outer.files.1: ", "3"),
+        ({"inner": 3}, "outer.inner: ", "3"),
+        ({"inner": {"share": "half"}}, "outer.inner.share: ", "'half'"),
+        ({"inner": {"bounds": [1, "x"]}}, "outer.inner.bounds.1: ", "'x'"),
+        ({"inner": {"bounds": [1]}}, "outer.inner.bounds", ""),
+    ],
+)
+def test_wrong_types_are_named_with_place_and_value(values: dict, place: str, got: str) -> None:
+    with pytest.raises(ParameterError) as error:
+        build(Outer, values, "outer")
+    assert str(error.value).startswith(place)
+    assert got in str(error.value)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ParameterError) as error:
+        build(Outer, {"coumt": 1, "name": 2, "inner": {"share": "half"}}, "outer")
+    for place in ("outer.coumt", "outer.name", "outer.inner.share"):
+        assert place in str(error.value)
+
+
+@pytest.mark.parametrize("values", [3, "x", [1, 2], [("count", 3)]])
+def test_a_section_has_names(values: object) -> None:
+    with pytest.raises(ParameterError, match=r"outer: expected names with values, got "):
+        build(Outer, values, "outer")
+
+
+@pytest.mark.parametrize("values", [{3: 4}, {None: 1}, {True: 1}])
+def test_names_are_words(values: dict) -> None:
+    with pytest.raises(ParameterError, match=r"outer"):
+        build(Outer, values, "outer")
+
+
+def test_parameters_do_not_change_once_made() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Outer().count = 4
+
+
+def test_the_closest_name_is_offered() -> None:
+    assert unknown_name("training.lerning_rate", ["seed", "learning_rate"]) == (
+        "training.lerning_rate: no such parameter; did you mean learning_rate?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lerning_rate": 1.0e-3}, r"training\.lerning_rate: no such parameter; did you mean learning_rate\?"),
+        ({"points": {"mirorr": 0.5}}, r"training\.points\.mirorr: no such parameter; did you mean mirror\?"),
+        ({"time": {"resample_range": [0.5]}}, r"training\.time\.resample_range"),
+        ({"precision": "fp8"}, r"training: precision 'fp8' is none of fp32, fp16, bf16"),
+        ({"validation_fold": 7}, r"training: validation_fold 7 is not among 4 folds"),
+        ({"epochs": "1.5"}, r"training\.epochs: .*'1\.5'"),
+    ],
+)
+def test_training_parameters_are_checked(values: dict, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        build(TrainingConfig, values, "training")
+
+
+def test_training_parameters_come_from_yaml_strings() -> None:
+    assert build(TrainingConfig, {"learning_rate": "1e-3"}, "training").learning_rate == 0.001

@@ -1,0 +1,144 @@
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from fingerspelling.competition import read_table
+from fingerspelling.landmarks import COLUMNS
+from fingerspelling.simulation import SimulationConfig, simulate
+from fingerspelling.text import CHARACTERS
+
+CONFIG = SimulationConfig(
+    seed=5, signers=3, clips=7, supplemental_clips=2, clips_per_file=3, min_length=1, max_length=6, processes=1
+)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(CONFIG, folder)
+    return folder
+
+
+def test_tables_name_every_clip(data: Path) -> None:
+    train, supplemental = read_table(data), read_table(data, "supplemental")
+    assert (len(train), len(supplemental)) == (CONFIG.clips, CONFIG.supplemental_clips)
+    assert train.file_id.value_counts(sort=False).tolist() == [3, 3, 1]
+    assert train.phrase.is_unique and train.phrase.str.len().between(1, 6).all()
+    assert set(train.participant_id) == {0, 1, 2}
+    everything = pd.concat([train, supplemental])
+    assert everything.sequence_id.is_unique
+    for path, rows in everything.groupby("path"):
+        assert path == f"{path.split('/')[0]}/{rows.file_id.iloc[0]}.parquet"
+        ids = pd.read_parquet(data / path, columns=["frame"]).index
+        assert list(dict.fromkeys(ids)) == rows.sequence_id.tolist()
+    assert json.loads((data / "character_to_prediction_index.json").read_text()) == {
+        c: i for i, c in enumerate(CHARACTERS)
+    }
+
+
+def test_files_have_the_competitions_schema(data: Path) -> None:
+    for path in [*(data / "train_landmarks").iterdir(), *(data / "supplemental_landmarks").iterdir()]:
+        file = pq.ParquetFile(path)
+        assert file.schema_arrow.names == ["frame", *COLUMNS, "sequence_id"]
+        assert {file.metadata.row_group(0).column(i).compression for i in range(5)} == {"SNAPPY"}
+        table = pd.read_parquet(path)
+        assert table.index.name == "sequence_id" and table.index.dtype == np.int64
+        assert table.columns.tolist() == ["frame", *COLUMNS]
+        assert table.dtypes.iloc[0] == np.int16 and (table.dtypes.iloc[1:] == np.float32).all()
+        for _, clip in table.groupby(level=0):
+            assert clip.frame.tolist() == list(range(len(clip)))
+        changes = np.count_nonzero(np.diff(table.index))
+        assert changes == table.index.nunique() - 1  # a clip's rows stand together
+
+
+def test_columns_hold_the_points_they_name(data: Path) -> None:
+    table = pd.concat(pd.read_parquet(path) for path in (data / "train_landmarks").iterdir())
+    assert (table.y_face_10.dropna() < table.y_face_152.dropna()).all()  # forehead above chin
+    assert (table.x_pose_12 < table.x_pose_11).all()
+    for side in ("left", "right"):
+        seen = table[f"x_{side}_hand_0"].notna()
+        assert (table.loc[seen, f"z_{side}_hand_0"] == 0).all()
+
+
+def test_same_seed_same_bytes_for_any_number_of_processes(data: Path, tmp_path: Path) -> None:
+    simulate(replace(CONFIG, processes=2), tmp_path)
+    assert digests(tmp_path) == digests(data)
+
+
+def test_another_seed_gives_other_clips(data: Path, tmp_path: Path) -> None:
+    simulate(replace(CONFIG, seed=6), tmp_path)
+    assert not set(read_table(tmp_path).phrase) & set(read_table(data).phrase)
+
+
+def test_an_interrupted_simulation_goes_on(data: Path, tmp_path: Path) -> None:
+    simulate(CONFIG, tmp_path)
+    for name in ("train.csv", "supplemental_metadata.csv"):
+        (tmp_path / name).unlink()
+    lost, kept, _ = sorted((tmp_path / "train_landmarks").iterdir())
+    lost.rename(lost.with_suffix(".parquet.part"))  # as a crash in the middle of writing leaves it
+    lost.with_suffix(".parquet.part").write_bytes(b"half a file")
+    before = kept.stat().st_mtime_ns
+    simulate(CONFIG, tmp_path)
+    assert kept.stat().st_mtime_ns == before
+    assert digests(tmp_path) == digests(data)
+
+
+def test_a_complete_folder_is_left_alone(data: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    simulate(replace(CONFIG, processes=2), data)
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
+def test_other_parameters_are_refused(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"other parameters \(clips 7 there, 9 asked; seed 5 there, 1 asked\)"):
+        simulate(replace(CONFIG, clips=9, seed=1), data)
+
+
+def test_other_data_are_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("path,file_id,sequence_id,participant_id,phrase\n")
+    with pytest.raises(ValueError, match="not simulated here"):
+        simulate(CONFIG, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("signers", 0),
+        ("clips", -1),
+        ("clips", 2.5),
+        ("seed", True),
+        ("max_length", 32),
+        ("max_length", 0),
+        ("min_length", 32),
+        ("tempo", 0.0),
+        ("tempo", float("nan")),
+        ("fps", "30"),
+        ("lost_hand", -0.1),
+        ("left_handed", 1.1),
+    ],
+)
+def test_bad_parameters_are_named(parameter: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{parameter} = "):
+        SimulationConfig(**{parameter: value})
+
+
+def test_a_competition_without_clips_is_possible(tmp_path: Path) -> None:
+    simulate(replace(CONFIG, clips=0, supplemental_clips=0), tmp_path)
+    assert len(read_table(tmp_path)) == len(read_table(tmp_path, "supplemental")) == 0
+
+
+def test_phrases_of_a_wanted_length(tmp_path: Path) -> None:
+    simulate(replace(CONFIG, min_length=4, max_length=4, supplemental_clips=0), tmp_path)
+    assert set(read_table(tmp_path).phrase.str.len()) == {4}
