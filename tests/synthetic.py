@@ -30,7 +30,7 @@ class Clip(NamedTuple):
     hand: str | None = "right_hand"  # the one that is seen, with gaps; None for no hand at all
 
 
-# Four signers of three clips each; file 20 and its one short clip are the fourth signer's.
+# Four signers of three clips each; one clip shows no hand, one is of three frames.
 TRAIN = {
     10: [
         Clip(1001, 1, "3 creekhouse", 40),
@@ -138,7 +138,7 @@ def make_model(seed: int = 0, **changes: object) -> FingerspellingModel:
 
 
 def make_batch(lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Return normalised clips with missing points, padded with NaN, and their mask."""
+    """Return clips of random points, some of them missing, padded with NaN, and their mask."""
     generator = torch.Generator().manual_seed(seed)
     frames = torch.randn(len(lengths), max(lengths), 130, 3, generator=generator)
     frames[torch.rand(frames.shape[:3], generator=generator) < 0.2] = math.nan

@@ -25,7 +25,9 @@ def is_greedy(models: list[FingerspellingModel], clip: Tensor, phrase: str) -> b
     """Tell whether a phrase is the greedy reading of a clip, [frames, 130, 3], running the whole decoder at once.
 
     Each character must be the likeliest after those before it, and what follows the last one a special token.
+    The constant phrase stands for an empty reading.
     """
+    phrase = "" if phrase == CONSTANT_PHRASE else phrase
     ids = torch.tensor([[text.START, *text.encode(phrase)]])
     logits = 0.0
     for model in models:
@@ -82,9 +84,11 @@ def test_random_models_show_clips_that_end_at_different_times() -> None:
 
 
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
-def test_every_special_token_ends_a_phrase(token: int) -> None:
+def test_every_special_token_ends_a_phrase_and_nothing_read_gives_the_constant_one(token: int) -> None:
     frames, mask = make_batch(LENGTHS)
-    assert spell([always_says(token)], frames, mask) == [""] * len(LENGTHS)
+    model = always_says(token)
+    assert decode_greedily([model], [model.encode(normalise(frames), mask)]) == [[]] * len(LENGTHS)
+    assert spell([model], frames, mask) == [CONSTANT_PHRASE] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
@@ -134,7 +138,7 @@ def test_clips_not_worth_reading_get_the_constant_phrase(confidences: tuple[floa
 
 def test_models_without_confidence_leave_the_judgement_to_others() -> None:
     frames, mask = make_batch([20])
-    silent = make_model(confidence_head=False)
+    silent = make_model(3, confidence_head=False)
     assert spell([silent], frames, mask) != [CONSTANT_PHRASE]
     assert spell([silent, confident(0, logit(0.1))], frames, mask) == [CONSTANT_PHRASE]
 

@@ -70,6 +70,7 @@ def test_features_come_one_a_frame_or_every_other(stride: int, n_frames: int, ex
     all_real = torch.ones(2, expected, dtype=torch.bool)
     clips = torch.randn(2, n_frames, 21, 3)
     torch.testing.assert_close(extractor(clips, all_real), extractor(clips))
+    assert (extractor(clips, ~all_real) == 0).all()  # padding
 
 
 # --- encoder

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.workbook import NOTEBOOKS, ROOT
 
 FOLDER = ROOT / "notebooks"

@@ -42,16 +42,18 @@ def assert_same_weights(first: FingerspellingModel, second: FingerspellingModel)
         assert torch.equal(tensor, other), name
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, evaluation: int) -> None:
-    """Have a training die in its n-th evaluation, before the checkpoint of that epoch is written."""
-    evaluate, count = FingerspellingTrainer.evaluate, iter(range(1, 100))
+def watch_evaluations(monkeypatch: pytest.MonkeyPatch, die_in: int = 0) -> list[float]:
+    """Note the epoch of each evaluation; die in the n-th one, before that epoch's checkpoint is written."""
+    evaluate, epochs = FingerspellingTrainer.evaluate, []
 
-    def dying(self: FingerspellingTrainer, *arguments: object, **named: object) -> dict[str, float]:
-        if next(count) == evaluation:
+    def watching(self: FingerspellingTrainer, *arguments: object, **named: object) -> dict[str, float]:
+        epochs.append(self.state.epoch)
+        if len(epochs) == die_in:
             raise KeyboardInterrupt
         return evaluate(self, *arguments, **named)
 
-    monkeypatch.setattr(FingerspellingTrainer, "evaluate", dying)
+    monkeypatch.setattr(FingerspellingTrainer, "evaluate", watching)
+    return epochs
 
 
 # --- configuration and split
@@ -177,18 +179,25 @@ def test_other_parameters_do_not_mix_with_a_training(store: ClipStore, run_dir: 
         train(store, other_model, other, run_dir)
 
 
-@pytest.mark.parametrize("evaluation", [1, 2, 3])
+@pytest.mark.parametrize(("evaluation", "repeated"), [(1, [1, 2, 3]), (2, [2, 3]), (3, [2, 3])])
 def test_a_killed_training_goes_on_to_the_same_weights(
-    store: ClipStore, run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluation: int
+    store: ClipStore,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    evaluation: int,
+    repeated: list[float],
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupt(patch, evaluation)
+        watch_evaluations(patch, die_in=evaluation)
         train(store, MODEL, CONFIG, tmp_path)
     written = sorted(path.name for path in (tmp_path / "checkpoints").glob("*"))
     assert written == ["checkpoint-3", "checkpoint-6"][: evaluation - 1]
     if evaluation == 3:  # as if it had been killed while it wrote this one
         (tmp_path / "checkpoints/checkpoint-6/trainer_state.json").write_text('{"epoch": 2')
+    epochs = watch_evaluations(monkeypatch)
     assert_same_weights(train(store, MODEL, CONFIG, tmp_path), FingerspellingModel.from_pretrained(run_dir / "model"))
+    assert epochs == repeated
     history = [
         [(e["step"], e.get("loss"), e.get("eval_score")) for e in map(json.loads, path.open()) if "train_loss" not in e]
         for path in (tmp_path / "metrics.jsonl", run_dir / "metrics.jsonl")

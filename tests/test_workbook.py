@@ -34,7 +34,15 @@ def test_told_nothing_it_is_the_demo(tmp_path: Path) -> None:
 
 
 def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None:
-    jupyters = {"In": ["", "x = 1"], "Out": {}, "_": "", "_i1": "x", "__name__": "__main__", "exit": print, "yaml": yaml}
+    jupyters = {
+        "In": ["", "x = 1"],
+        "Out": {},
+        "_": "",
+        "_i1": "x",
+        "__name__": "__main__",
+        "exit": print,
+        "yaml": yaml,
+    }
     assert Workbook.from_parameters({**TINY, **jupyters, "run_dir": str(tmp_path)}).run_dir == tmp_path
 
 

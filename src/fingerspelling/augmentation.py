@@ -11,28 +11,28 @@ import torch
 from torch import Tensor
 
 from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
-from fingerspelling.parameters import parameters
+from fingerspelling.parameters import Probability, parameters
 
 
 @parameters
 class PointAugmentation:
     """Probabilities and ranges; the defaults are the winner's second round."""
 
-    mirror: float = 0.5  # probability of swapping left and right
-    affine: float = 0.75  # probability of scaling, shearing, shifting and rotating x and y
+    mirror: Probability = 0.5  # probability of swapping left and right
+    affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
     scale: tuple[float, float] = (0.7, 1.3)
     shear: float = 0.2  # largest, either way, on one of the two axes
     shift: float = 0.15  # largest, either way, in standard deviations of the clip
     rotation: float = 30.0  # largest, either way, degrees
-    fingers: float = 0.75  # probability of dropping fingers
+    fingers: Probability = 0.75  # probability of dropping fingers
     finger_windows: int = 2  # windows in which fingers are dropped
     finger_window: tuple[float, float] = (0.25, 0.5)  # share of the clip that a window covers
     finger_draws: int = 12  # draws from the ten fingers with replacement: 7.2 different ones on average
-    part: float = 0.5  # probability of dropping an arm or the face
-    hands: float = 0.05  # probability of dropping both hands instead
-    frames: float = 0.5  # probability of masking frames
+    part: Probability = 0.5  # probability of dropping an arm or the face
+    hands: Probability = 0.05  # probability of dropping both hands instead
+    frames: Probability = 0.5  # probability of masking frames
     frame_masks: tuple[int, ...] = (1, 2, 4)  # numbers of masks, one of them drawn; each covers 20-40 % / number
-    square: float = 0.5  # probability of dropping the points inside a square
+    square: Probability = 0.5  # probability of dropping the points inside a square
     square_size: tuple[float, float] = (0.05, 0.1)  # its side as a share of the clip's extent
 
 
@@ -48,12 +48,18 @@ def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
         float32, the same shape; padding frames stay NaN.
     """
     lengths = mask.sum(1)
-    frames = mirror(frames, config.mirror)
-    frames = affine(frames, config)
-    frames = drop_fingers(frames, lengths, config)
-    frames = drop_parts(frames, config)
-    frames = mask_frames(frames, lengths, config)
-    return drop_square(frames, config)
+    steps = [
+        (config.mirror, lambda x: mirror(x, config.mirror)),
+        (config.affine, lambda x: affine(x, config)),
+        (config.fingers, lambda x: drop_fingers(x, lengths, config)),
+        (config.part + config.hands, lambda x: drop_parts(x, config)),
+        (config.frames, lambda x: mask_frames(x, lengths, config)),
+        (config.square, lambda x: drop_square(x, config)),
+    ]
+    for probability, step in steps:
+        if probability:  # each costs a pass over the batch
+            frames = step(frames)
+    return frames
 
 
 def _chance(batch: Tensor, probability: float) -> Tensor:

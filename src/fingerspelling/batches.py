@@ -16,20 +16,20 @@ from torch.utils.data import Dataset, Sampler
 from fingerspelling import text
 from fingerspelling.clips import ClipStore
 from fingerspelling.landmarks import SELECTED
-from fingerspelling.parameters import parameters
+from fingerspelling.parameters import Probability, parameters
 
 
 @parameters
 class TimeAugmentation:
     """Probabilities and ranges; the defaults are the winner's second round."""
 
-    cut_mix: float = 0.5  # probability of joining with another clip of the same signer
-    resample: float = 0.8  # probability of playing the clip faster or slower
+    cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
+    resample: Probability = 0.8  # probability of playing the clip faster or slower
     resample_range: tuple[float, float] = (0.3, 2.0)  # new length / old length
-    local_resample: float = 0.25  # probability of doing so in windows of the clip
+    local_resample: Probability = 0.25  # probability of doing so in windows of the clip
     local_windows: tuple[int, int] = (20, 30)  # how many
     local_range: tuple[float, float] = (0.9, 1.1)
-    shift: float = 0.5  # probability of moving the clip in time, empty frames filling the gap
+    shift: Probability = 0.5  # probability of moving the clip in time, empty frames filling the gap
     shift_range: int = 10  # largest, either way, in frames
 
 

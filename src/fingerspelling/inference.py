@@ -41,7 +41,7 @@ def spell(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | 
     heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
     confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(frames))
     worth = (lengths >= MIN_FRAMES) & (confidences >= MIN_CONFIDENCE)
-    return [text.decode(row) if read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+    return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
 def decode_greedily(

@@ -6,11 +6,12 @@ papermill only warns of a parameter that a notebook does not know; here it is an
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import pydantic
 
 Section = TypeVar("Section")
+Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 # A frozen dataclass whose fields are checked whenever one is made: unknown names and wrong types are errors.
 parameters = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))

@@ -4,10 +4,12 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import (
@@ -28,7 +30,7 @@ from fingerspelling.competition import DataError
 from fingerspelling.inference import spell, spell_store
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
-from fingerspelling.parameters import parameters
+from fingerspelling.parameters import Probability, parameters
 
 SUPPLEMENTAL_SCORE = 0.5  # the confidence head's target for supplemental clips
 SUPPLEMENTAL_LENGTH = 32  # characters; longer supplemental phrases stay out
@@ -39,29 +41,27 @@ PROGRESS_SECONDS = 10.0
 class TrainingConfig:
     """How a model is trained; the defaults are the winner's second round on one device."""
 
-    epochs: int = 400
-    batch_size: int = 64  # clips
-    accumulate: int = 8  # batches whose gradients make one step
-    learning_rate: float = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
-    warmup_epochs: float = 10.0
-    weight_decay: float = 0.08
-    clip_norm: float = 4.0  # largest norm of the gradient
-    mask_tokens: float = 0.2  # probability that a decoder's input token is replaced by the mask token
+    epochs: PositiveInt = 400
+    batch_size: PositiveInt = 64  # clips
+    accumulate: PositiveInt = 8  # batches whose gradients make one step
+    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
+    warmup_epochs: NonNegativeFloat = 10.0
+    weight_decay: NonNegativeFloat = 0.08
+    clip_norm: PositiveFloat = 4.0  # largest norm of the gradient
+    mask_tokens: Probability = 0.2  # probability that a decoder's input token is replaced by the mask token
     time: TimeAugmentation = field(default_factory=TimeAugmentation)
     points: PointAugmentation = field(default_factory=PointAugmentation)
     supplemental: bool = True  # one random clip of every supplemental phrase joins each epoch
     scores: tuple[str, ...] = ()  # out_of_fold.parquet files of a first round: targets of the confidence head
-    min_frames: int = 1  # shorter clips are left out of training
-    folds: int = 4  # the signers are dealt into so many folds
+    min_frames: NonNegativeInt = 1  # shorter clips are left out of training
+    folds: PositiveInt = 4  # the signers are dealt into so many folds
     validation_fold: int = 0  # this one is held out; -1 trains on all, and validation (fold 0) means little
-    eval_clips: int = 1000  # validation clips that are read after each epoch; the final score takes all
-    precision: str = "fp32"  # fp32, fp16 or bf16 (autocast)
-    loader_processes: int = 0  # processes that read and join clips; 0 does it in the training process
+    eval_clips: PositiveInt = 1000  # validation clips that are read after each epoch; the final score takes all
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"  # of autocast
+    loader_processes: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "fp16", "bf16"):
-            raise ValueError(f"precision {self.precision!r} is none of fp32, fp16, bf16")
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
 
@@ -112,6 +112,19 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
     return targets.mask(store.table["supplemental"], SUPPLEMENTAL_SCORE).to_numpy(float)
 
 
+def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_frames: int) -> PlannedBatches:
+    """Return the plan of the epochs' batches: all training clips, and one supplemental clip a phrase."""
+    return PlannedBatches(
+        store,
+        split.training,
+        config.batch_size,
+        config.seed,
+        config.time,
+        max_frames,
+        one_a_phrase=split.supplemental,
+    )
+
+
 class FingerspellingTrainer(Trainer):
     """A Trainer that plans its batches, augments them on the device, and validates by spelling."""
 
@@ -131,18 +144,9 @@ class FingerspellingTrainer(Trainer):
         self.add_callback(TextProgress(config.batch_size * config.accumulate))
 
     def get_train_dataloader(self) -> DataLoader:
-        plan = PlannedBatches(
-            self.store,
-            self.split.training,
-            self.config.batch_size,
-            self.config.seed,
-            self.config.time,
-            self.model.config.max_frames,
-            one_a_phrase=self.split.supplemental,
-        )
         loader = DataLoader(
             self.train_dataset,
-            batch_sampler=plan,
+            batch_sampler=training_plan(self.store, self.split, self.config, self.model.config.max_frames),
             collate_fn=collate,
             num_workers=self.config.loader_processes,
             persistent_workers=self.config.loader_processes > 0,
@@ -170,7 +174,7 @@ class FingerspellingTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:
             logs |= {f"loss_{name}": torch.stack(parts).mean().item() for name, parts in self._parts.items()}
-        self._parts = {}
+            self._parts = {}
         super().log(logs, start_time)
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
@@ -182,6 +186,7 @@ class FingerspellingTrainer(Trainer):
             self.store, clips, self.config.batch_size, 0, max_frames=self.model.config.max_frames, shuffle=False
         )
         self.model.eval()
+        of_training, self._parts = self._parts, {}
         losses, places, predictions = [], [], []
         for requests in plan:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
@@ -189,7 +194,7 @@ class FingerspellingTrainer(Trainer):
                 losses.append(self.compute_loss(self.model, batch).item() * len(requests))
                 predictions += spell([self.model], batch["frames"], batch["mask"])
             places += batch["clips"].tolist()
-        self._parts = {}
+        self._parts = of_training
         phrases = self.store.table["phrase"].iloc[places].tolist()
         metrics = {"eval_loss": sum(losses) / len(clips), "eval_score": metric.score(predictions, phrases)}
         self.log(metrics)
@@ -285,7 +290,7 @@ def train(
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     torch.manual_seed(config.seed)
     model = FingerspellingModel(model_config)
-    steps = -(-len(PlannedBatches(store, split.training, config.batch_size, 0)) // config.accumulate)
+    steps = -(-len(training_plan(store, split, config, model_config.max_frames)) // config.accumulate)
     arguments = TrainingArguments(
         str(checkpoints),
         num_train_epochs=config.epochs,
@@ -298,6 +303,7 @@ def train(
         max_grad_norm=config.clip_norm,
         fp16=config.precision == "fp16",
         bf16=config.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
         logging_steps=min(20, steps),
         eval_strategy="epoch",
         save_strategy="epoch",

@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import papermill
+import pydantic
 import yaml
 from huggingface_hub.errors import StrictDataclassError
 from matplotlib.figure import Figure
@@ -41,12 +43,8 @@ NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_
 class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
-    precision: str = "fp16"  # of the weights in model.tflite: fp32, fp16 or int8
-    clips: int = 500  # held-out clips that the scorer reads
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "fp16", "int8"):
-            raise ValueError(f"precision {self.precision!r} is none of fp32, fp16, int8")
+    precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
+    clips: pydantic.PositiveInt = 500  # held-out clips that the scorer reads
 
 
 SECTIONS = {"simulation": SimulationConfig, "training": TrainingConfig, "submission": SubmissionConfig}
@@ -106,6 +104,7 @@ class Workbook:
         data_dir = values.get("data_dir")
         data = find_data(_in_project(data_dir) if data_dir else None)
         run_dir.mkdir(parents=True, exist_ok=True)
+        _keep_apart(run_dir, "simulated signers" if data is None else str(data.resolve()))
         return cls(run_dir, model_config=model_config, given_data=data, **sections)
 
     @property
@@ -162,6 +161,14 @@ class Workbook:
         return known
 
 
+def _keep_apart(run_dir: Path, data: str) -> None:
+    """Note which data a run is on, and refuse to go on with others: their clips would mix."""
+    note = run_dir / "data.txt"
+    if note.is_file() and (known := note.read_text().strip()) != data:
+        raise ParameterError(f"run_dir: {run_dir} holds a run on {known}, not on {data}; choose another run_dir")
+    note.write_text(data + "\n")
+
+
 def _plain(values: Mapping[str, object]) -> list[str]:
     """Return the names that may be parameters: not what Jupyter keeps (In, Out, _...), modules, classes, constants."""
     return [
@@ -191,7 +198,12 @@ def run(params: Path, data_dir: str | None = None) -> int:
         print(f"{params}: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("papermill").setLevel(logging.INFO)
+    papermills = logging.getLogger("papermill")
+    papermills.setLevel(logging.INFO)
+    # What the notebooks print, without papermill's two lines around every cell.
+    papermills.addFilter(
+        lambda record: not record.getMessage().startswith(("Executing ", "Ending ", "Input ", "Output "))
+    )
     executed = book.run_dir / "notebooks"
     executed.mkdir(exist_ok=True)
     begun = time.monotonic()
