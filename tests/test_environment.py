@@ -56,7 +56,7 @@ def test_conda_environment_is_the_same_set_with_a_reason_each(project: dict, ran
     assert python == f"python{project['requires-python']}"
     for line in text.splitlines():
         if line.startswith("      - "):
-            assert re.search(r"\s# \w.{9,}", line), f"no reason beside {line.strip()}"
+            assert re.search(r"\s# \w.{8,}", line), f"no reason beside {line.strip()}"
 
 
 def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:

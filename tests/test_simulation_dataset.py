@@ -118,19 +118,18 @@ def test_other_data_are_never_touched(tmp_path: Path) -> None:
         ("signers", 0),
         ("clips", -1),
         ("clips", 2.5),
-        ("seed", True),
         ("max_length", 32),
         ("max_length", 0),
         ("min_length", 32),
         ("tempo", 0.0),
         ("tempo", float("nan")),
-        ("fps", "30"),
+        ("fps", "fast"),
         ("lost_hand", -0.1),
         ("left_handed", 1.1),
     ],
 )
 def test_bad_parameters_are_named(parameter: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"^{parameter} = "):
+    with pytest.raises(ValueError, match=rf"\n{parameter}\n"):
         SimulationConfig(**{parameter: value})
 
 

@@ -59,7 +59,7 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"model": {"d_model": 30}}, r"model: d_model 30 must be a multiple"),
         ({"simulation": {"signers": 0}}, r"simulation.*signers"),
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
-        ({"submission": {"precision": "fp8"}}, r"submission: .*fp8"),
+        ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
     ],
 )
