@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from torch._higher_order_ops.while_loop import while_loop
 
 from fingerspelling import text
+from fingerspelling.competition import read_clip
 from fingerspelling.export import check_parity, export_tflite, write_submission
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE
+from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, spell_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index
-from fingerspelling.scoring import Submission, load_runner
+from fingerspelling.scoring import Submission, load_runner, score_submission
 
-LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200]
+LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200, 5000]
 aten = torch.ops.aten
 
 
@@ -304,3 +305,14 @@ def test_a_submission_above_the_limit_is_refused(tmp_path):
 def test_importing_the_package_leaves_tensorflow_alone():
     code = "import sys, fingerspelling.export, fingerspelling.scoring; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_real_recordings_are_scored(exported, real_data: Path):
+    """Public recordings of single letters in the competition's schema, one clip a file."""
+    models, submission = exported
+    paths = sorted((real_data / "ase-letters-pose").glob("*.parquet"))
+    results, summary = score_submission(submission, pd.DataFrame({"path": paths, "phrase": [p.stem for p in paths]}))
+    assert summary.clips == len(paths) > 20
+    assert summary.errors == 0, results["error"].tolist()
+    spelled = [spell_clip(models, torch.from_numpy(read_clip(path))) for path in paths]
+    assert results["prediction"].tolist() == spelled
