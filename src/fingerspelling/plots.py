@@ -195,8 +195,8 @@ def bars(values: pd.Series, label: str, reference: float | None = None) -> Figur
     for place, value in enumerate(values):
         axes.text(max(value, 0), place, f" {value:.3g}", va="center", fontsize=8)
     if reference is not None:
-        axes.axvline(reference, color="black", linestyle="--", label=f"all: {reference:.3f}")
-        axes.legend(frameon=False, loc="lower right")
+        axes.axvline(reference, color="black", linestyle="--")
+        axes.set_title(f"dashed: all clips, {reference:.3f}", fontsize=9)
     axes.set(xlabel=label)
     return _finished(figure)
 
@@ -210,13 +210,13 @@ def augmented(before: np.ndarray, versions: Mapping[str, np.ndarray], frame: int
         frame: which frame of them.
     """
     pictures = {"as recorded": before, **versions}
-    figure, axes = plt.subplots(1, len(pictures), figsize=(1.7 * len(pictures), 2.5))
+    figure, axes = plt.subplots(1, len(pictures), figsize=(2 * len(pictures), 2.9))
     for axis, (name, frames) in zip(axes, pictures.items(), strict=True):
         axis.scatter(*before[frame, :, :2].T, s=2, color="#d8d8d8")
         axis.scatter(*frames[frame, :, :2].T, s=3, color=GREY)
         for hand in ("left_hand", "right_hand"):
             _draw_hand(axis, frames[frame, PARTS[hand]], 1.4)
-        axis.set(xlim=(-3.2, 3.2), ylim=(3.6, -3.6))
+        axis.set(xlim=(-2.4, 2.4), ylim=(3, -1.8))
         _picture(axis, name)
     return _finished(figure)
 
@@ -273,9 +273,12 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
     totals = Counter()
     for (true, _), count in counts.items():
         totals[true] += count
-    shares = np.array([[counts.get((row, column), 0) / totals[row] for column in columns] for row in shown])
+    shares = [
+        [np.nan if row == column else counts.get((row, column), 0) / totals[row] for column in columns] for row in shown
+    ]
     figure, axes = plt.subplots(figsize=(0.33 * len(columns) + 2, 0.33 * len(shown) + 1))
-    image = axes.imshow(100 * shares.reshape(len(shown), len(columns)), cmap="Blues", vmin=0, vmax=100)
+    image = axes.imshow(100 * np.array(shares).reshape(len(shown), len(columns)), cmap="Blues", vmin=0)
+    axes.set_facecolor("#e6e6e6")  # of the diagonal, which is no error
     names = ["␣" if character == " " else character for character in shown]
     axes.set_xticks(range(len(columns)), [*names, "missed"], family="monospace")
     axes.get_xticklabels()[-1].set_rotation(90)
@@ -312,7 +315,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
                 for i in range(getattr(operation, start), getattr(operation, end)):
                     colour = "black" if operation.tag == "equal" else RED
                     character = "␣" if text[i] == " " else text[i]
-                    axes.text(0.08 + 0.026 * i, place + row, character, va="center", color=colour, family="monospace")
+                    axes.text(0.06 + 0.0155 * i, place + row, character, va="center", color=colour, family="monospace")
     axes.set(xlim=(0, 1), ylim=(len(phrases) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title("score, true phrase above, what was read below; differences in red", fontsize=9)
@@ -333,6 +336,6 @@ def latency(
     axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="a clip")
     for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
         axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
-    axes.set(xlabel="frames", ylabel="milliseconds", ylim=(0, None))
+    axes.set(xlabel="frames", ylabel="milliseconds", yscale="log")
     axes.legend(frameon=False)
     return _finished(figure)

@@ -267,6 +267,7 @@ def train(
     Raises:
         DataError: run_dir holds a training with other parameters.
     """
+    transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(model_config, name) for name in FingerspellingConfig.__annotations__}
     asked = json.loads(json.dumps({"model": sizes, "training": asdict(config)}))
@@ -287,7 +288,6 @@ def train(
         return FingerspellingModel.from_pretrained(finished).eval()
 
     split = split_by_signer(store, config)
-    transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     torch.manual_seed(config.seed)
     model = FingerspellingModel(model_config)
     steps = -(-len(training_plan(store, split, config, model_config.max_frames)) // config.accumulate)
