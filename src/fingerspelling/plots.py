@@ -306,7 +306,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
     """Draw true phrases above what was read, wrong characters in red."""
     from rapidfuzz.distance import Levenshtein
 
-    figure, axes = plt.subplots(figsize=(11, 0.55 * len(phrases) + 0.3))
+    figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(phrases) + 0.3))
     for place, (predicted, true, score) in enumerate(zip(predictions, phrases, scores, strict=True)):
         operations = Levenshtein.opcodes(true, predicted)
         axes.text(0, place, f"{score:.2f}", va="center", color=GREY, family="monospace")
@@ -315,7 +315,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
                 for i in range(getattr(operation, start), getattr(operation, end)):
                     colour = "black" if operation.tag == "equal" else RED
                     character = "␣" if text[i] == " " else text[i]
-                    axes.text(0.06 + 0.0155 * i, place + row, character, va="center", color=colour, family="monospace")
+                    axes.text(0.09 + 0.0235 * i, place + row, character, va="center", color=colour, family="monospace")
     axes.set(xlim=(0, 1), ylim=(len(phrases) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title("score, true phrase above, what was read below; differences in red", fontsize=9)
