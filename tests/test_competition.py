@@ -137,6 +137,19 @@ def test_clip_facts_leave_out_clips_that_are_not_there(competition: Path) -> Non
         clip_facts(competition, table.assign(path="nowhere.parquet"))
 
 
+def test_clip_facts_skip_files_that_cannot_be_read(own_competition: Path, capsys: pytest.CaptureFixture) -> None:
+    table = read_table(own_competition)
+    truncated, lacking = (own_competition / path for path in table["path"].unique()[:2])
+    truncated.write_bytes(truncated.read_bytes()[:-100])
+    with pytest.raises(DataError, match="not a readable"):
+        clip_facts(own_competition, table[table["path"] == table["path"].iloc[0]])
+    assert len(clip_facts(own_competition, table)) == (table["path"] != table["path"].iloc[0]).sum() > 0
+    pd.read_parquet(lacking).drop(columns="x_face_0").to_parquet(lacking)
+    with pytest.raises(DataError, match="x_face_0"):
+        clip_facts(own_competition, table[table["path"] == table["path"].unique()[1]])
+    assert f"skipped {truncated}" in capsys.readouterr().out
+
+
 def test_real_recordings_are_read(real_data: Path) -> None:
     for path in sorted((real_data / "ase-letters-pose").glob("*.parquet")):
         frames = read_clip(path)

@@ -68,6 +68,17 @@ def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> N
         Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), **change})
 
 
+def test_an_unknown_parameter_is_named_where_nothing_else_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"trainig: no such parameter; did you mean training\?"):
+        Workbook.from_parameters({"run_dir": str(tmp_path), "trainig": {}})
+
+
+def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
+    Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    with pytest.raises(ParameterError, match=r"run_dir: .* holds a run on simulated signers, not on .*competition"):
+        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
+
+
 def test_a_folder_that_holds_no_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})

@@ -71,6 +71,12 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     return table[TABLE_COLUMNS]
 
 
+def _require_columns(path: str | Path, columns: list[str]) -> None:
+    present = set(pq.read_schema(path).names)
+    if missing := [name for name in columns if name not in present]:
+        raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
+
+
 def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
     """Read one clip as the competition's scorer does: all rows of a parquet file.
 
@@ -87,9 +93,7 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
     """
     columns = columns or SELECTED_COLUMNS
     try:
-        present = set(pq.read_schema(path).names)
-        if missing := [name for name in columns if name not in present]:
-            raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
+        _require_columns(path, columns)
         wanted = None if sequence_id is None else [("sequence_id", "==", sequence_id)]
         return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32, copy=True)
     except UNREADABLE as error:
@@ -99,6 +103,8 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
 def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Count the frames of clips and those with a hand, reading two columns of their files.
 
+    A file that cannot be read is reported and left out.
+
     Args:
         data_dir: the competition's data.
         table: rows of `read_table`.
@@ -107,16 +113,22 @@ def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
         The rows whose clip was found, with n_frames, left and right (frames in which that hand was detected).
 
     Raises:
-        DataError: a file cannot be read or lacks a column.
+        DataError: not one of the files can be read.
     """
     hands = {"left": "x_left_hand_0", "right": "x_right_hand_0"}
     counts = []
     for path in table["path"].unique():
+        source = Path(data_dir) / path
         try:
-            points = pd.read_parquet(Path(data_dir) / path, columns=[*hands.values()])
-        except (*UNREADABLE, KeyError) as error:
-            raise DataError(f"{Path(data_dir) / path}: not a readable parquet file ({error})") from error
+            _require_columns(source, SELECTED_COLUMNS)
+            points = pd.read_parquet(source, columns=[*hands.values()])
+        except (*UNREADABLE, DataError) as error:
+            unread = str(error) if isinstance(error, DataError) else f"{source}: not a readable parquet file ({error})"
+            print(f"skipped {unread}")
+            continue
         grouped = points.groupby(level=0)
         columns = {"n_frames": grouped.size(), **{hand: grouped[name].count() for hand, name in hands.items()}}
         counts.append(pd.DataFrame(columns))
+    if not counts:
+        raise DataError(unread if len(table) else f"{data_dir}: no clips to count")
     return table.merge(pd.concat(counts), left_on="sequence_id", right_index=True)

@@ -91,10 +91,10 @@ class Workbook:
             DataError: data_dir is named but holds no competition data.
         """
         known = {*PLACES, *SECTIONS, "model"}
-        if all(values.get(name) is None for name in (*SECTIONS, "model")):
-            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in PLACES if name in values}}
         if unknown := [name for name in _plain(values) if name not in known]:
             raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
+        if all(values.get(name) is None for name in (*SECTIONS, "model")):
+            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in PLACES if name in values}}
         for name in PLACES:
             if not isinstance(values.get(name, ""), str | Path):
                 raise ParameterError(f"{name}: expected a path, got {values[name]!r}")
@@ -200,10 +200,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
-    # What the notebooks print, without papermill's two lines around every cell.
-    papermills.addFilter(
-        lambda record: not record.getMessage().startswith(("Executing ", "Ending ", "Input ", "Output "))
-    )
+    papermills.addFilter(_what_notebooks_print)
     executed = book.run_dir / "notebooks"
     executed.mkdir(exist_ok=True)
     begun = time.monotonic()
@@ -227,6 +224,13 @@ def run(params: Path, data_dir: str | None = None) -> int:
         print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
     print(f"=== done in {(time.monotonic() - begun) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
+
+
+def _what_notebooks_print(record: logging.LogRecord) -> bool:
+    """Let through what cells print, without papermill's own lines around every cell and without blank lines."""
+    record.msg, record.args = record.getMessage().rstrip(), ()
+    papermills_own = ("Executing ", "Ending ", "Input ", "Output ", "Working directory", "Cell ")
+    return bool(record.msg) and not record.msg.startswith(papermills_own)
 
 
 def main() -> int:
