@@ -29,5 +29,7 @@ lint: $(READY)
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v not in ((3, 11), (3, 12)) and "Python 3.11 or 3.12 is needed, this is %d.%d; name one: make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv .venv
+	@# pip says nothing for a minute while it unpacks, so a line every 15 seconds says that it is still at work.
+	@(while sleep 15; do echo "still installing ..."; done) & beat=$$!; trap "kill $$beat" EXIT; \
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
 	@touch $@
