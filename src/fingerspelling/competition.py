@@ -71,8 +71,9 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     return table[TABLE_COLUMNS]
 
 
-def _require_columns(path: str | Path, columns: list[str]) -> None:
-    present = set(pq.read_schema(path).names)
+def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> None:
+    """Raise a DataError that names the file and the first column that its schema lacks, if there is one."""
+    present = set(schema.names)
     if missing := [name for name in columns if name not in present]:
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
 
@@ -93,7 +94,7 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
     """
     columns = columns or SELECTED_COLUMNS
     try:
-        _require_columns(path, columns)
+        require_columns(path, pq.read_schema(path), columns)
         wanted = None if sequence_id is None else [("sequence_id", "==", sequence_id)]
         return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32, copy=True)
     except UNREADABLE as error:
@@ -120,7 +121,7 @@ def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
     for path in table["path"].unique():
         source = Path(data_dir) / path
         try:
-            _require_columns(source, SELECTED_COLUMNS)
+            require_columns(source, pq.read_schema(source), SELECTED_COLUMNS)
             points = pd.read_parquet(source, columns=[*hands.values()])
         except (*UNREADABLE, DataError) as error:
             unread = str(error) if isinstance(error, DataError) else f"{source}: not a readable parquet file ({error})"

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from fingerspelling.clips import SUFFIX, read_about, write_shard
-from fingerspelling.competition import TABLES, UNREADABLE, DataError, read_table
+from fingerspelling.competition import TABLES, UNREADABLE, DataError, read_table, require_columns
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
 from fingerspelling.progress import track
 from fingerspelling.text import unknown_characters
@@ -134,10 +134,8 @@ def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
     """Read sequence_id, int64 [rows] (None where there is none), and the points, float16 [rows, 130, 3]."""
     try:
         with pq.ParquetFile(source) as file:
-            names = set(file.schema_arrow.names)
-            if missing := [column for column in SELECTED_COLUMNS if column not in names]:
-                raise DataError(f"{source}: lacks {len(missing)} columns, {missing[0]} the first")
-            has_id = "sequence_id" in names
+            require_columns(source, file.schema_arrow, SELECTED_COLUMNS)
+            has_id = "sequence_id" in file.schema_arrow.names
             columns = [*SELECTED_COLUMNS, *(["sequence_id"] if has_id else [])]
             frames = np.empty((file.metadata.num_rows, len(SELECTED), 3), np.float16)
             ids = np.empty(len(frames), np.int64)
