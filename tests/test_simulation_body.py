@@ -5,7 +5,8 @@ import pytest
 
 from fingerspelling.landmarks import POINTS
 from fingerspelling.simulation import Signer, SimulationConfig
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, pose_person
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, pose_person, sway_head
+from fingerspelling.simulation.camera import LEFT, RIGHT
 from fingerspelling.simulation.movement import spell
 
 
@@ -14,12 +15,14 @@ def person_and_scene(seed: int = 0, side: int = 1) -> tuple[Signer, np.ndarray]:
     if side < 0:
         mirrored = {"wrist": signer.wrist * [-1, 1, 1] + [1, 0, 0], "head": signer.head * [-1, 1, 1] + [1, 0, 0]}
         signer = replace(signer, side=-1, **mirrored)
-    motion, _ = spell("hello 42", signer, np.random.default_rng(seed), SimulationConfig())
-    return signer, pose_person(signer, motion, 30, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    motion, _ = spell("hello 42", signer, rng, SimulationConfig())
+    turn, place = sway_head(signer, len(motion), 30, rng)
+    return signer, pose_person(signer, motion, turn, place, rng)
 
 
 def points(scene: np.ndarray, *names: str) -> np.ndarray:
-    return scene[:, :, [POINTS.index(name) for name in names]]
+    return scene[:, :, [POINTS.index(name) - FACE_POINTS.stop for name in names]]
 
 
 def test_parts_lie_where_the_columns_say() -> None:
@@ -58,22 +61,12 @@ def test_hand_keeps_its_bone_lengths_in_space(seed: int) -> None:
 def test_a_left_hander_is_a_right_handers_mirror_image() -> None:
     _, right = person_and_scene(side=1)
     _, left = person_and_scene(side=-1)
-    assert np.isnan(right[:, :, LEFT_HAND]).all() and np.isnan(left[:, :, RIGHT_HAND]).all()
-    own = right[:, :, RIGHT_HAND] - right[:, :, RIGHT_HAND][:, :, :1]
-    other = left[:, :, LEFT_HAND] - left[:, :, LEFT_HAND][:, :, :1]
+    assert np.isnan(right[:, :, LEFT]).all() and np.isnan(left[:, :, RIGHT]).all()
+    own = right[:, :, RIGHT] - right[:, :, RIGHT][:, :, :1]
+    other = left[:, :, LEFT] - left[:, :, LEFT][:, :, :1]
     np.testing.assert_allclose(other, own * np.array([-1, 1, 1])[:, None], atol=1e-6)
     # The spelling arm: right of the signer, so left in the image, and the other way round.
     assert (points(right, "pose_12")[:, 0] < points(right, "pose_11")[:, 0]).all()
     assert (points(left, "pose_12")[:, 0] < points(left, "pose_11")[:, 0]).all()
     np.testing.assert_allclose(points(left, "pose_15"), points(left, "left_hand_0"))
 
-
-def test_face_points_are_where_mediapipe_numbers_them() -> None:
-    _, scene = person_and_scene()
-    face = scene[:, :, FACE_POINTS].mean(0)
-    x, y, z = face
-    assert y[10] < y[159] < y[145] < y[1] < y[13] < y[14] < y[152]  # forehead, eyelids, nose, lips, chin
-    assert x[234] < x[33] < x[133] < x[1] < x[362] < x[263] < x[454]  # the signer's right is left in the image
-    assert x[61] < x[13] < x[291]
-    assert z[1] == z.min()  # the nose comes first
-    assert z[234] > z[33] + 0.02 and z[454] > z[263] + 0.02

@@ -1,5 +1,8 @@
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from fingerspelling.competition import read_table
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.simulation import SimulationConfig, simulate
+from fingerspelling.simulation.dataset import _cast, participant
 from fingerspelling.text import CHARACTERS
 
 CONFIG = SimulationConfig(
@@ -74,6 +78,38 @@ def test_columns_hold_the_points_they_name(data: Path) -> None:
 def test_same_seed_same_bytes_for_any_number_of_processes(data: Path, tmp_path: Path) -> None:
     simulate(replace(CONFIG, processes=2), tmp_path)
     assert digests(tmp_path) == digests(data)
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [{"OPENBLAS_CORETYPE": "Nehalem"}, {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3 X86_V3 X86_V4"}],
+    ids=["another matrix product", "no vector instructions"],
+)
+def test_same_seed_same_bytes_on_another_processor(data: Path, tmp_path: Path, processor: dict[str, str]) -> None:
+    """The two libraries that choose their arithmetic by the processor are made to choose another."""
+    code = (
+        "import warnings; warnings.simplefilter('ignore')\n"  # a name of a feature that this processor lacks
+        "from pathlib import Path; from fingerspelling.simulation import SimulationConfig, simulate\n"
+        f"simulate({CONFIG!r}, Path({str(tmp_path)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | processor)
+    assert digests(tmp_path) == digests(data)
+
+
+def test_signers_record_unequally_much() -> None:
+    config = SimulationConfig(signers=94, clips=20_000, max_length=12)
+    clips = np.sort(_cast(config.signers, config.clips, np.random.default_rng(0)))
+    counts = np.sort(np.bincount(clips, minlength=config.signers))
+    assert counts[0] >= 1 and counts.sum() == config.clips
+    # The competition: median 1.11 times the mean, and 14.5 % of the clips by the ten with the most.
+    assert np.median(counts) / counts.mean() == pytest.approx(1.11, abs=0.06)
+    assert counts[-10:].sum() / counts.sum() == pytest.approx(0.145, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [10, 64, 500])
+def test_the_share_of_left_handers_is_as_asked(count: int) -> None:
+    left = sum(participant(SimulationConfig(), number).side < 0 for number in range(count))
+    assert abs(left - 0.19 * count) < 2
 
 
 def test_another_seed_gives_other_clips(data: Path, tmp_path: Path) -> None:

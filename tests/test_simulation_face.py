@@ -1,15 +1,25 @@
 import numpy as np
 
-from fingerspelling.simulation.face import REST, move_face, sample_face
+from fingerspelling.simulation.face import REST, move_face, photograph_face, sample_face
+
+FRAMES = 900
+UPRIGHT = np.broadcast_to(np.eye(3, dtype=np.float32), (FRAMES, 3, 3))
+STILL = np.zeros((FRAMES, 2), np.float32)
+AWAY = np.broadcast_to(np.array([[0.0], [0.0], [0.6]], np.float32), (FRAMES, 3, 1))  # metres before the lens
+
+
+def picture(amounts: np.ndarray, place: np.ndarray = AWAY) -> np.ndarray:
+    """Faces at 60 cm, in metres again: [frames, 3, 468]."""
+    shown = photograph_face(REST.astype(np.float32), UPRIGHT, place, 1.0, STILL, amounts)
+    return (shown - [[0.5], [0.5], [0]]) * [[0.6], [0.6 * 16 / 9], [0.6]]
 
 
 def gap(face: np.ndarray, one: int, other: int) -> np.ndarray:
-    return np.linalg.norm(face[:, :, one] - face[:, :, other], axis=1)
+    return np.linalg.norm(face[:, :2, one] - face[:, :2, other], axis=1)
 
 
 def test_mouth_and_eyes_move_and_the_nose_does_not() -> None:
-    face = move_face(REST.astype(np.float32), 900, 30, 1.0, np.random.default_rng(0))
-    assert face.shape == (900, 3, 468) and face.dtype == np.float32
+    face = picture(move_face(FRAMES, 30, 1.0, np.random.default_rng(0)))
     assert np.ptp(gap(face, 13, 14)) > 0.003  # lips
     for upper, lower in ((159, 145), (386, 374)):
         lids = gap(face, upper, lower)
@@ -17,6 +27,24 @@ def test_mouth_and_eyes_move_and_the_nose_does_not() -> None:
         assert np.mean(lids < 0.5 * np.median(lids)) < 0.15
     assert np.ptp(gap(face, 168, 1)) < 0.0005  # the ridge of the nose
     assert (face[:, 1, 14] > face[:, 1, 13]).all() and (face[:, 1, 145] > face[:, 1, 159]).all()
+
+
+def test_points_are_where_mediapipe_numbers_them() -> None:
+    x, y, z = picture(np.zeros((FRAMES, 4)))[0]
+    assert y[10] < y[159] < y[145] < y[1] < y[13] < y[14] < y[152]  # forehead, eyelids, nose, lips, chin
+    assert x[234] < x[33] < x[133] < x[1] < x[362] < x[263] < x[454]  # the signer's right is left in the image
+    assert x[61] < x[13] < x[291]
+    assert z[1] == z.min()  # the nose comes first
+    assert z[234] > z[33] + 0.02 and z[454] > z[263] + 0.02
+    assert abs(z[[234, 454]].mean()) < 1e-5
+
+
+def test_near_things_are_larger() -> None:
+    near, far = (picture(np.zeros((FRAMES, 4)), AWAY * share)[0] for share in (0.5, 1))
+    width = [face[0, 454] - face[0, 234] for face in (near, far)]
+    assert 2 < width[0] / width[1] < 2.3
+    nose = [np.ptp(face[1, [1, 10]]) / np.ptp(face[1, [152, 10]]) for face in (near, far)]
+    assert abs(nose[0] - nose[1]) > 0.001  # perspective, not scale alone
 
 
 def test_faces_are_symmetric_at_rest_and_differ_between_people() -> None:

@@ -16,6 +16,9 @@ from fingerspelling.competition import DataError
 from fingerspelling.inference import spell_store
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
+from fingerspelling.simulation import SimulationConfig
+from fingerspelling.simulation import stream as stream_module
+from fingerspelling.simulation.stream import Cast
 from fingerspelling.training import (
     FingerspellingTrainer,
     TrainingConfig,
@@ -264,3 +267,22 @@ def test_half_precision_and_loader_processes_train(store: ClipStore, tmp_path: P
     config = replace(CONFIG, epochs=1, precision="fp16", loader_processes=1, accumulate=2)
     model = train(store, MODEL, config, tmp_path)
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+
+
+def test_a_stream_trains_on_new_signers_in_each_epoch_and_can_be_resumed(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated: list[tuple[int, ...]] = []
+
+    def recording(config: SimulationConfig, clips: int, key: tuple[int, ...]) -> Cast:
+        simulated.append(key)
+        return Cast(config, clips, key)
+
+    monkeypatch.setattr(stream_module, "Cast", recording)
+    config = replace(CONFIG, simulation=SimulationConfig(clips=10, max_length=3))
+    whole = train(store, MODEL, config, tmp_path / "whole")
+    assert simulated == [(0, 0), (1, 0), (2, 0)]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=2)
+        train(store, MODEL, config, tmp_path / "killed")
+    assert_same_weights(train(store, MODEL, config, tmp_path / "killed"), whole)

@@ -31,6 +31,8 @@ from fingerspelling.inference import spell, spell_store
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
 from fingerspelling.parameters import Probability, parameters
+from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.stream import SimulatedBatches
 
 SUPPLEMENTAL_SCORE = 0.5  # the confidence head's target for supplemental clips
 SUPPLEMENTAL_LENGTH = 32  # characters; longer supplemental phrases stay out
@@ -53,6 +55,8 @@ class TrainingConfig:
     points: PointAugmentation = field(default_factory=PointAugmentation)
     supplemental: bool = True  # one random clip of every supplemental phrase joins each epoch
     scores: tuple[str, ...] = ()  # out_of_fold.parquet files of a first round: targets of the confidence head
+    # Simulate so many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
+    simulation: SimulationConfig | None = None
     min_frames: NonNegativeInt = 1  # shorter clips are left out of training
     folds: PositiveInt = 4  # the signers are dealt into so many folds
     validation_fold: int = 0  # this one is held out; -1 trains on all, and validation (fold 0) means little
@@ -112,8 +116,12 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
     return targets.mask(store.table["supplemental"], SUPPLEMENTAL_SCORE).to_numpy(float)
 
 
-def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_frames: int) -> PlannedBatches:
-    """Return the plan of the epochs' batches: all training clips, and one supplemental clip a phrase."""
+def training_plan(
+    store: ClipStore, split: Split, config: TrainingConfig, max_frames: int
+) -> PlannedBatches | SimulatedBatches:
+    """Return the epochs' batches: all training clips and one supplemental clip a phrase, or simulated ones."""
+    if config.simulation:
+        return SimulatedBatches(config.simulation, config.batch_size, config.time, max_frames)
     return PlannedBatches(
         store,
         split.training,
@@ -144,12 +152,15 @@ class FingerspellingTrainer(Trainer):
         self.add_callback(TextProgress(config.batch_size * config.accumulate))
 
     def get_train_dataloader(self) -> DataLoader:
+        plan = training_plan(self.store, self.split, self.config, self.model.config.max_frames)
+        simulated = isinstance(plan, SimulatedBatches)
+        batches = {"dataset": plan, "batch_size": None} if simulated else {"batch_sampler": plan}
         loader = DataLoader(
-            self.train_dataset,
-            batch_sampler=training_plan(self.store, self.split, self.config, self.model.config.max_frames),
+            **{"dataset": self.train_dataset} | batches,
             collate_fn=collate,
             num_workers=self.config.loader_processes,
-            persistent_workers=self.config.loader_processes > 0,
+            # A stream's processes are told of a new epoch by being started anew.
+            persistent_workers=self.config.loader_processes > 0 and not simulated,
             pin_memory=self.args.device.type == "cuda",
         )
         return self.accelerator.prepare(loader)

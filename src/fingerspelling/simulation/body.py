@@ -1,4 +1,4 @@
-"""A person before the camera: the spelling hand, head, shoulders, and arms by inverse kinematics.
+"""A person before the camera: the spelling hand, the head, shoulders, and arms by inverse kinematics.
 
 Everything in metres in the camera's frame: the lens is the origin, x to the right of the image, y down, z away.
 """
@@ -7,8 +7,9 @@ import numpy as np
 
 from fingerspelling.landmarks import FACE, HAND, POSE
 from fingerspelling.simulation.alphabet import PLACE, TURN
-from fingerspelling.simulation.face import move_face
-from fingerspelling.simulation.hand import joints, rotations
+from fingerspelling.simulation.camera import LEFT, POSED, RIGHT
+from fingerspelling.simulation.geometry import log_normal, rotate, rotations, swing
+from fingerspelling.simulation.hand import joints
 from fingerspelling.simulation.signer import Signer
 
 # Places of the parts among landmarks.POINTS.
@@ -22,7 +23,9 @@ COUNT = RIGHT_HAND.stop
 _POSE_ON_FACE = [1, 362, 386, 263, 133, 159, 33, 454, 234, 291, 61]
 _POSE_ON_HAND = [17, 5, 2]  # pose points 17-22: little finger's and index finger's knuckle, thumb
 # Right-hander's left leg: hip, knee, ankle, heel, toes; metres from the middle of the shoulders.
-_LEG = np.array([(0.11, 0.5, 0.02), (0.13, 0.75, -0.3), (0.13, 1.15, -0.2), (0.13, 1.2, -0.17), (0.15, 1.22, -0.3)])
+_LEG = np.array(
+    [(0.11, 0.13, 0.13, 0.13, 0.15), (0.5, 0.75, 1.15, 1.2, 1.22), (0.02, -0.3, -0.2, -0.17, -0.3)], np.float32
+)
 MIN_DEPTH = 0.12  # metres; nothing comes nearer to the lens
 
 
@@ -31,105 +34,105 @@ def hand_of(signer: Signer) -> slice:
     return RIGHT_HAND if signer.side > 0 else LEFT_HAND
 
 
-def pose_person(signer: Signer, motion: np.ndarray, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Place all points of a spelling person in space.
+def pose_person(
+    signer: Signer, motion: np.ndarray, turn: np.ndarray, place: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Place the hands and the pose of a spelling person in space.
 
     Args:
         signer: who.
         motion: float32 [frames, 26], what the hand does (movement.spell).
-        fps: frames a second.
-        rng: source of chance: where the person sits in this clip, head movement, mouthing.
+        turn: float32 [frames, 3, 3], the head's rotation (sway_head).
+        place: float32 [frames, 3, 1], the head's middle.
+        rng: source of chance: where the person holds the hands in this clip.
 
     Returns:
-        float32 [frames, 3, 543]: all points of landmarks.POINTS; the hand that does not spell is NaN.
+        float32 [frames, 3, 75]: left hand, pose, right hand; the hand that does not spell is NaN.
     """
-    frames = len(motion)
-    scene = np.full((frames, 3, COUNT), np.nan, np.float32)
-    mirror = np.array([signer.side, 1, 1], np.float32)
-    hand = joints(motion, signer.skeleton) @ rotations(motion[:, TURN]).swapaxes(1, 2)
-    anchor = _anchor(signer.wrist, signer.focal, rng, 0.02)
-    wrist = anchor + motion[:, PLACE] * signer.palm * mirror
+    scene = np.full((len(motion), 3, 2 * HAND + POSE), np.nan, np.float32)
+    mirror = np.array([[signer.side], [1], [1]], np.float32)
+    wrist = motion[:, PLACE, None] * (signer.palm * mirror) + _anchor(signer.wrist, signer.focal, rng, 0.02)
     wrist[:, 2] = np.maximum(wrist[:, 2], MIN_DEPTH + 0.08)
-    hand *= signer.palm * mirror
-    hand += wrist[:, None]
-    scene[:, :, hand_of(signer)] = hand.swapaxes(1, 2)
-
-    head = _head(signer, frames, fps, rng)
-    face = move_face(signer.face, frames, fps, signer.restless, rng)
-    turned = rotations(head[:, :3]) @ face
-    scene[:, :, FACE_POINTS] = turned + head[:, 3:, None]
-    scene[:, :, POSE_POINTS] = _pose(signer, scene, hand, head[:, 3:], rng)
+    hand = rotate(rotations(motion[:, TURN]), joints(motion, signer.skeleton)) * (signer.palm * mirror) + wrist
+    scene[:, :, RIGHT if signer.side > 0 else LEFT] = hand
+    scene[:, :, POSED] = _pose(signer, rotate(turn, signer.face[:, _POSE_ON_FACE]) + place, hand, place, rng)
     return scene
 
 
+def sway_head(signer: Signer, frames: int, fps: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the head's rotation, float32 [frames, 3, 3], and its middle in metres, [frames, 3, 1]: slow swaying."""
+    hertz = np.repeat([0.15, 0.4, 0.9], 6) * log_normal(rng, 0.3)
+    reach = rng.normal(0, 1, (3, 6)) * [2.5, 2, 1.5, 0.004, 0.003, 0.004] * signer.restless
+    sway = swing(hertz, rng.random(18), frames, fps).reshape(frames, 3, 6) * reach.astype(np.float32)
+    head = sway.sum(1) + rng.normal(0, [6, 5, 3, 0, 0, 0]).astype(np.float32)
+    return rotations(head[:, :3]), head[:, 3:, None] + _anchor(signer.head, signer.focal, rng, 0.015)
+
+
 def _anchor(place: np.ndarray, focal: float, rng: np.random.Generator, wander: float) -> np.ndarray:
-    """Return where a part is in this clip: a place (shares of the frame; metres away) back in space."""
+    """Return where a part is in this clip, float32 [3, 1]: a place (shares of the frame; metres) back in space."""
     x, y = place[:2] + rng.normal(0, wander, 2) - 0.5
-    away = place[2] * np.exp(rng.normal(0, 0.04))
-    return np.array([x * away / focal, y * away * 16 / 9 / focal, away], np.float32)
+    away = place[2] * log_normal(rng, 0.04)
+    return np.array([[x * away / focal], [y * away * 16 / 9 / focal], [away]], np.float32)
 
 
-def _head(signer: Signer, frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the head's turn (degrees) and place (metres), [frames, 6]: slow swaying."""
-    time = np.arange(frames)[:, None] / fps
-    head = np.zeros((frames, 6), np.float32)
-    head[:, 3:] = _anchor(signer.head, signer.focal, rng, 0.015)
-    head += rng.normal(0, [6, 5, 3, 0, 0, 0])
-    for hertz in (0.15, 0.4, 0.9):
-        swing = np.sin(2 * np.pi * (time * hertz * np.exp(rng.normal(0, 0.3)) + rng.random(6)))
-        head += swing * rng.normal(0, 1, 6) * [2.5, 2, 1.5, 0.004, 0.003, 0.004] * signer.restless
-    return head
-
-
-def _pose(
-    signer: Signer, scene: np.ndarray, hand: np.ndarray, head: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Return the 33 pose points, [frames, 3, 33]."""
-    frames, side = len(scene), signer.side
+def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the 33 pose points, [frames, 3, 33]; face has the first eleven of them."""
+    side = signer.side
     half, below, behind = signer.shoulders
-    neck = head.mean(0) * 0.8 + head * 0.2 + np.array([0, below, behind], np.float32)
+    neck = head * np.float32(0.2) + head.mean(0) * np.float32(0.8) + _column(0, below, behind)
     # In the image the strong hand's shoulder is on the left for a right-hander.
-    strong_shoulder = neck + np.array([-side * half, 0, 0], np.float32)
-    weak_shoulder = neck + np.array([side * half, 0, 0], np.float32)
-    strong = _arm(signer, strong_shoulder, hand[:, 0], -side)
+    strong_shoulder, weak_shoulder = neck + _column(-side * half, 0, 0), neck + _column(side * half, 0, 0)
+    strong_wrist = hand[:, :, :1]
     if signer.handheld:
         weak_hand = np.array([side * 0.16, 0.2, 0.24]) + rng.normal(0, 0.02, 3)
     else:
         weak_hand = np.array([side * 0.22, 0.5, signer.head[2] - 0.05]) + rng.normal(0, 0.04, 3)
-    sway = (neck - neck.mean(0)) * 0.5
-    weak = _arm(signer, weak_shoulder, weak_hand.astype(np.float32) + sway, side)
-    fingers = weak[:, 1:] + np.array([(0.02, -0.08, 0), (-0.02, -0.08, 0), (-0.04, -0.04, 0)], np.float32) * [
-        side,
-        1,
-        1,
-    ]
-    pose = np.empty((frames, POSE, 3), np.float32)
-    pose[:, :11] = scene[:, :, _POSE_ON_FACE].swapaxes(1, 2)
-    pose[:, 7:9] += np.array([0, 0, 0.06], np.float32)  # the mesh ends before the ears
+    weak_wrist = _column(*weak_hand) + (neck - neck.mean(0)) * np.float32(0.5)
+    weak_fingers = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)
+    pose = np.empty((len(hand), 3, POSE), np.float32)
+    pose[:, :, :11] = face
+    pose[:, 2, 7:9] += np.float32(0.06)  # the mesh ends before the ears
     odd, even = slice(11, 23, 2), slice(12, 23, 2)  # left points are odd
-    own = np.concatenate([strong_shoulder[:, None], strong, hand[:, _POSE_ON_HAND]], 1)
-    other = np.concatenate([weak_shoulder[:, None], weak, fingers], 1)
-    pose[:, even if side > 0 else odd] = own
-    pose[:, odd if side > 0 else even] = other
-    pose[:, 23::2] = neck[:, None] + _LEG.astype(np.float32)
-    pose[:, 24::2] = neck[:, None] + (_LEG * [-1, 1, 1]).astype(np.float32)
-    pose[:, :, 2] = np.maximum(pose[:, :, 2], MIN_DEPTH)
-    return pose.swapaxes(1, 2)
+    pose[:, :, even if side > 0 else odd] = np.concatenate(
+        [
+            strong_shoulder,
+            _elbow(signer, strong_shoulder, strong_wrist, -side),
+            strong_wrist,
+            hand[:, :, _POSE_ON_HAND],
+        ],
+        2,
+    )
+    pose[:, :, odd if side > 0 else even] = np.concatenate(
+        [
+            weak_shoulder,
+            _elbow(signer, weak_shoulder, weak_wrist, side),
+            weak_wrist,
+            weak_wrist + weak_fingers * _column(side, 1, 1),
+        ],
+        2,
+    )
+    pose[:, :, 23::2] = neck + _LEG
+    pose[:, :, 24::2] = neck + _LEG * _column(-1, 1, 1)
+    pose[:, 2] = np.maximum(pose[:, 2], MIN_DEPTH)
+    return pose
 
 
-def _arm(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int) -> np.ndarray:
-    """Return elbow and wrist, [frames, 2, 3]: two bones from shoulder to wrist, the elbow down and outward.
+def _column(x: float, y: float, z: float) -> np.ndarray:
+    return np.array([[x], [y], [z]], np.float32)
 
-    A wrist out of reach stays where it is; the forearm then reaches from a straight upper arm.
+
+def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int) -> np.ndarray:
+    """Return the elbow, [frames, 3, 1], between two bones from shoulder to wrist: down and outward.
+
+    Where the wrist is out of reach, the forearm reaches it from a straight upper arm.
     """
     upper, fore = signer.arm
     line = wrist - shoulder
-    distance = np.linalg.norm(line, axis=1, keepdims=True)
-    line = line / distance
+    distance = np.sqrt((line * line).sum(1, keepdims=True))
+    line /= distance
     reach = np.clip(distance, abs(upper - fore) + 1e-3, upper + fore - 1e-3)
-    along = (upper**2 - fore**2 + reach**2) / (2 * reach)
-    hint = np.array([0.5 * outward, 1, 0.3], np.float32)
-    bend = hint - (line @ hint)[:, None] * line
-    bend /= np.linalg.norm(bend, axis=1, keepdims=True)
-    elbow = shoulder + along * line + np.sqrt(np.maximum(upper**2 - along**2, 0)) * bend
-    return np.stack([elbow, wrist], 1)
+    along = (upper**2 - fore**2 + reach * reach) / (2 * reach)
+    hint = _column(0.5 * outward, 1, 0.3)
+    bend = hint - (line * hint).sum(1, keepdims=True) * line
+    bend /= np.sqrt((bend * bend).sum(1, keepdims=True))
+    return shoulder + along * line + np.sqrt(np.maximum(upper**2 - along * along, 0)) * bend

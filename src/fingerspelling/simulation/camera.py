@@ -2,42 +2,35 @@
 
 import numpy as np
 
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
+from fingerspelling.landmarks import HAND, POSE
 
 ASPECT = 9 / 16  # width / height of the frame
 # MediaPipe sees an upright open hand with its fingertips 0.3 palms nearer than its wrist (median of the
 # ardamavi digits): depth falls by this much for each unit of height above the wrist.
 DEPTH_LEAN = 0.15
+# Places of the parts among hands and pose, and of the hips, which have the mean depth 0.
+LEFT, POSED, RIGHT = slice(0, HAND), slice(HAND, HAND + POSE), slice(HAND + POSE, 2 * HAND + POSE)
+HIPS = [HAND + 23, HAND + 24]
 
 
-def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> np.ndarray:
-    """Project points in space into the frame; works in place.
+def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
+    """Project the hands and the pose from space into the frame, in place.
 
     Args:
-        scene: float32 [frames, 3, 543] in metres in the camera's frame.
+        scene: float32 [frames, 3, 75], left hand, pose and right hand in metres in the camera's frame; then x and y
+            are shares of the frame's width and height, z is in frame widths from the wrist (hands) and the hips (pose).
         focal: focal length in frame widths.
         shake: float32 [frames, 2], how far the picture is shifted, in frame widths.
-
-    Returns:
-        The same array: x and y as shares of the frame's width and height; z in frame widths relative to the
-        wrist (hands), the hips (pose) and the head's middle (face).
     """
-    scale = focal / scene[:, 2]
-    head = scene[:, 2, [234, 454]].mean(1, keepdims=True)
-    hips = scene[:, 2, POSE_POINTS][:, 23:25].mean(1, keepdims=True)
-    depths = [
-        (LEFT_HAND, _relative_depth(scene[:, :, LEFT_HAND], focal)),
-        (RIGHT_HAND, _relative_depth(scene[:, :, RIGHT_HAND], focal)),
-        (FACE_POINTS, (scene[:, 2, FACE_POINTS] - head) * (focal / head)),
-        (POSE_POINTS, (scene[:, 2, POSE_POINTS] - hips) * (focal / hips)),
-    ]
-    scene[:, :2] *= scale[:, None]
-    scene[:, :2] += shake[:, :, None]
-    scene[:, 1] *= ASPECT
-    scene[:, :2] += 0.5
-    for part, depth in depths:
-        scene[:, 2, part] = depth
-    return scene
+    depth = scene[:, 2]
+    scale = np.float32(focal) / depth
+    for hand in (LEFT, RIGHT):
+        depth[:, hand] = _relative_depth(scene[:, :, hand], focal)
+    hips = depth[:, HIPS].mean(1, keepdims=True)
+    depth[:, POSED] = (depth[:, POSED] - hips) * (np.float32(focal) / hips)
+    scene[:, 0] *= scale
+    scene[:, 1] *= scale * np.float32(ASPECT)
+    scene[:, :2] += 0.5 + shake[:, :, None] * np.array([[1], [ASPECT]], np.float32)
 
 
 def _relative_depth(hand: np.ndarray, focal: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from fingerspelling.parameters import Probability, parameters
 from fingerspelling.text import MAX_PHRASE
@@ -29,8 +29,9 @@ class SimulationConfig:
     tempo: Annotated[float, Field(ge=0.1, le=10)] = 1.0  # spelling speed, times that of the real signers
     fps: Annotated[float, Field(ge=1, le=240)] = 30.0  # frames a second
     # Share of frames in which MediaPipe loses the hand, times the real one; 0 never.
-    lost_hand: Annotated[float, Field(ge=0, le=2)] = 1.0
-    junk: Probability = 0.02  # share of clips cut off somewhere, so that part of the phrase is missing
+    lost_hand: Annotated[float, Field(ge=0, le=3)] = 1.0
+    lost_spread: NonNegativeFloat = 1.0  # how much clips differ in that share, times the real ones
+    junk: Probability = 0.08  # share of clips cut off somewhere, so that part of the phrase is missing
     noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, times that of MediaPipe; 0 none
     left_handed: Probability = 0.19  # share of signers who spell with the left hand
     processes: NonNegativeInt = 0  # worker processes; 0 for all cores; does not change the data
@@ -38,6 +39,10 @@ class SimulationConfig:
     def __post_init__(self) -> None:
         if self.max_length < self.min_length:
             raise ValueError(f"max_length = {self.max_length} is below min_length = {self.min_length}")
+
+    def everyday(self) -> "SimulationConfig":
+        """Return the parameters of the supplemental clips, which show less of the hand, and more alike."""
+        return dataclasses.replace(self, lost_hand=self.lost_hand * 1.2, lost_spread=self.lost_spread * 0.33)
 
     def content(self) -> dict[str, float]:
         """Return the parameters that decide the data's content: all but processes."""

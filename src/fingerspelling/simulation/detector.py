@@ -1,5 +1,7 @@
 """What MediaPipe Holistic makes of the picture: jitter, a low-pass, lost hands, wrong hands, a missing face."""
 
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,16 +11,22 @@ from fingerspelling.simulation.config import SimulationConfig
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
 FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
-# Share of frames without a hand in a clip: a beta distribution of the real mean and spread (0.44, 0.29).
-HAND_LOST = (0.86, 0.96)
+# Share of a clip's frames without a hand: a uniform draw to this power, times the signer's; fitted to the real
+# quartiles 0.17, 0.42 and 0.70.
+LOST_POWER, LOST_MEAN = 1.6, 0.44
+LOST_TO_SPEED = 0.8  # correlation of that draw with the fingers' speed: fast hands are blurred
+USUAL_SPEED, SPEED_SPREAD = 0.085, 0.36  # palms a frame, median of the clips; standard deviation of its logarithm
+FLICKER = 1.5  # frames, mean length of a short run
+STRETCHES = 8  # tries to let the runs without a hand fall on fast movement
+ENDS_SEEN = 0.7  # share of clips in which the first and the last frame show the hand; the others are cut to that
 SMOOTHING = np.array([0.62, 0.24, 0.1, 0.04], np.float32)  # share of this frame and of those before
 HAND_JITTER = 0.012  # of the palm, each frame anew
-HAND_ERROR = 0.035  # of the palm, slowly changing misplacement of single joints
+HAND_ERROR = 0.035  # of the palm, slowly changing misplacement of single joints,
+ERROR_FRAMES = 10  # with a new one every so many frames
 BODY_JITTER = 0.0006  # frame widths, face and pose
 FLIP = 0.02  # share of clips with a run in which the hand is taken for the other one
-BOTH = 0.12  # share of clips with a run in which one hand is seen as two
-AT_REST = 1.5  # how much easier the first and last frames are, in which the hand is still
-NOISE_FRAMES = 1024
+BOTH = 0.15  # share of clips with a run in which one hand is seen as two
+NOISE_FRAMES = 512
 
 
 def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
@@ -35,12 +43,13 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
         A view of its frames from the first to the last with a hand (of a part of them for junk).
     """
     if rng.random() < config.junk:
-        length = max(1, int(len(clip) * rng.uniform(0, 0.7)))
+        length = max(1, int(len(clip) * rng.uniform(0.025, 0.5)))
         start = rng.integers(0, len(clip) - length + 1)
         clip = clip[start : start + length]
+    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else []
     _jitter(clip, own, config.noise, rng)
     if config.lost_hand > 0:
-        _lose_hand(clip, own, lost * config.lost_hand, rng)
+        clip[unseen, :, own] = np.nan
         _confuse_hands(clip, own, rng)
         if rng.random() < FACE_LOST_CLIPS:
             _blank(clip, FACE_POINTS, rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS, rng)
@@ -50,60 +59,107 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
 
 @lru_cache(maxsize=1)
 def _noise() -> np.ndarray:
-    """Return noise of unit strength, partly slow, for all points: float32 [NOISE_FRAMES, 3, 543], periodic."""
+    """Return noise of unit strength, partly slow but for the hands: float32 [2 NOISE_FRAMES, 3, 543], periodic."""
     noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
     slow = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
-    return 0.4 * noise + 1.5 * slow
+    for part in (FACE_POINTS, POSE_POINTS):
+        noise[:, :, part] = 0.4 * noise[:, :, part] + 1.5 * slow[:, :, part]
+    return np.concatenate([noise, noise])
 
 
 def _jitter(clip: np.ndarray, own: slice, strength: float, rng: np.random.Generator) -> None:
     frames = len(clip)
+    start = rng.integers(NOISE_FRAMES)
+    fits = frames <= NOISE_FRAMES
+    noise = _noise()[slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES]
+    for part in (FACE_POINTS, POSE_POINTS):
+        clip[:, :, part] += noise[:, :, part] * np.float32(strength * BODY_JITTER)
     hand = clip[:, :, own]
-    palm = np.sqrt(((hand[:, :2, 9] - hand[:, :2, 0]) ** 2).sum(1))[:, None, None]
-    noise = HAND_JITTER * rng.standard_normal(hand.shape, np.float32)
-    knots = max(2, frames // 10)
-    error = rng.standard_normal((knots, 63), np.float32) * HAND_ERROR
-    noise += _stretch(error, frames).reshape(hand.shape)
-    hand += strength * palm * noise
+    along = hand[:, :2, 9] - hand[:, :2, 0]
+    palm = np.sqrt((along * along).sum(1))[:, None, None]
+    wrong = _luck(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(HAND_ERROR)
+    hand += strength * palm * (noise[:, :, own] * np.float32(HAND_JITTER) + wrong)
     hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
     padded = np.concatenate([np.repeat(hand[:1], len(SMOOTHING) - 1, 0), hand])
     hand[:] = sum(
         share * padded[len(SMOOTHING) - 1 - back : len(padded) - back] for back, share in enumerate(SMOOTHING)
     )
-    rows = (rng.integers(NOISE_FRAMES) + np.arange(frames)) % NOISE_FRAMES
-    for part in (FACE_POINTS, POSE_POINTS):
-        clip[:, :, part] += (strength * BODY_JITTER) * _noise()[rows, :, part]
 
 
-def _stretch(knots: np.ndarray, frames: int) -> np.ndarray:
-    """Interpolate knots [n, columns] linearly to [frames, columns]."""
-    place = np.linspace(0, len(knots) - 1, frames, dtype=np.float32)
+def _luck(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
+    """Return noise that wanders: normal draws `every` so many frames, straight lines between; [frames, columns]."""
+    knots = rng.standard_normal((max(2, frames // every), columns), np.float32)
+    place = np.arange(frames, dtype=np.float32) * np.float32((len(knots) - 1) / max(frames - 1, 1))
     left = np.minimum(place.astype(int), len(knots) - 2)
-    share = (place - left)[:, None]
+    share = (place - left.astype(np.float32))[:, None]
     return knots[left] * (1 - share) + knots[left + 1] * share
 
 
-def _lose_hand(clip: np.ndarray, own: slice, strength: float, rng: np.random.Generator) -> None:
-    """Blank the hand where it is hardest to see: in fast movement, near the edge, by bad luck, in runs."""
-    frames = len(clip)
-    if frames < 6:
-        return
-    share = min(rng.beta(*HAND_LOST) * strength, 0.96)
-    hand = clip[:, :2, own]
-    step = np.abs(np.diff(hand[:, :, ::4], axis=0, append=hand[-1:, :, ::4])).mean((1, 2))
+def _lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draw the frames in which a hand [frames, 2, 21] is not seen: runs in fast movement, near the frame's edge."""
+    frames = len(hand)
+    palm = np.abs(hand[:, 1, 9] - hand[:, 1, 0]).mean()
+    speed, finger_speed = _speed(hand) / palm, _speed(hand - hand[:, :, :1]) / palm
     edge = np.maximum(np.abs(hand - 0.5).max((1, 2)) - 0.45, 0) * 10
-    luck = _stretch(rng.standard_normal((max(2, frames // 14), 1), np.float32), frames)[:, 0]
-    trouble = (
-        1.2 * luck
-        + (0.15 + 0.6 * share) * rng.standard_normal(frames, np.float32)
-        + edge
-        + 0.5 * step / (step.mean() + 1e-6)
-    )
-    trouble[[0, 1, 2, -3, -2, -1]] -= AT_REST
-    lost = np.argsort(-trouble, kind="stable")[: min(round(share * frames), frames - 1)]
-    clip[lost, :, own] = np.nan
+    share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
+    share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
+    lost = _runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
+    # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
+    trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
+    stretches = [lost[first : first + frames] for first in rng.integers(0, frames, STRETCHES)]
+    lost = max(stretches, key=lambda stretch: trouble[stretch].sum())
+    if rng.random() < ENDS_SEEN or lost.all():
+        lost[[0, -1]] = False
+    return lost
+
+
+def _speed(hand: np.ndarray) -> np.ndarray:
+    """Return how far a hand's points move from each frame to the next, the mean of every fourth: [frames]."""
+    return np.abs(np.diff(hand[:, :, ::4], axis=0, append=hand[-1:, :, ::4])).mean((1, 2))
+
+
+def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
+    """Draw the share of a clip's frames without a hand, whose fingers move at this speed (palms a frame)."""
+    hurry = np.log(max(speed, 1e-3) / USUAL_SPEED) / SPEED_SPREAD
+    rank = LOST_TO_SPEED * hurry + np.sqrt(1 - LOST_TO_SPEED**2) * rng.standard_normal() + edge
+    quantile = (1 + math.erf(rank / math.sqrt(2))) / 2
+    return quantile**LOST_POWER
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Lengths of runs of frames: some are a flicker, the others have a gamma distribution.
+
+    Attributes:
+        mean: frames, of all runs.
+        flicker: share of runs that are a flicker.
+        shape: of the gamma distribution.
+    """
+
+    mean: float
+    flicker: float
+    shape: float
+
+    def draw(self, scale: float, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw int [count] lengths whose mean is scale times the usual one."""
+        longer = max((self.mean * scale - self.flicker * FLICKER) / (1 - self.flicker), 1.0)
+        flickers = rng.geometric(1 / FLICKER, count)
+        others = np.rint(rng.gamma(self.shape, longer / self.shape, count) + 0.5).astype(int)
+        return np.where(rng.random(count) < self.flicker, flickers, others)
+
+
+# Fitted to the nine real clips that are known frame by frame; they show the hand in 0.725 of their frames.
+SEEN, UNSEEN = Runs(15.0, 0.45, 2.0), Runs(2.8, 0.42, 8.0)
+
+
+def _runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw runs with and without a hand in turn: bool [frames], true without, which this share of them is."""
+    scale = math.sqrt(share / (1 - share) * SEEN.mean / UNSEEN.mean)
+    count = 4 + int(2 * frames / (SEEN.mean / scale + UNSEEN.mean * scale))
+    lengths = np.stack([SEEN.draw(1 / scale, count, rng), UNSEEN.draw(scale, count, rng)], 1)
+    return np.resize(np.repeat(np.tile([False, True], count), lengths.ravel()), frames)
 
 
 def _confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:

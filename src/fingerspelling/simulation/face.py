@@ -7,6 +7,9 @@ smooth head: an ellipsoid with nose, eye sockets, lips and chin.
 
 import numpy as np
 
+from fingerspelling.simulation.camera import ASPECT
+from fingerspelling.simulation.geometry import product, swing
+
 # x and y of each point in half millimetres from the middle of the face, x to the right of the image, y down.
 _LAYOUT = """
 0,62 0,14 0,29 -10,-28 0,0 0,-16 0,-56 -84,-56 0,-85 0,-102 0,-171 0,66 0,71 0,74 0,80 0,86 0,92 0,99
@@ -43,8 +46,10 @@ _LAYOUT = """
 93,-37 81,-34 65,-35 50,-38 39,-42 31,-47 140,-13 32,20 19,-21 18,13 11,20 18,15 29,24 9,20 8,24 31,-57
 24,-54 20,-52 85,-61 94,-67
 """
-_XY = np.array([pair.split(",") for pair in _LAYOUT.split()], np.float32).T / 2  # mm
+_XY = np.array([pair.split(",") for pair in _LAYOUT.split()], float).T / 2  # mm
 MOUTH_LINE = 38.6  # mm below the middle of the face
+BLINK = 0.1  # seconds from open to closed
+SIDES = [234, 454]  # points before the ears; their mean depth is 0 in the picture
 EYES = (30.0, -29.0)  # mm, x (either sign) and y of the eyes' middles
 
 
@@ -64,19 +69,21 @@ def _depth() -> np.ndarray:
 REST = np.concatenate([_XY, _depth()[None]]) / 1000  # metres [3, 468]
 
 
-def _expressions() -> np.ndarray:
-    """Return what full opening of the mouth, spreading of the lips, a blink and raised brows add: [4, 3, 468]."""
+def _expressions() -> list[tuple[int, int, np.ndarray]]:
+    """Return what faces do: number of the movement, axis, and what all of it adds there, [468] in metres."""
     x, y = _XY
     lower = np.clip((y - MOUTH_LINE) / 2, 0, 1)
-    moves = np.zeros((4, 3, _XY.shape[1]), np.float32)
-    moves[0, 1] = lower * (9 * np.exp(-((x / 24) ** 2)) + 3 * _bump(0, 75, 45, 30))
-    moves[0, 1] -= (1 - lower) * 1.5 * _bump(0, 35, 18, 5)
-    moves[0, 0] = -0.12 * x * _bump(0, 40, 26, 12)
-    moves[1, 0] = 0.2 * x * _bump(0, 40, 26, 14)
+    drop = lower * (9 * np.exp(-((x / 24) ** 2)) + 3 * _bump(0, 75, 45, 30)) - (1 - lower) * 1.5 * _bump(0, 35, 18, 5)
     upper_lid = np.clip((EYES[1] - y) / 2, 0, 1) * np.clip((y + 39) / 3, 0, 1)
-    moves[2, 1] = upper_lid * np.clip(EYES[1] + 1.5 - y, 0, None) * np.clip(1.6 - np.abs(np.abs(x) - 30) / 12, 0, 1)
-    moves[3, 1] = -5 * np.clip((-38 - y) / 4, 0, 1) * np.clip((y + 75) / 25, 0, 1)
-    return moves / 1000
+    lid = upper_lid * np.clip(EYES[1] + 1.5 - y, 0, None) * np.clip(1.6 - np.abs(np.abs(x) - 30) / 12, 0, 1)
+    moves = [
+        (0, 1, drop),  # the mouth opens,
+        (0, 0, -0.12 * x * _bump(0, 40, 26, 12)),  # and becomes narrower
+        (1, 0, 0.2 * x * _bump(0, 40, 26, 14)),  # the lips spread
+        (2, 1, lid),  # a blink
+        (3, 1, -5 * np.clip((-38 - y) / 4, 0, 1) * np.clip((y + 75) / 25, 0, 1)),  # raised brows
+    ]
+    return [(number, axis, reach / 1000) for number, axis, reach in moves]
 
 
 EXPRESSIONS = _expressions()
@@ -92,26 +99,67 @@ def sample_face(rng: np.random.Generator) -> np.ndarray:
     return face.astype(np.float32)
 
 
-def move_face(face: np.ndarray, frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
+def photograph_face(
+    face: np.ndarray,
+    turn: np.ndarray,
+    place: np.ndarray,
+    focal: float,
+    shake: np.ndarray,
+    amounts: np.ndarray,
+) -> np.ndarray:
+    """Show a face in the picture.
+
+    A head is small beside its distance: each point keeps the share of perspective that it has at rest. So rest,
+    expressions, place and shake are the terms of one matrix product.
+
+    Args:
+        face: float32 [3, 468] in metres, the face at rest, upright and straight to the camera.
+        turn: float32 [frames, 3, 3], the head's rotation.
+        place: float32 [frames, 3, 1] in metres from the lens, the head's middle.
+        focal: focal length in frame widths.
+        shake: float32 [frames, 2], how far the picture is shifted, in frame widths.
+        amounts: float [frames, 4], of `move_face`.
+
+    Returns:
+        float64 [frames, 3, 468]: x and y as shares of the frame, z in frame widths from the head's middle.
+    """
+    scale = focal / place[:, 2:]
+    numbers, axes, reaches = zip(*EXPRESSIONS, strict=True)
+    moving = turn[:, :, list(axes)] * amounts[:, None, list(numbers)]
+    terms = np.concatenate([turn, moving, place], 2) * scale * [[1], [ASPECT], [1]]
+    terms[:, 2, -1] = 0  # depth is relative to the head's middle
+    nearness = place[:, 2].mean() / (place[:, 2].mean() + face[2])
+    shift = np.zeros((len(turn), 3, 1))
+    shift[:, :2, 0] = 0.5 + shake * [1, ASPECT]
+    shift[:, 2, 0] = -scale[:, 0, 0] * (face[2] * nearness)[SIDES].mean()
+    flat = np.ones((1, face.shape[1]))
+    basis = np.concatenate([np.concatenate([face, reaches, flat]) * nearness, flat])
+    return product(np.concatenate([terms, shift], 2), basis)
+
+
+def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
     """Let a face mouth, blink and raise its brows.
 
     Args:
-        face: float32 [3, 468], the face at rest.
         frames: how many.
         fps: frames a second.
         restless: how lively the mouth is, about 1.
         rng: source of chance.
 
     Returns:
-        float32 [frames, 3, 468] in metres, the head upright and straight to the camera.
+        float [frames, 4]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is all.
     """
-    time = np.arange(frames, dtype=np.float32)[:, None] / fps
     rate = rng.uniform([2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1])
-    wave = np.sin(2 * np.pi * (time * rate + rng.random(6)))
-    amounts = np.zeros((frames, 4), np.float32)
-    amounts[:, 0] = np.maximum(wave[:, 0] * wave[:, 4] + 0.3 * wave[:, 2], 0) * 0.7 * restless
-    amounts[:, 1] = wave[:, 1] * wave[:, 5] * 0.5 * restless
+    wave = swing(rate, rng.random(6), frames, fps).T
     blinks = np.cumsum(rng.exponential(3.5, 2 + int(frames / fps)))
-    amounts[:, 2] = np.exp(-(((time - blinks) / 0.06) ** 2)).max(1)
-    amounts[:, 3] = np.maximum(wave[:, 3] * wave[:, 5], 0) * 0.5
-    return face + (amounts @ EXPRESSIONS.reshape(4, -1)).reshape(frames, 3, -1)
+    from_blink = np.abs(np.arange(frames)[:, None] / fps - blinks).min(1)
+    closed = np.maximum(1 - (from_blink / BLINK) ** 2, 0)
+    return np.stack(
+        [
+            np.maximum(wave[0] * wave[4] + 0.3 * wave[2], 0) * 0.7 * restless,
+            wave[1] * wave[5] * 0.5 * restless,
+            closed * closed,
+            np.maximum(wave[3] * wave[5], 0) * 0.5,
+        ],
+        1,
+    )

@@ -7,9 +7,11 @@ Joints are numbered as in MediaPipe Hands. Bone proportions: medians over the op
 218 people of the ardamavi digit set, as MediaPipe sees them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+
+from fingerspelling.simulation.geometry import sine_cosine
 
 DIGITS = ("thumb", "index", "middle", "ring", "little")
 # Thumb: direction of the metacarpal in the palm's plane (away from the fingers) and out of it (opposition),
@@ -24,7 +26,9 @@ LIMITS = np.array([(-15, 75), (-15, 75), (-20, 75), (-25, 90), *_FINGER_LIMITS *
 
 THUMB_TWIST = 15.0  # degrees: how far the thumb's flexion turns out of the palm's plane
 # Degrees: bent fingers converge on the ball of the thumb; index to little finger.
-CONVERGENCE = np.radians([5.0, 0.0, -6.0, -12.0])
+CONVERGENCE = np.array([5.0, 0.0, -6.0, -12.0])
+_SIN_TWIST, _COS_TWIST = sine_cosine(THUMB_TWIST)
+_SIN_TILT, _COS_TILT = sine_cosine(CONVERGENCE)
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class Skeleton:
     """Lengths of one hand, in palms.
 
     Attributes:
-        roots: float [5, 3], where each digit starts: the root joint of the thumb, the four knuckles.
-        bones: float [5, 3], lengths of the three bones of each digit, the tip's last.
+        roots: float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles.
+        bones: float32 [5, 3], lengths of the three bones of each digit, the tip's last.
     """
 
     roots: np.ndarray
@@ -42,10 +46,12 @@ class Skeleton:
 
 MEAN_SKELETON = Skeleton(
     roots=np.array(
-        [(0.33, -0.19, -0.06), (0.24, -0.98, -0.02), (0.0, -1.0, 0.0), (-0.21, -0.94, -0.01), (-0.41, -0.8, -0.05)]
+        [(0.33, -0.19, -0.06), (0.24, -0.98, -0.02), (0.0, -1.0, 0.0), (-0.21, -0.94, -0.01), (-0.41, -0.8, -0.05)],
+        np.float32,
     ),
     bones=np.array(
-        [(0.42, 0.36, 0.28), (0.43, 0.27, 0.22), (0.46, 0.29, 0.235), (0.43, 0.27, 0.225), (0.33, 0.21, 0.19)]
+        [(0.42, 0.36, 0.28), (0.43, 0.27, 0.22), (0.46, 0.29, 0.235), (0.43, 0.27, 0.225), (0.33, 0.21, 0.19)],
+        np.float32,
     ),
 )
 
@@ -55,7 +61,7 @@ def sample_skeleton(rng: np.random.Generator) -> Skeleton:
     fingers = rng.normal(1, 0.05) * rng.normal(1, 0.035, (5, 3))
     roots = MEAN_SKELETON.roots * [rng.normal(1, 0.07), 1, 1] * rng.normal(1, 0.02, (5, 1))
     roots[2] = MEAN_SKELETON.roots[2]  # the palm is the unit
-    return replace(MEAN_SKELETON, roots=roots, bones=MEAN_SKELETON.bones * fingers)
+    return Skeleton(roots.astype(np.float32), (MEAN_SKELETON.bones * fingers).astype(np.float32))
 
 
 def within_limits(angles: np.ndarray) -> np.ndarray:
@@ -71,69 +77,32 @@ def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray
         skeleton: the hand's lengths.
 
     Returns:
-        float32 [frames, 21, 3] in palms, in the hand's own frame.
+        float32 [frames, 3, 21] in palms, in the hand's own frame.
     """
-    angles = np.radians(np.asarray(angles, np.float32)[:, : len(ANGLES)]).reshape(-1, 5, 4)
-    along, bend, flexion = _fingers(angles[:, 1:])
-    thumb_along, thumb_bend, thumb_flexion = _thumb(angles[:, 0])
-    along = np.concatenate([thumb_along[:, None], along], 1)[:, :, None]
-    bend = np.concatenate([thumb_bend[:, None], bend], 1)[:, :, None]
-    flexion = np.concatenate([thumb_flexion[:, None], flexion], 1)[..., None]
-    bones = np.cos(flexion) * along + np.sin(flexion) * bend
-    bones *= skeleton.bones[..., None].astype(np.float32)
-    placed = np.empty((len(angles), 21, 3), np.float32)
-    placed[:, 0] = 0
-    digits = placed[:, 1:].reshape(-1, 5, 4, 3)
-    digits[:, :, 0] = skeleton.roots
-    for joint in range(3):
-        digits[:, :, joint + 1] = digits[:, :, joint] + bones[:, :, joint]
-    placed[:, 1:] = digits.reshape(-1, 20, 3)
+    angles = np.asarray(angles, np.float32)[:, : len(ANGLES)].reshape(-1, 5, 4)
+    flexion = np.zeros((len(angles), 5, 3), np.float32)
+    flexion[:, 0, 1:] = np.cumsum(angles[:, 0, 2:], -1)
+    flexion[:, 1:] = np.cumsum(angles[:, 1:, [0, 2, 3]], -1)
+    sine, cosine = sine_cosine(flexion[:, None])
+    along, bend = _directions(angles)
+    digits = np.empty((len(angles), 3, 5, 4), np.float32)
+    digits[..., 0] = skeleton.roots.T
+    digits[..., 1:] = (cosine * along[..., None] + sine * bend[..., None]) * skeleton.bones
+    placed = np.zeros((len(angles), 3, 21), np.float32)
+    placed[:, :, 1:] = np.cumsum(digits, -1).reshape(-1, 3, 20)
     return placed
 
 
-def _fingers(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the straight direction and the bending direction, [frames, 4, 3] each, and the bones' flexion."""
-    abduction = angles[..., 1]
-    zero = np.zeros_like(abduction)
-    along = np.stack([np.sin(abduction), -np.cos(abduction), zero], -1)
-    across = np.stack([np.cos(abduction), np.sin(abduction), zero], -1)
-    tilt = CONVERGENCE[:, None].astype(np.float32)
-    bend = -np.sin(tilt) * across - np.cos(tilt) * np.array([0, 0, 1], np.float32)
-    return along, bend, np.cumsum(angles[..., [0, 2, 3]], -1)
-
-
-def _thumb(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return direction of the metacarpal and bending direction, [frames, 3] each, and the bones' flexion."""
-    sin_r, cos_r = np.sin(angles[:, 0]), np.cos(angles[:, 0])
-    sin_p, cos_p = np.sin(angles[:, 1]), np.cos(angles[:, 1])
-    along = np.stack([sin_r * cos_p, -cos_r * cos_p, -sin_p], -1)
-    to_fingers = np.stack([-cos_r, -sin_r, np.zeros_like(sin_r)], -1)
-    to_palm = np.stack([-sin_r * sin_p, cos_r * sin_p, -cos_p], -1)
-    twist = np.radians(THUMB_TWIST)
-    bend = np.cos(twist) * to_fingers + np.sin(twist) * to_palm
-    flexion = np.cumsum(angles[:, 2:], -1)
-    return along, bend, np.concatenate([np.zeros_like(flexion[:, :1]), flexion], -1)
-
-
-def rotations(turn: np.ndarray) -> np.ndarray:
-    """Return the rotations from the hand's frame to the camera's.
-
-    Args:
-        turn: float [frames, 3] in degrees: pronation about the hand's long axis (0 palm to the camera, 90 palm to
-            the signer's other side, 180 palm to the signer), pitch (fingertips towards the camera), roll
-            (clockwise in the image, towards the signer's other side).
-
-    Returns:
-        float32 [frames, 3, 3]; points turn as points @ rotation.T.
-    """
-    yaw, pitch, roll = np.radians(np.asarray(turn, np.float32)).T
-    (sy, sp, sr), (cy, cp, cr) = np.sin([-yaw, pitch, roll]), np.cos([yaw, pitch, roll])
-    # roll about z after pitch about x after yaw about y
-    return np.stack(
-        [
-            np.stack([cr * cy - sr * sp * sy, -sr * cp, cr * sy + sr * sp * cy], -1),
-            np.stack([sr * cy + cr * sp * sy, cr * cp, sr * sy - cr * sp * cy], -1),
-            np.stack([-cp * sy, sp, cp * cy], -1),
-        ],
-        -2,
-    ).astype(np.float32)
+def _directions(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each digit points when straight, and whereto it bends, float32 [frames, 3, 5] each."""
+    sine, cosine = sine_cosine(np.concatenate([angles[:, 0, :2], angles[:, 1:, 1]], 1))
+    (sr, sp), (cr, cp) = sine[:, :2].T, cosine[:, :2].T  # the thumb's radial and palmar angles
+    along = np.zeros((len(angles), 3, 5), np.float32)
+    bend = np.empty_like(along)
+    along[:, 0, 0], along[:, 1, 0], along[:, 2, 0] = sr * cp, -cr * cp, -sp
+    bend[:, 0, 0] = -_COS_TWIST * cr - _SIN_TWIST * sr * sp  # towards the fingers, and a little to the palm
+    bend[:, 1, 0] = -_COS_TWIST * sr + _SIN_TWIST * cr * sp
+    bend[:, 2, 0] = -_SIN_TWIST * cp
+    along[:, 0, 1:], along[:, 1, 1:] = sine[:, 2:], -cosine[:, 2:]
+    bend[:, 0, 1:], bend[:, 1, 1:], bend[:, 2, 1:] = -_SIN_TILT * cosine[:, 2:], -_SIN_TILT * sine[:, 2:], -_COS_TILT
+    return along, bend

@@ -12,6 +12,7 @@ import numpy as np
 
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.geometry import log_normal, product, swing
 from fingerspelling.simulation.hand import within_limits
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 # Channels that move together: thumb, four fingers, turn, place; and the peak speed of one movement of each
 # (degrees/s; palms/s for the place).
 GROUPS = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 16), slice(16, 20), TURN, PLACE]
+STARTS = [group.start for group in GROUPS]
+GROUP_OF = np.searchsorted(STARTS, np.arange(CHANNELS), side="right") - 1
 SPEED_LIMITS = np.array([1000.0, 1200, 1200, 1200, 1200, 700, 9], np.float32)
 PEAK = 1.875  # peak speed of a minimum-jerk movement, times its mean speed
 LONGEST_OVERLAP = 1.8  # slots; a movement lasts at most this long, so that about two run at a time
 STROKE = 0.55  # slots; the time of each further station of a sign that moves
-POSTURE_NOISE = np.array([4.0] * TURN.start + [5.0] * 3 + [0.07] * 3, np.float32)  # from one time to the next
-CLIP_NOISE = np.array([2.0] * TURN.start + [6.0] * 3 + [0.0] * 3, np.float32)
+SPACE = 0.7  # the time of a space, times that of another character
+POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one time to the next, degrees
+CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 
 def spell(
@@ -35,15 +39,16 @@ def spell(
 
     Returns:
         float32 [frames, 26]: the channels of alphabet.py, within the anatomical limits.
-        int [frames]: which character of the phrase has its time; -1 before the first and after the last.
+        int [frames]: which character of the phrase the hand is nearest to in time, from halfway to it until halfway to
+            the next; -1 before the first and after the last.
     """
     postures, slots, characters = _stations(phrase, signer, rng)
-    seconds = slots * signer.seconds_per_character * np.exp(rng.normal(0, 0.14)) / config.tempo
-    seconds *= np.linspace(1, np.exp(rng.normal(0, 0.12)), len(seconds))  # getting slower or faster
-    motion, ends = _movements(postures, seconds, signer, rng, config.fps)
-    motion += _drift(len(motion) / config.fps, len(motion), signer, rng)
+    seconds = slots * signer.seconds_per_character * log_normal(rng, 0.14) / config.tempo
+    seconds *= np.linspace(1, log_normal(rng, 0.12), len(seconds))  # getting slower or faster
+    motion, halfway = _movements(postures, seconds, signer, rng, config.fps)
+    motion += _drift(len(motion), config.fps, signer, rng)
     motion[:, : TURN.start] = within_limits(motion[:, : TURN.start])
-    return motion, characters[np.searchsorted(ends[:-1], np.arange(len(motion)) / config.fps, side="right")]
+    return motion, characters[np.searchsorted(halfway, np.arange(len(motion)) / config.fps, side="right")]
 
 
 def _stations(phrase: str, signer: "Signer", rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,13 +61,15 @@ def _stations(phrase: str, signer: "Signer", rng: np.random.Generator) -> tuple[
         if character == previous != " " and len(keys) == 1:
             keys = keys + signer.doubling
         rows.append(keys)
-        slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * np.exp(rng.normal(0, 0.2)))
+        slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE if character == " " else 1))
+    uneven = log_normal(rng, 0.13, len(slots))
+    slots = [slot * factor for slot, factor in zip(slots, uneven, strict=True)]
     slots[1][0] += rng.uniform(0.1, 1.0)  # the first character is held longer, and so is the last
     slots[-1][-1] += rng.uniform(0, 1.2)
     rows.append(_away(rest, rng))
     slots.append(rng.uniform(0.3, 1.0, 1))
     postures = np.concatenate(rows)
-    postures += rng.standard_normal(postures.shape, np.float32) * POSTURE_NOISE
+    postures += rng.standard_normal(postures.shape, np.float32) * np.append(POSTURE_NOISE, [signer.bounce] * 3)
     postures += rng.standard_normal(CHANNELS, np.float32) * CLIP_NOISE
     characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
     characters[-1] = -1
@@ -80,7 +87,7 @@ def _away(rest: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _movements(
     postures: np.ndarray, seconds: np.ndarray, signer: "Signer", rng: np.random.Generator, fps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add up the movements from posture to posture: float32 [frames, 26], and when each posture's time ends."""
+    """Add up the movements from posture to posture: float32 [frames, 26], and when each is halfway done."""
     # Where the time is too short, aim less far, towards the mean of the neighbours; then take more time.
     hurry = np.clip(_needed(postures).max(1) / (LONGEST_OVERLAP * seconds[1:]) - 1, 0, 1)
     neighbours = (postures[:-2] + postures[2:]) / 2
@@ -94,26 +101,25 @@ def _movements(
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
     progress = ((times[:, None, None] - begins) / lasts).astype(np.float32)
     np.clip(progress, 0, 1, out=progress)
-    progress = progress**3 * (10 - progress * (15 - 6 * progress))
-    changes = np.diff(postures, axis=0)
-    motion = np.empty((len(times), CHANNELS), np.float32)
-    for group, channels in enumerate(GROUPS):
-        motion[:, channels] = progress[:, :, group] @ changes[:, channels]
-    return motion + postures[0], ends
+    progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
+    changes = np.zeros((len(postures) - 1, len(GROUPS), CHANNELS))
+    changes[:, GROUP_OF, np.arange(CHANNELS)] = np.diff(postures, axis=0)
+    moved = product(progress.reshape(len(times), -1), changes.reshape(-1, CHANNELS))
+    halfway = np.maximum.accumulate((begins + lasts / 2).mean(1))
+    return (postures[0] + moved).astype(np.float32), halfway
 
 
 def _needed(postures: np.ndarray) -> np.ndarray:
     """Return the shortest time of each posture change for each group, [changes, 7] in seconds."""
-    farthest = [np.abs(np.diff(postures[:, channels], axis=0)).max(1) for channels in GROUPS]
-    return PEAK * np.stack(farthest, 1) / SPEED_LIMITS
+    farthest = np.maximum.reduceat(np.abs(postures[1:] - postures[:-1]), STARTS, axis=1)
+    return PEAK * farthest / SPEED_LIMITS
 
 
-def _drift(seconds: float, frames: int, signer: "Signer", rng: np.random.Generator) -> np.ndarray:
+def _drift(frames: int, fps: float, signer: "Signer", rng: np.random.Generator) -> np.ndarray:
     """Return the slow wandering of an arm held up: [frames, 26], turn and place only."""
+    hertz = 1 / np.repeat([rng.uniform(1.5, 3), rng.uniform(4, 9)], 6)
+    reach = rng.normal(0, 1, (2, 6)) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]
     drift = np.zeros((frames, CHANNELS), np.float32)
-    time = np.linspace(0, seconds, frames, dtype=np.float32)[:, None]
-    for period in (rng.uniform(1.5, 3), rng.uniform(4, 9)):
-        swing = np.sin(2 * np.pi * time / period + rng.uniform(0, 2 * np.pi, 6))
-        drift[:, TURN.start :] += swing * rng.normal(0, 1, 6) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]
-    drift[:, PLACE.start] += signer.outward * time[:, 0] / 3
+    drift[:, TURN.start :] = (swing(hertz, rng.random(12), frames, fps).reshape(-1, 2, 6) * reach).sum(1)
+    drift[:, PLACE.start] += np.linspace(0, signer.outward * frames / fps / 3, frames)
     return drift

@@ -76,14 +76,14 @@ def _surname(rng: np.random.Generator) -> str:
 
 def _address(rng: np.random.Generator) -> str:
     draw = rng.random()
-    if draw < 0.36:
+    if draw < 0.29:
         given = _pick(rng, words.GIVEN_NAMES) if rng.random() < 0.7 else _invented(rng, 2)
         return f"{given} {_surname(rng)}"
-    if draw < 0.4:
+    if draw < 0.32:
         return f"{_pick(rng, words.DIRECTIONS[:4])} {_surname(rng)} {_pick(rng, words.PLACE_WORDS)}"
-    number = _digits(rng, int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.03, 0.08, 0.13, 0.5, 0.15, 0.11]))).lstrip("0") or "7"
+    number = _digits(rng, int(rng.choice([1, 2, 3, 4, 5, 6], p=[0.02, 0.06, 0.12, 0.5, 0.18, 0.12]))).lstrip("0") or "7"
     parts = [number]
-    if rng.random() < 0.26:
+    if rng.random() < 0.2:
         parts.append(_pick(rng, words.DIRECTIONS))
     parts.append(_road(rng))
     if rng.random() < 0.18 and not parts[-1][-1].isdigit():
@@ -110,9 +110,7 @@ def _phone(rng: np.random.Generator) -> str:
         return "-".join(_digits(rng, count) for count in (3, 3, 4))
     groups = [
         int(count)
-        for count in rng.choice(
-            [2, 3, 4], p=[0.42, 0.3, 0.28], size=rng.choice([2, 3, 4, 5], p=[0.28, 0.36, 0.26, 0.1])
-        )
+        for count in rng.choice([2, 3, 4], p=[0.42, 0.3, 0.28], size=rng.choice([2, 3, 4, 5], p=[0.2, 0.38, 0.3, 0.12]))
     ]
     return "+" + "-".join(
         [_digits(rng, int(rng.choice([1, 2, 3], p=[0.05, 0.5, 0.45]))), *(_digits(rng, g) for g in groups)]
@@ -139,7 +137,7 @@ def _path(rng: np.random.Generator) -> str:
     if draw < 0.68:
         return _site_word(rng) + _pick(rng, ["-", "-", "_"]) + _site_word(rng)
     if draw < 0.84:
-        return _digits(rng, int(rng.integers(1, 7)))
+        return _digits(rng, int(rng.integers(2, 7)))
     if draw < 0.9:
         return _site_word(rng)[:8] + _pick(rng, words.FILE_ENDINGS)
     if draw < 0.96:
@@ -155,12 +153,12 @@ def _url(rng: np.random.Generator) -> str:
     draw = rng.random()
     if draw < 0.62:
         start = _pick(rng, ["www.", "www.", "https://", "https://www.", "http://", *[""] * 5])
-        site = _site_word(rng) + (("-" + _site_word(rng)) if rng.random() < 0.22 else "")
+        site = _site_word(rng) + (("-" + _site_word(rng)) if rng.random() < 0.3 else "")
         host = _pick(rng, words.SITE_WORDS) + "." if rng.random() < 0.08 else ""
-        tail = "/" + _path(rng) if rng.random() < (0.35 if start else 0.65) else ""
+        tail = "/" + _path(rng) if rng.random() < (0.5 if start else 0.8) else ""
         return f"{start}{host}{site}.{_pick(rng, words.TOP_DOMAINS)}{tail}" + ("/" if rng.random() < 0.25 else "")
     start = "/" if rng.random() < 0.3 else ""
-    parts = [_path(rng) for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25])))]
+    parts = [_path(rng) for _ in range(int(rng.choice([1, 2, 3], p=[0.25, 0.45, 0.3])))]
     if len(parts) == 1:
         parts[0] = _site_word(rng) + _pick(rng, ["-", "_", ".", "/"]) + parts[0]
     return start + "/".join(parts) + ("/" if rng.random() < 0.25 else "")

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from fingerspelling.simulation.body import hand_of, pose_person
+from fingerspelling.simulation.body import COUNT, FACE_POINTS, hand_of, pose_person, sway_head
 from fingerspelling.simulation.camera import photograph
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
+from fingerspelling.simulation.face import move_face, photograph_face
+from fingerspelling.simulation.geometry import swing
 from fingerspelling.simulation.movement import spell
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.text import encode
@@ -28,15 +30,20 @@ def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
     motion, _ = spell(phrase, signer, rng, config)
-    scene = pose_person(signer, motion, config.fps, rng)
-    shake = _shake(len(motion), config.fps, rng) * (1.0 if signer.handheld else 0.1)
-    clip = photograph(scene, signer.focal, shake)
+    frames, fps = len(motion), config.fps
+    turn, place = sway_head(signer, frames, fps, rng)
+    shake = _shake(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
+    clip = np.empty((frames, 3, COUNT), np.float32)
+    expression = move_face(frames, fps, signer.restless, rng)
+    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
+    body = pose_person(signer, motion, turn, place, rng)
+    photograph(body, signer.focal, shake)
+    clip[:, :, FACE_POINTS.stop :] = body
     return detect(clip, hand_of(signer), signer.lost, config, rng)
 
 
 def _shake(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     """Return the slow wandering of a hand-held camera, float32 [frames, 2] in frame widths."""
-    time = np.arange(frames, dtype=np.float32)[:, None] / fps
-    hertz = rng.uniform(0.1, 1.2, (4, 1, 2))
-    swing = np.sin(2 * np.pi * (time * hertz + rng.random((4, 1, 2))))
-    return (swing * rng.normal(0, 0.006, (4, 1, 2))).sum(0).astype(np.float32)
+    hertz = rng.uniform(0.1, 1.2, 8)
+    reach = rng.normal(0, 0.006, 8).astype(np.float32)
+    return (swing(hertz, rng.random(8), frames, fps) * reach).reshape(frames, 4, 2).sum(1)

@@ -6,11 +6,12 @@ import numpy as np
 
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VARIANTS
 from fingerspelling.simulation.face import sample_face
+from fingerspelling.simulation.geometry import log_normal
 from fingerspelling.simulation.hand import Skeleton, sample_skeleton
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
-PERSONAL = np.array([5.0] * TURN.start + [7.0] * 3 + [0.04] * 3, np.float32)
-GENERAL = np.array([3.0] * TURN.start + [14.0, 10.0, 9.0] + [0.0] * 3, np.float32)  # the same for all characters
+PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)
+GENERAL = np.array([2.5] * TURN.start + [12.0, 8.0, 7.0] + [0.0] * 3, np.float32)  # the same for all characters
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Signer:
         seconds_per_character: tempo.
         travel: share of a character's time that the hand is on its way to it, 0..1.
         anticipation: share of a movement done before the character's own time begins, 0..1.
+        bounce: palms that the wrist is off its place, anew for each character.
         outward: palms per 3 s that the hand wanders while spelling, along the image's x.
         wrist: where the wrist is: x and y as shares of the frame, distance to the camera in metres.
         head: the same for the head's middle.
@@ -46,6 +48,7 @@ class Signer:
     seconds_per_character: float
     travel: float
     anticipation: float
+    bounce: float
     outward: float
     wrist: np.ndarray
     head: np.ndarray
@@ -79,9 +82,10 @@ class Signer:
             palm=palm,
             postures=_postures(rng),
             doubling=_doubling(rng),
-            seconds_per_character=float(np.clip(np.exp(rng.normal(np.log(0.254), 0.24)), 0.14, 0.6)),
+            seconds_per_character=float(np.clip(0.255 * log_normal(rng, 0.25), 0.2, 0.65)),
             travel=rng.uniform(0.5, 0.85),
             anticipation=rng.uniform(0.1, 0.35),
+            bounce=0.15 * log_normal(rng, 0.8),
             outward=rng.normal(-0.15, 0.2),
             wrist=np.array(wrist),
             head=np.array(head),
@@ -90,8 +94,8 @@ class Signer:
             shoulders=np.array([rng.normal(0.175, 0.015), rng.normal(0.2, 0.02), rng.normal(0.04, 0.02)]),
             arm=np.array([0.29, 0.25]) * rng.normal(1, 0.06),
             handheld=rng.random() < 0.6,
-            lost=np.exp(rng.normal(0, 0.35)),
-            restless=np.exp(rng.normal(0, 0.4)),
+            lost=log_normal(rng, 0.2),
+            restless=log_normal(rng, 0.4),
         )
 
 
