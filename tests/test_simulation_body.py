@@ -69,4 +69,3 @@ def test_a_left_hander_is_a_right_handers_mirror_image() -> None:
     assert (points(right, "pose_12")[:, 0] < points(right, "pose_11")[:, 0]).all()
     assert (points(left, "pose_12")[:, 0] < points(left, "pose_11")[:, 0]).all()
     np.testing.assert_allclose(points(left, "pose_15"), points(left, "left_hand_0"))
-

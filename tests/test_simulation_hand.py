@@ -42,4 +42,3 @@ def test_flexed_fingers_come_to_the_palm_and_abducted_ones_to_the_thumb() -> Non
     opposed = UPRIGHT.copy()
     opposed[0, hand.ANGLES.index("thumb_palmar")] = 60
     assert hand.joints(opposed)[0, 2, 4] < straight[4, 2] - 0.5
-

@@ -1,6 +1,4 @@
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +7,9 @@ from hypothesis import strategies as st
 
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, training_phrases
 from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
-from fingerspelling.simulation.movement import spell
 from fingerspelling.text import CHARACTERS
 
 CONFIG = SimulationConfig()
-REAL_LETTERS = Path(__file__).parents[1] / "../shared/real/hmm-letters/monophones_5state.json"
-REAL_JOINTS = [1, 4, 5, 8, 9, 12, 13, 16, 17, 20]  # of the 21, those that the letters in flow are known by
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def people(count: int, left_handed: float = CONFIG.left_handed) -> list[Signer]:
@@ -104,44 +98,3 @@ def test_hands_are_lost_more_often_in_fast_movement() -> None:
             slow.append(lost[speed <= np.median(speed)].mean())
     assert len(fast) > 10
     assert np.mean(fast) > np.mean(slow) + 0.03
-
-
-@pytest.mark.skipif(not REAL_LETTERS.is_file(), reason="the letters in flow (shared/real/hmm-letters) are not here")
-def test_letters_in_flow_are_nearest_to_the_real_ones() -> None:
-    real = {letter: _normalised(_real_letter(letter)) for letter in LETTERS}
-    simulated = _simulated_letters()
-    nearest = {
-        letter: min(LETTERS, key=lambda other: np.linalg.norm(simulated[letter] - real[other])) for letter in LETTERS
-    }
-    wrong = {letter: other for letter, other in nearest.items() if letter != other}
-    assert len(wrong) <= 5, wrong
-
-
-def _normalised(joints: np.ndarray) -> np.ndarray:
-    return joints / np.sqrt((joints**2).sum(-1).mean())
-
-
-def _real_letter(letter: str) -> np.ndarray:
-    """The mean over the states of the letter's model, weighted by how long each lasts: [10, 2]."""
-    model = json.loads(REAL_LETTERS.read_text())[letter]
-    durations = [1 / (1 - row[i + 1]) for i, row in enumerate(model["trans"][1:-1])]
-    means = [np.average(state["mean"], axis=0, weights=state["w"]) for state in model["states"]]
-    return np.average(means, axis=0, weights=durations).reshape(10, 2) * [-9 / 16, 1]
-
-
-def _simulated_letters() -> dict[str, np.ndarray]:
-    config = replace(CONFIG, lost_hand=0, junk=0, noise=0)
-    rng = np.random.default_rng(0)
-    found: dict[str, list[np.ndarray]] = {letter: [] for letter in LETTERS}
-    for signer in people(20, left_handed=0):
-        for _ in range(3):
-            phrase = "".join(rng.permutation(list(LETTERS)))
-            seed = int(rng.integers(2**32))
-            # The same stream of chance gives the same movement, here with the frames' characters.
-            _, characters = spell(phrase, signer, np.random.default_rng(seed), config)
-            hand = render_clip(signer, phrase, np.random.default_rng(seed), config)[:, RIGHT_HAND, :2]
-            shape = (hand - hand[:, :1])[:, REAL_JOINTS] * [9 / 16, 1]
-            for i, letter in enumerate(phrase):
-                if (characters == i).any():
-                    found[letter].append(shape[characters == i].mean(0))
-    return {letter: _normalised(np.mean(shapes, axis=0)) for letter, shapes in found.items()}

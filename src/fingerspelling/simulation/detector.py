@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
+from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, RIGHT_HAND
 from fingerspelling.simulation.config import SimulationConfig
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
@@ -58,29 +58,34 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
 
 
 @lru_cache(maxsize=1)
-def _noise() -> np.ndarray:
-    """Return noise of unit strength, partly slow but for the hands: float32 [2 NOISE_FRAMES, 3, 543], periodic."""
+def _noise(strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise, float32 and periodic, for whole clips and for the spelling hand.
+
+    That of clips, [2 NOISE_FRAMES, 3, 543] in frame widths, is partly slow, and 0 for both hands; that of the hand,
+    [2 NOISE_FRAMES, 3, 21] in palms, is new in each frame.
+    """
     noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
+    hand = np.float32(strength * HAND_JITTER) * noise[:, :, RIGHT_HAND]
     slow = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
-    for part in (FACE_POINTS, POSE_POINTS):
-        noise[:, :, part] = 0.4 * noise[:, :, part] + 1.5 * slow[:, :, part]
-    return np.concatenate([noise, noise])
+    clip = np.float32(strength * BODY_JITTER) * (0.4 * noise + 1.5 * slow)
+    clip[:, :, LEFT_HAND] = clip[:, :, RIGHT_HAND] = 0
+    return np.concatenate([clip, clip]), np.concatenate([hand, hand])
 
 
 def _jitter(clip: np.ndarray, own: slice, strength: float, rng: np.random.Generator) -> None:
     frames = len(clip)
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
-    noise = _noise()[slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES]
-    for part in (FACE_POINTS, POSE_POINTS):
-        clip[:, :, part] += noise[:, :, part] * np.float32(strength * BODY_JITTER)
+    rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
+    of_clip, of_hand = _noise(strength)
+    clip += of_clip[rows]
     hand = clip[:, :, own]
     along = hand[:, :2, 9] - hand[:, :2, 0]
     palm = np.sqrt((along * along).sum(1))[:, None, None]
-    wrong = _luck(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(HAND_ERROR)
-    hand += strength * palm * (noise[:, :, own] * np.float32(HAND_JITTER) + wrong)
+    wrong = _luck(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(strength * HAND_ERROR)
+    hand += palm * (of_hand[rows] + wrong)
     hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
     padded = np.concatenate([np.repeat(hand[:1], len(SMOOTHING) - 1, 0), hand])
     hand[:] = sum(

@@ -11,7 +11,7 @@ from fingerspelling.simulation.hand import Skeleton, sample_skeleton
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
 PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)
-GENERAL = np.array([2.5] * TURN.start + [12.0, 8.0, 7.0] + [0.0] * 3, np.float32)  # the same for all characters
+GENERAL = np.array([2.5] * TURN.start + [14.0, 9.5, 8.5] + [0.0] * 3, np.float32)  # the same for all characters
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""What is known of the competition's clips, as numbers.
+
+The recordings may not be passed on, but other competitors published counts of all 67,208 training clips with their
+notebooks on GitHub, and the output of some notebooks shows nine whole clips. The sources are their names there.
+"""
+
+from dataclasses import dataclass
+
+CENTRAL, OUTER, RARE = 0.1, 0.2, 0.3  # how far off a mean or median, another figure, a rare event may be
+
+
+@dataclass(frozen=True)
+class Known:
+    """One published figure.
+
+    Attributes:
+        sample: what was measured (a key of `statistics.samples`).
+        figure: "mean", "sd", "least", "most", "share", or a number: the quantile at that percentage.
+        value: what it is in the competition's data.
+        allowed: how far a simulation may be off, as a share of the value.
+        source: who counted.
+        nine: known of nine clips only.
+    """
+
+    sample: str
+    figure: str | int
+    value: float
+    allowed: float
+    source: str
+    nine: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        figure = {50: "median", "share": ""}.get(self.figure, self.figure)
+        return f"{self.sample} {f'{figure} %' if isinstance(figure, int) else figure}".strip()
+
+
+def _table(text: str, source: str, nine: bool = False, rare: bool = False) -> list[Known]:
+    """Read a table with a row a sample and a column a figure; "-" where it is not known."""
+    figures, *rows = (line.split() for line in text.strip().splitlines())
+    figures = [int(figure) if figure.isdigit() else figure for figure in figures]
+    known = []
+    for row in rows:
+        sample = " ".join(row[: -len(figures)])
+        for figure, value in zip(figures, row[-len(figures) :], strict=True):
+            if value != "-":
+                allowed = RARE if rare else CENTRAL if figure in ("mean", "share", 50) else OUTER
+                known.append(Known(sample, figure, float(value), allowed, source, nine))
+    return known
+
+
+# Numbers are percentages: the quantiles. The two outermost of "frames" were counted over 4,996 clips.
+_ALL_CLIPS = """
+                              mean    sd     1     5    10    25    50     75     90     95     99
+characters a phrase          17.80  5.73     8    11    12    12    17     22     27     28     30
+frames                       159.7  84.2     6    36    68   104   149    207    269    309    401
+frames a character            9.02  3.84  0.33  2.38  4.62  6.75  8.86  11.18  13.62  15.36  19.67
+hand frames                   93.7     -     1     5    11    35    82    135    191    233    327
+hand frames a character       5.36  3.82     -     -     -  2.13  4.95   7.92      -      -      -
+share of a clip with a hand  0.561 0.295     -     -     -  0.30 0.579  0.829      -      -      -
+"""
+_KINDS_AND_HANDS = """
+                          share
+phrases: address or name  0.478
+phrases: url              0.285
+phrases: phone            0.237
+frames with a hand        0.587
+frames with left hand     0.114
+frames with right hand    0.477
+"""
+_CHARACTERS = """
+                                       share
+characters: letters                    0.612
+characters: digits                     0.246
+characters: space                      0.049
+characters: symbols                    0.093
+correlation of frames with characters   0.60
+"""
+_RARE = """
+                                                 share
+frames with both hands                           0.004
+frames without face                              0.007
+correlation of frames with share without a hand  -0.19
+"""
+_NINE_CLIPS = """
+                                mean   10    25    50    75    90  least   most
+frames in a run with a hand       14    1     1   3.5    20    38      -      -
+frames in a run without a hand   5.3    1     1     3   7.5    11      -      -
+palm length                        -    -     -     -     -     -  0.124  0.179
+wrist x                            -    -     -     -     -     -   0.19   0.64
+wrist y                            -    -     -     -     -     -   0.61   0.86
+wrist step                         -    -     -     -     -     -  0.003  0.027
+"""
+KNOWN = [
+    *_table(_ALL_CLIPS, "chenghuige, 67,208 clips"),
+    *_table(_KINDS_AND_HANDS, "chenghuige, derived from means"),
+    *_table(_CHARACTERS, "DufreyM, 67,208 clips"),
+    *_table(_RARE, "chenghuige; DufreyM, 161,000 frames", rare=True),
+    *_table(_NINE_CLIPS, "nine whole clips in notebooks", nine=True),
+]
+# Clips of everyday sentences.
+_EVERYDAY = """
+                           mean     5    25    50    75    95
+hand frames a character    4.36  1.08  2.55  4.23  5.80  8.31
+"""
+SUPPLEMENTAL = _table(_EVERYDAY, "24,666 supplemental clips")
+# FSboard, recordings of the same makers; the words were aligned by others.
+_WORDS = """
+                               5     50    95
+seconds a letter in words  0.208  0.289  0.500
+"""
+WORDS = _table(_WORDS, "817 words of 5 signers")
+# The most frequent of all 1,196,614 characters; DufreyM.
+_COMMON = [0.0602, 0.0581, 0.0489, 0.0483, 0.0464, 0.0453, 0.0394, 0.0382, 0.0366, 0.0361, 0.0321, 0.0276, 0.0264]
+CHARACTER_SHARES = dict(zip("ea or-tnislc214", [*_COMMON, 0.0262, 0.0249], strict=True))
+
+
+def quantiles(sample: str) -> dict[int, float]:
+    """Return the known quantiles of a sample, percentage -> value."""
+    return {row.figure: row.value for row in KNOWN if row.sample == sample and isinstance(row.figure, int)}

@@ -1,0 +1,24 @@
+"""Every figure of the notebooks. Each function returns a closed Figure, which a cell shows by ending with it."""
+
+from fingerspelling.plots.clips import augmented, clip_strip, selected_points, visibility
+from fingerspelling.plots.data import bars, characters, lengths_in_batches, quantiles, scatter, shares
+from fingerspelling.plots.hands import alphabet
+from fingerspelling.plots.results import compared, confusions, latency, training_curves
+
+__all__ = [
+    "alphabet",
+    "augmented",
+    "bars",
+    "characters",
+    "clip_strip",
+    "compared",
+    "confusions",
+    "latency",
+    "lengths_in_batches",
+    "quantiles",
+    "scatter",
+    "selected_points",
+    "shares",
+    "training_curves",
+    "visibility",
+]

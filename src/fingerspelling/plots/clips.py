@@ -1,0 +1,131 @@
+"""Figures of single clips: what the camera saw, and when it saw a hand."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED
+from fingerspelling.plots.style import ASPECT, BLUE, FINGERS, GREEN, GREY, ORANGE, bare, finished
+
+
+def _places(part: str, numbers: Sequence[int]) -> list[int]:
+    return [SELECTED.index(f"{part}_{number}") for number in numbers]
+
+
+_ARMS = [_places("pose", [11, 13, 15]), _places("pose", [12, 14, 16]), _places("pose", [11, 12])]
+_EYES = [_places("face", [33, 160, 158, 133, 153, 144, 33]), _places("face", [263, 387, 385, 362, 380, 373, 263])]
+_LIPS = [_places("face", [61, 39, 0, 269, 291, 405, 17, 181, 61])]
+_NOSE = [_places("face", [98, 2, 327]), _places("face", [1, 2])]
+
+
+def _draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
+    """Draw a hand, float [21, >= 2], each finger in its colour."""
+    colours = [FINGERS[max(first, last) // 4 - (max(first, last) % 4 == 0)] for first, last in HAND_BONES]
+    lines = [points[list(bone), :2] for bone in HAND_BONES]
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=width, capstyle="round"))
+
+
+def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10) -> Figure:
+    """Draw a clip over time: the whole picture above, the spelling hand close up below.
+
+    Args:
+        frames: float [frames, 130, 3], raw landmarks.
+        phrase: what is spelled, for the title.
+        n_frames: how many frames, evenly spaced.
+    """
+    frames = np.asarray(frames, np.float32)
+    hand = PARTS[_spelling_hand(frames)]
+    chosen = np.linspace(0, len(frames) - 1, min(n_frames, len(frames))).round().astype(int)
+    figure, axes = plt.subplots(2, len(chosen), figsize=(1.15 * len(chosen), 3.1), squeeze=False)
+    figure.suptitle(f"{phrase!r}, {len(frames)} frames", x=0.01, ha="left", fontsize=11)
+    for column, i in enumerate(chosen):
+        _draw_body(axes[0, column], frames[i])
+        bare(axes[0, column], f"frame {i}")
+        _draw_hand(axes[1, column], frames[i, hand], 2.2)
+        _close_up(axes[1, column], frames[i, hand])
+        bare(axes[1, column])
+    return finished(figure)
+
+
+def _spelling_hand(frames: np.ndarray) -> str:
+    return max(("left_hand", "right_hand"), key=lambda hand: np.isfinite(frames[:, PARTS[hand], 0]).sum())
+
+
+def _close_up(axes: Axes, points: np.ndarray) -> None:
+    if np.isnan(points).any():
+        axes.text(0.5, 0.5, "no hand", ha="center", va="center", color=GREY, fontsize=8, transform=axes.transAxes)
+        axes.set_aspect("equal", adjustable="box")
+        return
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    centre, reach = (low + high) / 2, max((high - low) * [1, ASPECT]) * 0.6
+    axes.set(
+        xlim=(centre[0] - reach, centre[0] + reach),
+        ylim=(centre[1] + reach / ASPECT, centre[1] - reach / ASPECT),
+        aspect=ASPECT,
+    )
+
+
+def _draw_body(axes: Axes, frame: np.ndarray) -> None:
+    """Draw one frame, float [130, 3], as the camera saw it."""
+    for chain in (*_ARMS, *_EYES, *_LIPS, *_NOSE):
+        axes.plot(*frame[chain, :2].T, color=GREY, linewidth=1.2)
+    for hand in ("left_hand", "right_hand"):
+        _draw_hand(axes, frame[PARTS[hand]], 1.6)
+    axes.set(xlim=(0, 1), ylim=(1, 0), aspect=ASPECT)
+
+
+def selected_points(frame: np.ndarray) -> Figure:
+    """Draw the 130 points of one frame and, beside them, the frame mirrored; a point keeps its colour."""
+    mirrored = frame[MIRROR] * [-1, 1, 1] + [1, 0, 0]
+    figure, axes = plt.subplots(1, 2, figsize=(8, 4.6))
+    for axis, points, name in ((axes[0], frame, "as recorded"), (axes[1], mirrored, "mirrored")):
+        for (part, places), colour in zip(PARTS.items(), (ORANGE, BLUE, GREY, GREEN), strict=True):
+            axis.scatter(*points[places, :2].T, s=8, color=colour, label=f"{part.replace('_', ' ')}, {len(places)}")
+        axis.set(xlim=(0, 1), ylim=(1, 0), aspect=ASPECT)
+        bare(axis, name)
+    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    return finished(figure)
+
+
+def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
+    """Draw when each hand was detected: a row a clip, time to the right."""
+    longest = max(map(len, store_frames))
+    seen = np.zeros((len(store_frames), longest, 3))
+    for row, frames in zip(seen, store_frames, strict=True):
+        left, right = (np.isfinite(frames[:, PARTS[hand][0], 0]) for hand in ("left_hand", "right_hand"))
+        row[:] = 1.0
+        row[: len(frames)] = mpl.colors.to_rgb("#dddddd")
+        row[: len(frames)][right] = mpl.colors.to_rgb(BLUE)
+        row[: len(frames)][left] = mpl.colors.to_rgb(ORANGE)
+    figure, axes = plt.subplots(figsize=(11, 0.26 * len(store_frames) + 0.8))
+    axes.imshow(seen, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(labels)), labels, fontsize=7, family="monospace")
+    axes.set(xlabel="frame")
+    axes.set_title("right hand seen (blue), left hand seen (orange), no hand (grey)")
+    axes.grid(False)
+    return finished(figure)
+
+
+def augmented(before: np.ndarray, versions: Mapping[str, np.ndarray], frame: int) -> Figure:
+    """Draw one normalised frame before and after augmentations; what was dropped is missing from the picture.
+
+    Args:
+        before: float [frames, 130, 3].
+        versions: name of an augmentation -> float [frames, 130, 3].
+        frame: which frame of them.
+    """
+    pictures = {"as recorded": before, **versions}
+    figure, axes = plt.subplots(1, len(pictures), figsize=(2 * len(pictures), 2.9))
+    for axis, (name, frames) in zip(axes, pictures.items(), strict=True):
+        axis.scatter(*before[frame, :, :2].T, s=2, color="#d8d8d8")
+        axis.scatter(*frames[frame, :, :2].T, s=3, color=GREY)
+        for hand in ("left_hand", "right_hand"):
+            _draw_hand(axis, frames[frame, PARTS[hand]], 1.4)
+        axis.set(xlim=(-2.4, 2.4), ylim=(3, -1.8))
+        bare(axis, name)
+    return finished(figure)

@@ -1,0 +1,104 @@
+"""Figures of training and of what a model reads."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fingerspelling.plots.style import GREEN, GREY, ORANGE, RED, finished
+
+
+def training_curves(history: pd.DataFrame) -> Figure:
+    """Draw losses, the score on unseen signers and the learning rate over epochs, from metrics.jsonl."""
+    figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(13, 3))
+    names = [name for name in history if name.startswith("loss_")]
+    for name in names if len(names) > 1 else ["loss"]:
+        rows = history.dropna(subset=[name])
+        losses.plot(rows["epoch"], rows[name], label=f"training, {name.removeprefix('loss_')}")
+    validated = history.dropna(subset=["eval_loss"])
+    losses.plot(validated["epoch"], validated["eval_loss"], "o-", color="black", markersize=3, label="unseen signers")
+    losses.set(xlabel="epoch", title="loss", yscale="log")
+    losses.legend(frameon=False, fontsize=8)
+    score.plot(validated["epoch"], validated["eval_score"], "o-", color=GREEN, markersize=4)
+    score.axhline(0.16, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
+    score.set(xlabel="epoch", title="score on unseen signers", ylim=(min(0, validated["eval_score"].min()), 1))
+    score.legend(frameon=False, fontsize=8)
+    rows = history.dropna(subset=["learning_rate"])
+    rate.plot(rows["epoch"], rows["learning_rate"], color=ORANGE)
+    rate.set(xlabel="epoch", title="learning rate")
+    rate.ticklabel_format(axis="y", scilimits=(-2, 2))
+    return finished(figure)
+
+
+def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
+    """Draw which characters are taken for which: a row a true character, shares of that row.
+
+    Args:
+        counts: what `metric.edit_operations` gives.
+        most: how many characters, those with the most errors.
+    """
+    errors = Counter()
+    for (true, predicted), count in counts.items():
+        if true and true != predicted:
+            errors[true] += count
+    shown = sorted(character for character, _ in errors.most_common(most))
+    columns = [*shown, ""]
+    totals = Counter()
+    for (true, _), count in counts.items():
+        totals[true] += count
+    shares = [
+        [np.nan if row == column else counts.get((row, column), 0) / totals[row] for column in columns] for row in shown
+    ]
+    figure, axes = plt.subplots(figsize=(0.33 * len(columns) + 2, 0.33 * len(shown) + 1))
+    image = axes.imshow(100 * np.array(shares).reshape(len(shown), len(columns)), cmap="Blues", vmin=0)
+    axes.set_facecolor("#e6e6e6")  # of the diagonal, which is no error
+    names = ["␣" if character == " " else character for character in shown]
+    axes.set_xticks(range(len(columns)), [*names, "missed"], family="monospace")
+    axes.get_xticklabels()[-1].set_rotation(90)
+    axes.set_yticks(range(len(shown)), names, family="monospace")
+    axes.set(xlabel="read as", ylabel="true character")
+    axes.grid(False)
+    figure.colorbar(image, label="% of the true character's occurrences", shrink=0.8)
+    return finished(figure)
+
+
+def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
+    """Draw true phrases above what was read, wrong characters in red."""
+    from rapidfuzz.distance import Levenshtein
+
+    figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(phrases) + 0.3))
+    for place, (predicted, true, score) in enumerate(zip(predictions, phrases, scores, strict=True)):
+        operations = Levenshtein.opcodes(true, predicted)
+        axes.text(0, place, f"{score:.2f}", va="center", color=GREY, family="monospace")
+        for row, text, start, end in ((-0.2, true, "src_start", "src_end"), (0.2, predicted, "dest_start", "dest_end")):
+            for operation in operations:
+                for i in range(getattr(operation, start), getattr(operation, end)):
+                    colour = "black" if operation.tag == "equal" else RED
+                    character = "␣" if text[i] == " " else text[i]
+                    axes.text(0.09 + 0.0235 * i, place + row, character, va="center", color=colour, family="monospace")
+    axes.set(xlim=(0, 1), ylim=(len(phrases) - 0.4, -0.6))
+    axes.axis("off")
+    axes.set_title("score, true phrase above, what was read below; differences in red", fontsize=9)
+    return finished(figure)
+
+
+def latency(
+    frames: Sequence[float], seconds: Sequence[float], published: Mapping[str, Mapping[int, float]] | None = None
+) -> Figure:
+    """Draw the time that the scorer took for each clip over the clip's length.
+
+    Args:
+        frames: of each clip.
+        seconds: of each clip.
+        published: name -> {frames: milliseconds}, other submissions' figures to compare with.
+    """
+    figure, axes = plt.subplots(figsize=(7, 3.2))
+    axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="a clip")
+    for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
+        axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
+    axes.set(xlabel="frames", ylabel="milliseconds", yscale="log")
+    axes.legend(frameon=False)
+    return finished(figure)
