@@ -31,5 +31,5 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	@# pip says nothing for a minute while it unpacks, so a line every 15 seconds says that it is still at work.
 	@(while sleep 15; do echo "still installing ..."; done) & beat=$$!; trap "kill $$beat" EXIT; \
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,test]"
 	@touch $@

@@ -1,13 +1,12 @@
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from synthetic import TRAIN, Clip, clip_table, landmarks, selected
+from synthetic import TRAIN, clip_table
 
 from fingerspelling import competition as module
-from fingerspelling.competition import DataError, clip_facts, find_data, read_clip, read_table
-from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.competition import clip_facts, find_data, read_table
+from fingerspelling.landmark_files import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -82,44 +81,6 @@ def test_a_bad_table_is_named_with_the_reason(tmp_path: Path, content: bytes | N
     assert reason in str(error.value)
 
 
-def test_clip_is_read_as_the_scorer_reads_it(tmp_path: Path) -> None:
-    clip = Clip(7, 1, "abc", 9)
-    clip_table(clip).to_parquet(tmp_path / "7.parquet")
-    frames = read_clip(tmp_path / "7.parquet")
-    assert frames.dtype == np.float32
-    assert frames.shape == (9, 390)
-    np.testing.assert_array_equal(frames.reshape(9, 3, 130).transpose(0, 2, 1), selected(landmarks(clip)))
-    columns = ["y_pose_3", "x_face_0"]
-    np.testing.assert_array_equal(
-        read_clip(tmp_path / "7.parquet", columns), clip_table(clip)[columns].to_numpy(np.float32)
-    )
-
-
-def test_one_clip_of_many_is_read_by_its_id(competition: Path) -> None:
-    clip = TRAIN[10][2]
-    frames = read_clip(competition / "train_landmarks/10.parquet", sequence_id=clip.sequence_id)
-    np.testing.assert_array_equal(frames, clip_table(clip)[SELECTED_COLUMNS].to_numpy())
-
-
-def test_a_clip_of_no_frames_is_read(tmp_path: Path) -> None:
-    clip_table(Clip(7, 1, "abc", 4)).iloc[:0].to_parquet(tmp_path / "7.parquet")
-    assert read_clip(tmp_path / "7.parquet").shape == (0, 390)
-
-
-def test_a_bad_clip_is_named_with_the_reason(tmp_path: Path) -> None:
-    path = tmp_path / "7.parquet"
-    with pytest.raises(DataError, match=r"7\.parquet: not a readable parquet file"):
-        read_clip(path)
-    table = clip_table(Clip(7, 1, "abc", 9))
-    table.drop(columns=["z_face_0", "x_pose_11"]).to_parquet(path)
-    with pytest.raises(DataError, match=r"7\.parquet: lacks 2 columns, x_pose_11 the first"):
-        read_clip(path)
-    table.to_parquet(path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"7\.parquet: not a readable parquet file"):
-        read_clip(path)
-
-
 def test_clip_facts_count_frames_and_hands(competition: Path) -> None:
     facts = clip_facts(competition, read_table(competition)).set_index("sequence_id")
     for clip in (clip for clips in TRAIN.values() for clip in clips):
@@ -148,10 +109,3 @@ def test_clip_facts_skip_files_that_cannot_be_read(own_competition: Path, capsys
     with pytest.raises(DataError, match="x_face_0"):
         clip_facts(own_competition, table[table["path"] == table["path"].unique()[1]])
     assert f"skipped {truncated}" in capsys.readouterr().out
-
-
-def test_real_recordings_are_read(real_data: Path) -> None:
-    for path in sorted((real_data / "ase-letters-pose").glob("*.parquet")):
-        frames = read_clip(path)
-        assert len(frames) > 5
-        assert not np.isnan(frames).all()

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ def project() -> dict:
 
 @pytest.fixture(scope="module")
 def ranges(project: dict) -> dict[str, Requirement]:
-    return by_name(project["dependencies"] + project["optional-dependencies"]["test"])
+    return by_name([*project["dependencies"], *chain(*project["optional-dependencies"].values())])
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ Source: the data page of Kaggle's "Google - American Sign Language Fingerspellin
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fingerspelling.landmark_files import UNREADABLE, DataError, require_columns
+from fingerspelling.landmark_files import read_clip as read_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 
 SLUG = "asl-fingerspelling"
@@ -25,12 +25,6 @@ ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
 KAGGLE_MOUNTS = [Path("/kaggle/input/competitions") / SLUG, Path("/kaggle/input") / SLUG]
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
-# What reading a damaged or foreign parquet file raises.
-UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-
-
-class DataError(Exception):
-    """Input data that cannot be used; the message names the file and the reason."""
 
 
 def find_data(data_dir: str | Path | None = None) -> Path | None:
@@ -69,36 +63,6 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
     return table[TABLE_COLUMNS]
-
-
-def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> None:
-    """Raise a DataError that names the file and the first column that its schema lacks, if there is one."""
-    present = set(schema.names)
-    if missing := [name for name in columns if name not in present]:
-        raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
-
-
-def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
-    """Read one clip as the competition's scorer does: all rows of a parquet file.
-
-    Args:
-        path: a parquet file that holds one clip.
-        columns: the landmark columns to read; the 390 of the winning solution unless told.
-        sequence_id: reads this clip alone, of a file that holds many.
-
-    Returns:
-        float32 [frames, columns], NaN where a point was not detected.
-
-    Raises:
-        DataError: the file cannot be read or lacks a column.
-    """
-    columns = columns or SELECTED_COLUMNS
-    try:
-        require_columns(path, pq.read_schema(path), columns)
-        wanted = None if sequence_id is None else [("sequence_id", "==", sequence_id)]
-        return pd.read_parquet(path, columns=columns, filters=wanted).to_numpy(np.float32, copy=True)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable parquet file ({error})") from error
 
 
 def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,104 @@
+"""The command line.
+
+    fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
+    fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
+
+Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring needs is imported there.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from fingerspelling.landmark_files import DataError, read_clip, read_clips
+from fingerspelling.runtime import Submission
+
+SHOWN_ERRORS = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 1 where a clip failed, 2 where nothing could be done."""
+    parser = argparse.ArgumentParser(prog="fingerspelling", description="Fingerspelled phrases from landmarks.")
+    commands = parser.add_subparsers(required=True)
+
+    predicting = commands.add_parser("predict", help="print the text of clips")
+    predicting.add_argument("paths", nargs="+", type=Path, metavar="path", help="a parquet file, or a folder of them")
+    predicting.add_argument("--submission", default="submission.zip", help="the model (default: %(default)s)")
+    predicting.add_argument("--sequence", type=int, metavar="ID", help="only this clip of files that hold many")
+    predicting.set_defaults(run=predict)
+
+    scoring = commands.add_parser("score", help="score a submission as the competition does")
+    scoring.add_argument("submission", help="submission.zip, or a folder with its files")
+    scoring.add_argument("folder", help="parquet files of a clip each, named after their sequence_id")
+    scoring.add_argument("phrases", help="a CSV table with sequence_id and phrase, such as train.csv")
+    scoring.add_argument("--threads", type=int, help="for the model (default: the runtime's own choice, as on Kaggle)")
+    scoring.add_argument("--table", type=Path, metavar="CSV", help="write a row a clip: prediction, score, time, error")
+    scoring.set_defaults(run=score)
+
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # who reads the output has enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Print the text of clips: alone for a file of one clip, else a line a clip, after its file and sequence."""
+    submission = Submission(options.submission)
+    files = [file for path in options.paths for file in _parquet_files(path)]
+    failed = False
+    for file in files:
+        try:
+            if options.sequence is None:
+                clips = read_clips(file, submission.columns)
+            else:
+                clips = {options.sequence: read_clip(file, submission.columns, options.sequence)}
+        except DataError as error:
+            failed = True
+            print(error, file=sys.stderr)
+            continue
+        for sequence_id, frames in clips.items():
+            name = f"{file}:{sequence_id}" if len(clips) > 1 else file
+            try:
+                text = submission.spell(frames)
+            except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
+                failed = True
+                print(f"{name}: the model failed ({error})", file=sys.stderr)
+                continue
+            print(text if [file] == options.paths and len(clips) == 1 else f"{name}\t{text}", flush=True)
+    return int(failed)
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    """Return a folder's parquet files; where there is none, the path itself, whose reading says what is wrong."""
+    return sorted(path.rglob("*.parquet")) or [path]
+
+
+def score(options: argparse.Namespace) -> int:
+    """Print what the competition's scorer makes of a submission, and what it takes."""
+    try:
+        from fingerspelling.scoring import LIMIT_HOURS, find_clips, score_submission
+    except ImportError as error:
+        raise DataError(f"scoring needs the package {error.name}; install fingerspelling[workbook]") from error
+
+    submission = Submission(options.submission, threads=options.threads)
+    results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
+    if options.table:
+        results.to_csv(options.table, index=False)
+    errors = results.loc[results["error"] != "", "error"]
+    for error in errors[:SHOWN_ERRORS]:
+        print(error, file=sys.stderr)
+    print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
+    print(f"model        {1e3 * summary.median_seconds:.1f} ms a clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)")
+    print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
+    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, all of this process")
+    return int(summary.errors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The command line: `fingerspelling predict` and `fingerspelling score`."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from competitor import CLASSES, frames_that_spell, write_submission
+
+from fingerspelling import text
+from fingerspelling.__main__ import main
+
+# What a computer that only predicts need not have.
+HEAVY = ["torch", "tensorflow", "transformers", "pandas", "rapidfuzz", "pydantic", "matplotlib", "papermill"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """submission.zip; one.parquet of one clip; many.parquet of two, and of one that no model can run."""
+    folder = tmp_path_factory.mktemp("predict")
+    files = write_submission(folder / "files")
+    with zipfile.ZipFile(folder / "submission.zip", "w") as archive:
+        for file in files.iterdir():
+            archive.write(file, file.name)
+    clips = folder / "clips"
+    clips.mkdir()
+    frames_that_spell(text.encode("dog 7")).to_parquet(clips / "one.parquet")
+    told = {5: text.encode("+1-234"), 3: text.encode("a.com"), 8: [CLASSES]}
+    tables = [frames_that_spell(ids).assign(sequence_id=i) for i, ids in told.items()]
+    pd.concat(tables).set_index("sequence_id").to_parquet(clips / "many.parquet")
+    return folder
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["clips/one.parquet"], "dog 7\n"),
+        (["clips/many.parquet", "--sequence", "3"], "a.com\n"),
+        (["clips/one.parquet", "--submission", "files"], "dog 7\n"),
+        (["clips/one.parquet", "clips/one.parquet"], 2 * "clips/one.parquet\tdog 7\n"),
+    ],
+)
+def test_the_text_of_clips_is_printed(arguments: list[str], output: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["predict", *arguments]) == 0
+    assert capsys.readouterr().out == output
+
+
+@pytest.mark.usefixtures("here")
+def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    (tmp_path / "empty").mkdir()
+    arguments = ["absent.parquet", str(tmp_path / "broken.parquet"), str(tmp_path / "empty"), "clips"]
+    assert main(["predict", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "clips/many.parquet:3\ta.com",
+        "clips/many.parquet:5\t+1-234",
+        "clips/one.parquet\tdog 7",
+    ]
+    absent, broken, empty, fails = err.splitlines()
+    assert absent.startswith("absent.parquet: not a readable parquet file") and "No such file" in absent
+    assert broken.startswith(f"{tmp_path / 'broken.parquet'}: not a readable parquet file")
+    assert empty.startswith(f"{tmp_path / 'empty'}: not a readable parquet file")
+    assert fails.startswith("clips/many.parquet:8: the model failed")
+    assert main(["predict", "clips"]) == main(["predict", "absent.parquet"]) == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_sequence_or_submission_that_is_not_there_is_said(capsys: pytest.CaptureFixture) -> None:
+    assert main(["predict", "clips/many.parquet", "--sequence", "4"]) == 1
+    assert capsys.readouterr().err == "clips/many.parquet: holds no clip with the sequence_id 4\n"
+    assert main(["predict", "clips/one.parquet", "--submission", "absent.zip"]) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.startswith("absent.zip: cannot read inference_args.json")
+
+
+def test_predicting_imports_numpy_pyarrow_and_a_runtime_only(folder: Path) -> None:
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({HEAVY}))\n"  # None there: importing it fails
+        "from fingerspelling.__main__ import main; sys.exit(main())"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run([*run, "predict", "clips/one.parquet"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "dog 7\n"), done.stderr
+    done = subprocess.run([*run, "score", "files", "clips", "x.csv"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "scoring needs the package pandas; install fingerspelling[workbook]\n")
+
+
+def test_output_that_nobody_reads_any_more_is_no_crash(folder: Path) -> None:
+    command = f"{sys.executable} -m fingerspelling predict clips clips | true"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True)
+    assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_submission_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 9\nmany,no\n")
+    arguments = ["score", "submission.zip", "clips", str(tmp_path / "train.csv")]
+    assert main([*arguments, "--threads", "1", "--table", str(tmp_path / "scored.csv")]) == 1
+    out, err = capsys.readouterr()
+    assert "score        0.5714 on 2 clips, 1 with an error" in out  # 7 characters, one wrong and two missed
+    assert "of 5 hours" in out
+    assert "clips/many.parquet: the model failed" in err
+    assert pd.read_csv(tmp_path / "scored.csv", keep_default_na=False)["prediction"].tolist() == ["", "dog 7"]
+
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\n")
+    assert main(arguments) == 0
+    assert "score        1.0000 on 1 clips, 0 with an error" in capsys.readouterr().out
