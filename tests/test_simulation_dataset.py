@@ -177,3 +177,8 @@ def test_a_competition_without_clips_is_possible(tmp_path: Path) -> None:
 def test_phrases_of_a_wanted_length(tmp_path: Path) -> None:
     simulate(replace(CONFIG, min_length=4, max_length=4, supplemental_clips=0), tmp_path)
     assert set(read_table(tmp_path).phrase.str.len()) == {4}
+
+
+def test_everyday_clips_can_be_had_of_any_parameters() -> None:
+    assert SimulationConfig(lost_hand=3.0).everyday().lost_hand == 3.0
+    assert SimulationConfig().everyday().lost_hand > 1

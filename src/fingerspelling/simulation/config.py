@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from fingerspelling.parameters import Probability, parameters
 from fingerspelling.text import MAX_PHRASE
 
+MOST_LOST = 3.0
 Characters = Annotated[int, Field(ge=1, le=MAX_PHRASE)]
 
 
@@ -29,7 +30,7 @@ class SimulationConfig:
     tempo: Annotated[float, Field(ge=0.1, le=10)] = 1.0  # spelling speed, times that of the real signers
     fps: Annotated[float, Field(ge=1, le=240)] = 30.0  # frames a second
     # Share of frames in which MediaPipe loses the hand, times the real one; 0 never.
-    lost_hand: Annotated[float, Field(ge=0, le=3)] = 1.0
+    lost_hand: Annotated[float, Field(ge=0, le=MOST_LOST)] = 1.0
     lost_spread: NonNegativeFloat = 1.0  # how much clips differ in that share, times the real ones
     junk: Probability = 0.08  # share of clips cut off somewhere, so that part of the phrase is missing
     noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, times that of MediaPipe; 0 none
@@ -42,7 +43,8 @@ class SimulationConfig:
 
     def everyday(self) -> "SimulationConfig":
         """Return the parameters of the supplemental clips, which show less of the hand, and more alike."""
-        return dataclasses.replace(self, lost_hand=self.lost_hand * 1.2, lost_spread=self.lost_spread * 0.33)
+        lost_hand = min(self.lost_hand * 1.2, MOST_LOST)
+        return dataclasses.replace(self, lost_hand=lost_hand, lost_spread=self.lost_spread * 0.33)
 
     def content(self) -> dict[str, float]:
         """Return the parameters that decide the data's content: all but processes."""

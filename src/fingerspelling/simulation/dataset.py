@@ -169,7 +169,7 @@ def _write(task: Task) -> None:
     """Write one parquet file under a temporary name and rename it."""
     people = {number: participant(task.config, number) for number in set(task.clips.participant_id)}
     temporary = task.path + ".part"
-    with pq.ParquetWriter(temporary, SCHEMA, compression="snappy", use_dictionary=False) as writer:
+    with pq.ParquetWriter(temporary, SCHEMA, use_dictionary=False, write_statistics=False) as writer:
         for first in range(0, len(task.clips), CLIPS_PER_GROUP):
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
             clips = [
