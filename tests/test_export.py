@@ -1,15 +1,16 @@
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
-from torch._higher_order_ops.while_loop import while_loop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.competition import read_clip
@@ -21,10 +22,10 @@ from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, spell_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index
-from fingerspelling.scoring import Submission, load_runner, score_submission
+from fingerspelling.runtime import Submission, load_runner
+from fingerspelling.scoring import score_submission
 
 LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200, 5000]
-aten = torch.ops.aten
 
 
 def build(seed: int, **sizes: int | bool) -> FingerspellingModel:
@@ -136,6 +137,69 @@ def teacher_forced(models: list[FingerspellingModel], frames: np.ndarray, ids: n
     return torch.stack(decoded).mean(0)[0].numpy()
 
 
+WILD = st.one_of(st.floats(width=32), st.sampled_from([np.nan, np.inf, -np.inf, 3e38, 0.0]))
+
+
+@given(arrays.arrays(np.float32, st.tuples(st.integers(0, 40), st.just(30)), elements=WILD), st.integers(0, 2000))
+@settings(max_examples=60, deadline=None)
+def test_no_input_breaks_the_file(exported, values, n_frames):
+    _, submission = exported
+    frames = np.resize(values, (n_frames, len(SELECTED_COLUMNS))) if values.size else clip(n_frames)
+    rows = submission._run(inputs=frames)["outputs"]
+    assert 1 <= len(rows) <= 33 and np.isfinite(rows).all()
+
+
+def test_what_cannot_be_a_landmark_counts_as_missing(exported):
+    models, submission = exported
+    rng = np.random.default_rng(0)
+    frames = clip(60, 3)
+    somewhere = rng.random(frames.shape) < 0.1
+    wild = np.where(somewhere, rng.choice([np.inf, -np.inf, 3e38, -1001], frames.shape), frames).astype(np.float32)
+    missing = np.where(somewhere, np.float32("nan"), frames)
+    assert spell_clip(models, torch.from_numpy(wild)) == spell_clip(models, torch.from_numpy(missing))
+    np.testing.assert_array_equal(*(submission._run(inputs=f)["outputs"] for f in (wild, missing)))
+
+
+def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path):
+    models = [build(10, max_new_tokens=12, decoder_layers=1, part_extractors=False, confidence_head=False)]
+    files = {
+        loop: export_tflite(models, tmp_path / f"{loop}", "fp32", constant_phrase="a b", loop=loop)
+        for loop in (True, False)
+    }
+    assert [subgraphs(files[loop].read_bytes()) for loop in (True, False)] == [3, 1]  # with a condition and a body
+    loop, unrolled = (load_runner(path.read_bytes()) for path in files.values())
+    lengths = set()
+    for frames in clips():
+        expected = loop(inputs=frames)["outputs"]
+        np.testing.assert_allclose(unrolled(inputs=frames)["outputs"], expected, atol=1e-4)
+        lengths.add(len(expected))
+    assert len(lengths) > 2, "the clips do not tell where a phrase ends"
+
+
+def subgraphs(model: bytes) -> int:
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    return len(flatbuffer_utils.convert_bytearray_to_object(model).subgraphs)
+
+
+def test_int8_is_for_linear_layers_alone(exported):
+    _conversion()
+    from tensorflow.lite.python.schema_py_generated import TensorType
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    from fingerspelling.export.quantisation import MIN_OUTPUTS, quantise_linear_layers
+
+    _, submission = exported
+    content = quantise_linear_layers(submission.model)
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    int8 = [tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.type == TensorType.INT8]
+    assert len(int8) >= 3 and all(tensor.shape.size == 2 and tensor.shape[0] >= MIN_OUTPUTS for tensor in int8)
+    assert len(submission.model) - len(content) > 2 * sum(tensor.shape.prod() for tensor in int8), "fp32 is still there"
+    run = load_runner(content)
+    first = [(run(inputs=clip(n))["outputs"][0], submission._run(inputs=clip(n))["outputs"][0]) for n in (50, 200)]
+    np.testing.assert_allclose(*np.swapaxes(first, 0, 1), atol=0.5)
+
+
 def test_where_nothing_is_spelled_the_answer_is_not_empty():
     models = [build(1, part_extractors=False, confidence_head=False)]
     frames = clip(50)
@@ -168,120 +232,6 @@ def test_what_cannot_be_exported_is_refused_at_once(tmp_path, models, options, m
     with pytest.raises(ValueError, match=message):
         export_tflite(models(), tmp_path / "model.tflite", **options)
     assert not list(tmp_path.iterdir())
-
-
-# What follows converts small modules of the same signature, not models.
-
-
-class Program(nn.Module):
-    """Turns a function of [frames, 390] into what `conversion.save` takes."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.linear = nn.Linear(len(SELECTED_COLUMNS), 59)
-        self.function = function
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        return self.function(self.linear(inputs)), torch.full((1,), 3)
-
-    def export(self) -> torch.export.ExportedProgram:
-        example = torch.rand(20, len(SELECTED_COLUMNS))
-        return torch.export.export(self.eval(), (example,)).run_decompositions({})
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_weights_shrink_with_the_precision(tmp_path):
-    torch.manual_seed(0)
-    program = Program(torch.relu)
-    conversion = _conversion()
-    conversion.save(program.export(), tmp_path)
-    frames = torch.rand(20, len(SELECTED_COLUMNS))
-    expected = program(frames)[0][:3].detach()
-    sizes = []
-    for precision, tolerance in [("fp32", 1e-5), ("fp16", 1e-3), ("int8", 5e-2)]:
-        model = conversion.convert(tmp_path, precision)
-        outputs = load_runner(model)(inputs=frames.numpy())["outputs"]
-        np.testing.assert_allclose(outputs, expected, atol=tolerance)
-        sizes.append(len(model))
-    weights = program.linear.weight.numel()
-    assert sizes[0] - sizes[1] > 1.8 * weights and sizes[1] - sizes[2] > 0.8 * weights
-
-
-def plain(x: Tensor) -> Tensor:
-    return torch.erf(x)
-
-
-def in_a_loop(x: Tensor) -> Tensor:
-    _, x = while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, torch.erf(y)), (torch.tensor(0), x))
-    return x
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("function", [plain, in_a_loop])
-def test_an_operator_without_counterpart_is_named_with_its_line(tmp_path, function):
-    with pytest.raises(NotImplementedError, match=r"aten\.erf\.default") as caught:
-        _conversion().save(Program(function).export(), tmp_path)
-    assert "test_export.py" in str(caught.value) and "self.function(self.linear(inputs))" in str(caught.value)
-
-
-def draw(*shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape) + sum(shape)))
-
-
-MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
-
-
-@pytest.mark.parametrize(
-    ("target", "arguments"),
-    [
-        *(
-            (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, k), draw(6), (1,), (k // 2,), (1,), 6))
-            for k in (7, 27, 51)
-        ),
-        (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, 26), None, (1,), (3,), (1,), 6)),
-        (aten.conv2d.default, (draw(2, 3, 9, 13), draw(8, 3, 3, 3), draw(8), (2, 2), (1, 1))),
-        (aten.conv2d.default, (draw(1, 3, 9, 13), draw(8, 3, 3, 3), None, (1, 2), (1, 1))),
-        (aten.linear.default, (draw(2, 5, 6), draw(4, 6), draw(4))),
-        (aten.layer_norm.default, (draw(2, 5, 6), (6,), draw(6), draw(6))),
-        (aten.glu.default, (draw(2, 5, 6),)),
-        (aten.scaled_dot_product_attention.default, (draw(1, 2, 5, 8), draw(1, 2, 5, 8), draw(1, 2, 5, 4), MASK)),
-        (aten.slice.Tensor, (draw(4, 7), 1, 2, 2**63 - 1)),
-        (aten.slice.Tensor, (draw(4, 7), -1, 1, -1, 2)),
-        (aten.pad.default, (draw(4, 7), (0, 0, 2, 1), "constant", 3.0)),
-        (aten.select.int, (draw(4, 7, 2), 1, -1)),
-        (aten.index.Tensor, (draw(4, 7, 2), (None, torch.tensor([3, 0])))),
-        (aten.transpose.int, (draw(4, 7, 2), -1, 0)),
-        (aten.view.default, (draw(4, 6), (2, -1, 3))),
-        (aten.split.Tensor, (draw(4, 6), 3, -1)),
-        (aten.mul.Tensor, (torch.arange(4), 0.5)),
-        (aten.div.Tensor, (torch.arange(4), 2)),
-        (aten.add.Tensor, (torch.arange(4), draw(4))),
-        (aten.pow.Scalar, (10_000, draw(4))),
-        (aten.where.ScalarOther, (draw(4) > 0, draw(4), 0)),
-        (aten.where.Scalar, (draw(4) > 0, 0.0, -1e9)),
-        (aten.where.Scalar, (draw(4) > 0, 33, 0)),
-        (aten.clamp.default, (torch.arange(4), 1, 2)),
-        (aten.cumsum.default, (torch.tensor([[1], [2]]), 1)),
-        (aten.argmax.default, (draw(4, 7), -1, True)),
-        (aten.full.default, ((2, 3), 7)),
-        (aten.arange.start_step, (1, 9, 2)),
-    ],
-    ids=str,
-)
-def test_operators_compute_what_pytorch_computes(target, arguments):
-    _conversion()
-    import tensorflow as tf
-
-    from fingerspelling.export.operators import DTYPES, OPERATORS
-
-    def to_tf(value: object) -> object:
-        return tf.constant(value.numpy(), DTYPES[value.dtype]) if isinstance(value, Tensor) else value
-
-    computed = OPERATORS[target](*tf.nest.map_structure(to_tf, arguments))
-    expected = target(*arguments)
-    for mine, theirs in zip(tf.nest.flatten(computed), tf.nest.flatten(expected), strict=True):
-        assert mine.dtype == DTYPES[theirs.dtype]
-        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5, rtol=1e-5)
 
 
 def test_a_submission_holds_the_model_and_its_columns(tmp_path):

@@ -167,6 +167,19 @@ def test_padding_changes_nothing(stride: int, lengths: list[int]) -> None:
             torch.testing.assert_close(logits[i : i + 1], expected, atol=1e-4, rtol=0)
 
 
+def test_padding_changes_nothing_at_full_size() -> None:
+    torch.manual_seed(0)
+    model = FingerspellingModel(FingerspellingConfig()).eval()
+    frames, mask = make_batch([15, 60, 384])
+    frames, labels = normalise(frames), make_labels("hello world", "27 elm", "a/b-c")
+    with torch.no_grad():
+        logits = model(frames, mask, labels).logits
+        for i, length in enumerate(mask.sum(1).tolist()):
+            alone = model(frames[i : i + 1, :length], None, labels[i : i + 1]).logits
+            torch.testing.assert_close(logits[i : i + 1], alone, atol=1e-4, rtol=0)
+    assert logits.std() > 0.1, "logits this small would hide a difference"
+
+
 def test_every_parameter_receives_a_gradient() -> None:
     model = make_model(ctc_weight=0.2).train()
     frames, mask = make_batch([20, 33, 28])

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from synthetic import make_batch
 from torch import Tensor
 
-from fingerspelling.model.preprocessing import normalise, normalise_per_frame, resize_index
+from fingerspelling.model.preprocessing import FARTHEST, normalise, normalise_per_frame, resize_index
 
 
 @given(st.integers(0, 20_000), st.integers(1, 500))
@@ -41,6 +41,22 @@ def test_whatever_is_there_gets_mean_0_and_spread_1(
     usual = spread > 1e-3 * frames.abs().nan_to_num().amax(dims) + 1e-4
     assert (result.nanmean(dims)[usual].abs() < 2e-3).all()
     assert (result.square().nanmean(dims)[usual].sqrt() - 1 < 2e-3).all()
+
+
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.just(1), st.integers(1, 4), st.integers(1, 5), st.just(3)),
+        elements=st.one_of(st.floats(width=32), st.floats(-1, 1, width=32)),
+    )
+)
+def test_what_cannot_be_a_landmark_counts_as_missing(clip: np.ndarray) -> None:
+    frames = torch.from_numpy(clip)
+    landmarks = frames.abs() <= FARTHEST  # neither NaN, nor infinite, nor far away
+    result = normalise(frames)
+    assert torch.equal(result.isfinite(), landmarks) and torch.equal(result.isnan(), ~landmarks)
+    cleaned = normalise(frames.masked_fill(~landmarks, math.nan))
+    torch.testing.assert_close(result, cleaned, rtol=0, atol=0, equal_nan=True)
 
 
 @given(st.floats(-3, 3, width=32), st.integers(1, 50))

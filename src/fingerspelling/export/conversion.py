@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from torch.export import ExportedProgram
 
+from fingerspelling.export.quantisation import quantise_linear_layers
 from fingerspelling.export.replay import to_tensorflow
 from fingerspelling.landmarks import SELECTED_COLUMNS
 
@@ -13,13 +14,15 @@ tf.get_logger().setLevel(logging.ERROR)
 tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlow would take all of its memory
 
 
-def save(program: ExportedProgram, folder: str | Path) -> None:
+def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | None = None) -> None:
     """Write a program of `ClipSpeller` as a TensorFlow SavedModel with the competition's signature.
+
+    Loops stay loops, or run unrolled_steps times each (`to_tensorflow`).
 
     Raises:
         UnmappedOperatorError: the program has an operator that TensorFlow has not been taught.
     """
-    spell = to_tensorflow(program)
+    spell = to_tensorflow(program, unrolled_steps)
 
     def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         # A clip of no frames is read as one empty frame.
@@ -36,11 +39,14 @@ def save(program: ExportedProgram, folder: str | Path) -> None:
 
 
 def convert(folder: str | Path, precision: str) -> bytes:
-    """Return a SavedModel as a TensorFlow Lite model of builtin operators, its weights in fp32, fp16 or int8."""
+    """Return a SavedModel as a TensorFlow Lite model of builtin operators, its weights in fp32, fp16 or int8.
+
+    With int8, what is no linear layer's weight is in fp16.
+    """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+    content = converter.convert()
+    return quantise_linear_layers(content) if precision == "int8" else content

@@ -5,7 +5,6 @@ speed in TensorFlow Lite: constant weights are laid out when the graph is built,
 convolutions. 64-bit integers become 32-bit.
 """
 
-import itertools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,6 +105,15 @@ def _pad(x: tf.Tensor, widths: Sequence[int], mode: str = "constant", value: flo
     return tf.pad(x, paddings, mode, constant_values=value or 0)
 
 
+def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    # A matrix that has only been transposed is read as it was: in every decoding step that saves a copy of all keys.
+    if not tf.executing_eagerly() and b.op.type == "Transpose":
+        order = tf.get_static_value(b.op.inputs[1]).tolist()
+        if order == [*range(len(order) - 2), len(order) - 1, len(order) - 2]:
+            return tf.matmul(a, b.op.inputs[0], transpose_b=True)
+    return tf.matmul(a, b)
+
+
 def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
     y = tf.matmul(x, tf.transpose(weight))  # becomes FULLY_CONNECTED; a matmul with transpose_b would not
     return y if bias is None else y + bias
@@ -166,20 +174,21 @@ def _depthwise_conv1d(
     dilation: Sequence[int],
     groups: int,
 ) -> tf.Tensor:
-    """Convolve each channel over time, as a sum of convolutions with a part of the kernel each."""
+    """Convolve each channel over time, as a sum of convolutions with a part of the kernel each.
+
+    Time is the width of an image of one row: XNNPACK prepares a pointer a column, but all of the kernel's a row.
+    """
     channels, _, taps = weight.shape
     if groups != channels or (*stride, *dilation) != (1, 1):
         raise NotImplementedError(f"conv1d of {groups} groups, stride {stride}, dilation {dilation}")
     x = tf.pad(tf.transpose(x, [0, 2, 1]), [[0, 0], [padding[0]] * 2, [0, 0]])
-    n_parts = -(-taps // MAX_DEPTHWISE_TAPS)
-    bounds = [taps * i // n_parts for i in range(n_parts + 1)]
     y = 0.0 if bias is None else bias
-    for first, last in itertools.pairwise(bounds):
-        seen = x[:, first : last - taps or None]
-        part = tf.transpose(weight[:, :, first:last], [2, 1, 0])[..., None]  # [taps, 1, channels, 1]
-        image = tf.reshape(seen, [x.shape[0], -1, 1, channels])
+    for first in range(0, taps, MAX_DEPTHWISE_TAPS):
+        last = min(first + MAX_DEPTHWISE_TAPS, taps)
+        image = x[:, None, first : last - taps or None]
+        part = tf.transpose(weight[:, :, first:last], [1, 2, 0])[..., None]  # [1, taps, channels, 1]
         y += tf.nn.depthwise_conv2d(image, part, [1, 1, 1, 1], "VALID")
-    return tf.transpose(tf.reshape(y, [x.shape[0], -1, channels]), [0, 2, 1])
+    return tf.transpose(tf.squeeze(y, 1), [0, 2, 1])
 
 
 def _glu(x: tf.Tensor, dim: int = -1) -> tf.Tensor:
@@ -201,6 +210,7 @@ OPERATORS: dict[Callable, Callable] = {
     torch.sym_min: _binary(tf.minimum),
     torch.sym_max: _binary(tf.maximum),
     aten.neg.default: tf.negative,
+    aten.abs.default: tf.abs,
     aten.sqrt.default: tf.sqrt,
     aten.cos.default: tf.cos,
     aten.sin.default: tf.sin,
@@ -212,6 +222,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.lt.Tensor: _binary(tf.less),
     aten.lt.Scalar: _binary(tf.less),
     aten.le.Tensor: _binary(tf.less_equal),
+    aten.le.Scalar: _binary(tf.less_equal),
     aten.gt.Scalar: _binary(tf.greater),
     aten.ge.Scalar: _binary(tf.greater_equal),
     aten.__and__.Tensor: tf.logical_and,
@@ -261,7 +272,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.silu.default: lambda x: x * tf.sigmoid(x),
     aten.glu.default: _glu,
     aten.softmax.int: lambda x, dim, dtype=None: tf.nn.softmax(x, dim),
-    aten.matmul.default: tf.matmul,
+    aten.matmul.default: _matmul,
     aten.linear.default: _linear,
     aten.layer_norm.default: _layer_norm,
     aten._native_batch_norm_legit_no_training.default: _batch_norm,

@@ -1,6 +1,7 @@
 """Run a graph of torch.export on TensorFlow operators."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,16 @@ class UnmappedOperatorError(NotImplementedError):
     """The model uses an operator that has no TensorFlow counterpart; names it and the model's line."""
 
 
-def to_tensorflow(program: ExportedProgram) -> Callable[..., tuple[tf.Tensor, ...]]:
+def to_tensorflow(program: ExportedProgram, unrolled_steps: int | None = None) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return a function of TensorFlow tensors that computes what an exported PyTorch program does.
 
     The program is one that `run_decompositions({})` gave back. Its weights become constants.
     Its inputs come in their order, its outputs in theirs.
+
+    Args:
+        program: the exported program.
+        unrolled_steps: run the body of every loop so many times instead of asking its condition; the body must
+            change nothing that counts once the condition is false. None keeps loops as loops.
 
     Raises:
         UnmappedOperatorError: when called, for an operator that `OPERATORS` lacks.
@@ -35,15 +41,16 @@ def to_tensorflow(program: ExportedProgram) -> Callable[..., tuple[tf.Tensor, ..
         for spec in program.graph_signature.input_specs
         if spec.kind is not InputKind.USER_INPUT
     ]
-    return lambda *inputs: run_graph(program.graph_module, [*constants, *inputs])
+    run_loop = _while_loop if unrolled_steps is None else partial(_unrolled_loop, unrolled_steps)
+    return lambda *inputs: run_graph(program.graph_module, [*constants, *inputs], run_loop)
 
 
-def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor]) -> Any:
+def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor], run_loop: Callable) -> Any:
     """Run one graph, of a program or of a loop's condition or body, node by node; return what it returns."""
     values: dict[Node, Any] = {}
     remaining = iter(inputs)
     for node in _needed(module.graph):
-        values[node] = _run_node(module, node, values, remaining)
+        values[node] = _run_node(module, node, values, remaining, run_loop)
     return values[node]  # the last node is the output
 
 
@@ -56,7 +63,9 @@ def _needed(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node in needed]
 
 
-def _run_node(module: GraphModule, node: Node, values: dict[Node, Any], inputs: Iterator[tf.Tensor]) -> Any:
+def _run_node(
+    module: GraphModule, node: Node, values: dict[Node, Any], inputs: Iterator[tf.Tensor], run_loop: Callable
+) -> Any:
     arguments = torch.fx.map_arg(node.args, values.__getitem__)
     if node.op == "placeholder":
         return next(inputs)
@@ -66,7 +75,7 @@ def _run_node(module: GraphModule, node: Node, values: dict[Node, Any], inputs: 
     if node.op == "output":
         return arguments[0]
     if node.target is torch.ops.higher_order.while_loop:
-        return _while_loop(*arguments)
+        return run_loop(*arguments)
     if node.target not in OPERATORS:
         raise UnmappedOperatorError(
             f"operator {node.target} has no TensorFlow counterpart in export/operators.py; used at\n" + _origin(node)
@@ -79,11 +88,19 @@ def _run_node(module: GraphModule, node: Node, values: dict[Node, Any], inputs: 
 
 def _while_loop(condition: GraphModule, body: GraphModule, carried: tuple, captured: tuple = ()) -> list[tf.Tensor]:
     return tf.while_loop(
-        lambda *state: run_graph(condition, [*state, *captured]),
-        lambda *state: run_graph(body, [*state, *captured]),
+        lambda *state: run_graph(condition, [*state, *captured], _while_loop),
+        lambda *state: run_graph(body, [*state, *captured], _while_loop),
         list(carried),
         shape_invariants=[tensor.shape for tensor in carried],
     )
+
+
+def _unrolled_loop(
+    steps: int, condition: GraphModule, body: GraphModule, carried: tuple, captured: tuple = ()
+) -> Iterable[tf.Tensor]:
+    for _ in range(steps):
+        carried = run_graph(body, [*carried, *captured], partial(_unrolled_loop, steps))
+    return carried
 
 
 def _origin(node: Node) -> str:

@@ -120,8 +120,11 @@ class ClipSpeller(nn.Module):
         """
         cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
 
+        def spelling(step: Tensor, token: Tensor) -> Tensor:
+            return (step < max_steps) & ((token < text.PAD) | (step == 0))
+
         def running(step: Tensor, token: Tensor, *_: Tensor) -> Tensor:
-            return ((step < max_steps) & ((token < text.PAD) | (step == 0))).squeeze()
+            return spelling(step, token).squeeze()
 
         def advance(step: Tensor, token: Tensor, logits: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
             remaining = iter(caches)
@@ -133,7 +136,9 @@ class ClipSpeller(nn.Module):
             row = torch.stack(rows).mean(0)
             here = (torch.arange(self.max_steps) == step)[:, None]
             logits = torch.where(here, row[:, : text.PAD], logits)
-            return step + 1, row.argmax(-1).int(), logits, *written
+            # Once unrolled, steps follow the last one: they stay where it ended and write behind the phrase.
+            more = spelling(step, token)
+            return step + more.int(), torch.where(more, row.argmax(-1).int(), token), logits, *written
 
         start = (
             torch.zeros(1, dtype=torch.int32),

@@ -14,7 +14,7 @@ from fingerspelling.inference import spell_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.progress import track
-from fingerspelling.scoring import ARGUMENTS_FILE, MODEL_FILE, Submission
+from fingerspelling.runtime import ARGUMENTS_FILE, MODEL_FILE, Submission
 
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
 

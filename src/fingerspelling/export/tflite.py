@@ -36,6 +36,7 @@ def export_tflite(
     min_frames: int = MIN_FRAMES,
     min_confidence: float = MIN_CONFIDENCE,
     constant_phrase: str = CONSTANT_PHRASE,
+    loop: bool = True,
 ) -> Path:
     """Write models as one .tflite file that the competition's scorer runs.
 
@@ -46,11 +47,14 @@ def export_tflite(
     Args:
         models: the ensemble; logits are averaged. The models are left as they are.
         path: the file; it appears only when whole.
-        precision: of the weights: fp32; fp16; or int8, where 8-bit weights meet activations that are quantised
-            as they come (dynamic range). Activations are float32 otherwise.
+        precision: of the weights: fp32; fp16; or int8, in linear layers, where 8-bit weights meet activations that
+            are quantised as they come (dynamic range), for runtimes of 2024 and later. Activations are float32
+            otherwise.
         min_frames: shorter clips are answered with the constant phrase.
         min_confidence: so are clips in which the confidence heads, on average, trust less (0..1).
         constant_phrase: the answer to those, and where nothing is spelled.
+        loop: decode in a WHILE operator, which stops at the phrase's end; otherwise in max_new_tokens steps one after
+            another, whatever the phrase, for runtimes that cannot run one.
 
     Raises:
         ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
@@ -65,7 +69,7 @@ def export_tflite(
         conversion = _conversion()
     with tempfile.TemporaryDirectory() as folder:
         with _step("building the TensorFlow graph"):
-            conversion.save(program, folder)
+            conversion.save(program, folder, None if loop else models[0].config.max_new_tokens)
         with _step(f"converting to TensorFlow Lite, {precision}"):
             content = conversion.convert(folder, precision)
     with written_whole(path) as temporary:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 EPSILON = 1e-6  # below this spread, a coordinate counts as constant
+FARTHEST = 1000.0  # frame widths; what lies beyond is no landmark, here as in the clip store
 
 
 def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.device | None = None) -> Tensor:
@@ -23,7 +24,7 @@ def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.de
 
 def _standardise(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
     """Subtract the mean and divide by the standard deviation of the values present along dim; NaN stays NaN."""
-    present = ~torch.isnan(frames)
+    present = frames == frames  # only NaN differs from itself; ~isnan would be two operators in the exported file
     count = present.to(frames.dtype).sum(dim, keepdim=True).clamp(min=1)
     mean = torch.where(present, frames, 0.0).sum(dim, keepdim=True) / count
     centred = frames - mean
@@ -38,9 +39,9 @@ def normalise(frames: Tensor) -> Tensor:
         frames: float [batch, frames, points, 3]; padding frames are NaN, as are missing points.
 
     Returns:
-        float, the same shape; NaN where the input is NaN.
+        float, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
     """
-    return _standardise(frames, (1, 2))
+    return _standardise(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
 
 
 def normalise_per_frame(part: Tensor) -> Tensor:

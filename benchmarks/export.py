@@ -1,0 +1,265 @@
+"""How large, fast, robust and faithful is the exported file?
+
+    python benchmarks/export.py [sizes latency unseen memory fuzz parity] [--folder outputs/benchmark] [--clips N]
+
+Sizes, latency and unseen are measured with the architecture of the winner's second round and random weights that
+never end a phrase, so that every clip takes all decoding steps; memory, fuzz and parity with a trained model
+(outputs/demo/model unless --model says otherwise). Files that --folder already has are used again: delete it after
+changes to the export. Times are of the processor, of one thread, so that neighbours disturb them less.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from fingerspelling import metric, text
+from fingerspelling.competition import read_table
+from fingerspelling.export import export_tflite
+from fingerspelling.inference import spell_clip
+from fingerspelling.landmark_files import read_clips
+from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
+from fingerspelling.progress import track
+from fingerspelling.runtime import load_runner
+from fingerspelling.simulation import SimulationConfig, simulate
+
+LENGTHS = (50, 150, 384)
+PRECISIONS = ("fp32", "fp16", "int8")
+MOST_ROWS = FingerspellingConfig().max_new_tokens
+HANDS = [PARTS["left_hand"], PARTS["right_hand"]]
+DEMO = Path(__file__).parents[1] / "notebooks" / "params" / "demo.yaml"
+
+
+class Variant(NamedTuple):
+    """One way to export the second round's architecture."""
+
+    seeds: int
+    precision: str
+    loop: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.seeds} seed(s), {self.precision}{'' if self.loop else ', unrolled'}"
+
+
+VARIANTS = [Variant(s, p) for s in (1, 2) for p in ("fp16", "int8")] + [Variant(2, "fp16", loop=False)]
+
+
+class Bench:
+    """The files that are measured, made when they are first needed."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        self.folder, self.model_folder = folder, model
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def variant(self, variant: Variant) -> Path:
+        path = self.folder / f"{variant.seeds}_{variant.precision}{'' if variant.loop else '_unrolled'}.tflite"
+        return path if path.is_file() else export_variant(variant, path)
+
+    def model(self) -> FingerspellingModel:
+        return FingerspellingModel.from_pretrained(self.model_folder).eval()
+
+    def trained(self, precision: str) -> Callable:
+        path = self.folder / f"trained_{precision}.tflite"
+        return runner(path if path.is_file() else export_tflite([self.model()], path, precision))
+
+
+def runner(path: Path) -> Callable:
+    return load_runner(path.read_bytes(), threads=1)
+
+
+def export_variant(variant: Variant, path: Path) -> Path:
+    """Export random models of the second round's sizes that never end a phrase."""
+    models = []
+    for seed in range(variant.seeds):
+        torch.manual_seed(seed)
+        models.append(FingerspellingModel(FingerspellingConfig()).eval())
+        models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
+    return export_tflite(models, path, variant.precision, min_confidence=0.0, loop=variant.loop)
+
+
+def export_measured(variant: Variant, path: Path) -> tuple[float, float]:
+    start = time.monotonic()
+    export_variant(variant, path)
+    return time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def sizes(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """Convert every variant anew, in a process of its own."""
+    rows = []
+    for variant in VARIANTS:
+        path = bench.folder / "measured.tflite"
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            seconds, memory = process.submit(export_measured, variant, path).result()
+        rows.append({"": str(variant), "MB": path.stat().st_size / 1e6, "seconds": seconds, "peak GB": memory})
+    return pd.DataFrame(rows)
+
+
+def random_walk(rng: np.random.Generator, n_frames: int) -> np.ndarray:
+    steps = rng.normal(0, 0.02, (n_frames, len(SELECTED_COLUMNS))).cumsum(0)
+    return (rng.random(len(SELECTED_COLUMNS)) + steps).astype(np.float32)
+
+
+def seconds(run: Callable, clip: np.ndarray) -> float:
+    start = time.thread_time()
+    run(inputs=clip)
+    return time.thread_time() - start
+
+
+def latency(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """Median and least milliseconds, variant by variant in turns."""
+    runs = {variant: runner(bench.variant(variant)) for variant in VARIANTS}
+    table = pd.DataFrame({"": map(str, runs)})
+    for n_frames in LENGTHS:
+        clip = random_walk(np.random.default_rng(n_frames), n_frames)
+        times = [
+            [seconds(run, clip) * 1e3 for run in runs.values()]
+            for _ in track(range((clips or 20) + 2), f"latency, {n_frames} frames", "rounds")
+        ][2:]
+        table[f"{n_frames} frames"] = np.median(times, 0)
+        table[f"{n_frames}, least"] = np.min(times, 0)
+    return table
+
+
+def unseen(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """What the first clip of a length costs more than the second, once the longest clip has been seen."""
+    rng, rows = np.random.default_rng(0), []
+    for variant in VARIANTS:
+        run = runner(bench.variant(variant))
+        run(inputs=random_walk(rng, max(LENGTHS)))
+        more = []
+        for n_frames in track(rng.integers(15, max(LENGTHS), clips or 60), f"unseen lengths, {variant}", "lengths"):
+            clip = random_walk(rng, n_frames)
+            more.append(1e3 * (seconds(run, clip) - min(seconds(run, clip) for _ in range(2))))
+        rows.append({"": str(variant), "median ms": np.median(more), "90 % ms": np.quantile(more, 0.9)})
+    return pd.DataFrame(rows)
+
+
+def memory(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """Resident memory over calls of random length."""
+    run, rng, rows = bench.trained("fp16"), np.random.default_rng(0), []
+    clip = random_walk(rng, 2000)
+    calls = clips or 5000
+    for i in track(range(1, calls + 1), "memory", "calls"):
+        run(inputs=clip[: rng.integers(0, 2001)])
+        if i == 1 or i % (calls // 10) == 0:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            rows.append({"calls": i, "resident MB": pages * resource.getpagesize() / 1e6})
+    return pd.DataFrame(rows)
+
+
+def wild_clip(rng: np.random.Generator, kind: str) -> np.ndarray:
+    """Draw float32 [frames, 390] of a kind, of 0 to 2,000 frames, a third of them at most 20."""
+    n_frames = int(rng.integers(0, 21 if rng.random() < 1 / 3 else 2001))
+    clip = random_walk(rng, n_frames).reshape(n_frames, 3, len(SELECTED))
+    some = rng.random(clip.shape) < 10 ** rng.uniform(-3, 0)
+    if kind in ("one hand", "no hand"):
+        for hand in HANDS[rng.integers(2) :][:1] if kind == "one hand" else HANDS:
+            clip[..., hand] = np.nan
+    elif kind == "scattered NaN":
+        clip[some] = np.nan
+    elif kind == "empty frames":
+        clip[rng.random(n_frames) < rng.random()] = np.nan
+    elif kind == "nothing":
+        clip[:] = np.nan
+    elif kind == "infinities":
+        clip[some] = rng.choice([-np.inf, np.inf, np.nan], some.sum())
+    elif kind == "huge values":
+        clip *= np.where(some, 10 ** rng.uniform(0, 38, clip.shape), 1).astype(np.float32)
+    elif kind == "tiny values":
+        clip *= np.float32(10 ** rng.uniform(-45, 0))
+    elif kind == "constant":
+        clip[:] = rng.choice([0, 1, 0.3, -999, 1e-40])
+    return clip.reshape(n_frames, len(SELECTED_COLUMNS))
+
+
+WILD = ("walk", "one hand", "no hand", "scattered NaN", "empty frames", "nothing", "infinities", "huge values",
+        "tiny values", "constant")  # fmt: skip
+
+
+def fuzz(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """Run wild inputs, and count what must not happen."""
+    run, rng, rows = bench.trained("fp16"), np.random.default_rng(0), []
+    for i in track(range(clips or 10_000), "fuzz", "clips"):
+        kind = WILD[i % len(WILD)]
+        clip = wild_clip(rng, kind)
+        try:
+            outputs = run(inputs=clip)["outputs"]
+            rows.append({"": kind, "errors": 0, "not finite": not np.isfinite(outputs).all(), "rows": len(outputs)})
+        except (ValueError, RuntimeError) as error:
+            print(f"{kind}, {len(clip)} frames: {error}", flush=True)
+            rows.append({"": kind, "errors": 1})
+    table = pd.DataFrame(rows).assign(inputs=1)
+    table["too many rows"] = ~table["rows"].between(1, MOST_ROWS)
+    return table.groupby("", sort=False)[["inputs", "errors", "not finite", "too many rows"]].sum().reset_index()
+
+
+def simulated(folder: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield clips and phrases of signers whom the demo has not met, with its settings."""
+    demo = yaml.safe_load(DEMO.read_text())["simulation"]
+    config = SimulationConfig(**demo | {"seed": demo["seed"] + 1000, "clips": count, "supplemental_clips": 0})
+    data = folder / f"clips_{count}"
+    simulate(config, data)
+    for path, rows in read_table(data).groupby("path"):
+        clips = read_clips(data / path)
+        for row in rows.itertuples():
+            yield clips[row.sequence_id], row.phrase
+
+
+def parity(bench: Bench, clips: int | None) -> pd.DataFrame:
+    """Read simulated clips with PyTorch and with the files made of the same model."""
+    count, model = clips or 2000, bench.model()
+    readers = {precision: bench.trained(precision) for precision in PRECISIONS}
+    rows = [
+        {"phrase": phrase, "PyTorch": spell_clip([model], torch.from_numpy(clip))}
+        | {precision: text.decode(run(inputs=clip)["outputs"].argmax(1).tolist()) for precision, run in readers.items()}
+        for clip, phrase in track(simulated(bench.folder, count), "parity", "clips", count)
+    ]
+    table = pd.DataFrame(rows)
+    table.to_csv(bench.folder / "parity.csv", index=False)
+    pytorch = metric.score(table["PyTorch"], table["phrase"])
+    return pd.DataFrame(
+        [
+            {
+                "": precision,
+                "clips": count,
+                "other phrase": (table[precision] != table["PyTorch"]).sum(),
+                "same, %": 100 * (table[precision] == table["PyTorch"]).mean(),
+                "score": metric.score(table[precision], table["phrase"]),
+                "gain": metric.score(table[precision], table["phrase"]) - pytorch,
+            }
+            for precision in PRECISIONS
+        ]
+    )
+
+
+PARTS_OF_BENCH = {f.__name__: f for f in (sizes, latency, unseen, memory, fuzz, parity)}
+
+
+def main() -> None:
+    """Measure what is asked for, all unless told, and print a table each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS_OF_BENCH))
+    parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark"))
+    parser.add_argument("--model", type=Path, default=Path("outputs/demo/model"))
+    parser.add_argument("--clips", type=int, help="repeats, lengths, calls or clips, instead of each part's own")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS_OF_BENCH):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS_OF_BENCH)}")
+    bench = Bench(options.folder, options.model)
+    for name in options.parts or PARTS_OF_BENCH:
+        table = PARTS_OF_BENCH[name](bench, options.clips)
+        print(f"\n{name}\n{table.to_string(index=False, float_format='{:.4g}'.format)}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
