@@ -44,7 +44,7 @@ class SimulationConfig:
     def everyday(self) -> "SimulationConfig":
         """Return the parameters of the supplemental clips, which show less of the hand, and more alike."""
         lost_hand = min(self.lost_hand * 1.2, MOST_LOST)
-        return dataclasses.replace(self, lost_hand=lost_hand, lost_spread=self.lost_spread * 0.33)
+        return dataclasses.replace(self, lost_hand=lost_hand, lost_spread=self.lost_spread * 0.28)
 
     def content(self) -> dict[str, float]:
         """Return the parameters that decide the data's content: all but processes."""

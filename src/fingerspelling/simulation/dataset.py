@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fingerspelling.clips import written_whole
 from fingerspelling.competition import TABLE_COLUMNS, TABLES
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.progress import track
@@ -63,7 +64,7 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     tables = {part: _table(config, part) for part in TABLES}
     configs = {"train": config, "supplemental": config.everyday()}
     tasks = [
-        Task(configs[part], str(data_dir / path), rows)
+        Task(configs[part], data_dir / path, rows)
         for part, table in tables.items()
         for path, rows in table.groupby("path", sort=False)
         if not (data_dir / path).is_file()
@@ -73,9 +74,8 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     _write_files(tasks, config.processes)
     (data_dir / CHARACTER_MAP).write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
     for part in ("supplemental", "train"):  # train.csv last: it says that the folder is complete
-        temporary = data_dir / (TABLES[part] + ".part")
-        tables[part].to_csv(temporary, index=False)
-        temporary.replace(data_dir / TABLES[part])
+        with written_whole(data_dir / TABLES[part]) as temporary:
+            tables[part].to_csv(temporary, index=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Task:
     """One parquet file to write: its path and its rows of train.csv or supplemental_metadata.csv."""
 
     config: SimulationConfig
-    path: str
+    path: Path
     clips: pd.DataFrame
 
 
@@ -94,9 +94,8 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
     if not parameters.is_file():
         if any((data_dir / name).exists() for name in (*TABLES.values(), *FOLDERS.values())):
             raise ValueError(f"{data_dir}: holds data that was not simulated here; choose another folder")
-        temporary = parameters.with_suffix(".part")
-        temporary.write_text(json.dumps(config.content(), indent=1))
-        temporary.replace(parameters)
+        with written_whole(parameters) as temporary:
+            temporary.write_text(json.dumps(config.content(), indent=1))
         return
     asked, there = config.content(), json.loads(parameters.read_text())
     if different := [
@@ -166,10 +165,11 @@ def _write_files(tasks: list[Task], processes: int) -> None:
 
 
 def _write(task: Task) -> None:
-    """Write one parquet file under a temporary name and rename it."""
     people = {number: participant(task.config, number) for number in set(task.clips.participant_id)}
-    temporary = task.path + ".part"
-    with pq.ParquetWriter(temporary, SCHEMA, use_dictionary=False, write_statistics=False) as writer:
+    with (
+        written_whole(task.path) as temporary,
+        pq.ParquetWriter(temporary, SCHEMA, use_dictionary=False, write_statistics=False) as writer,
+    ):
         for first in range(0, len(task.clips), CLIPS_PER_GROUP):
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
             clips = [
@@ -179,7 +179,6 @@ def _write(task: Task) -> None:
                 for row in rows.itertuples()
             ]
             writer.write_table(_arrow(rows.sequence_id.tolist(), clips))
-    os.replace(temporary, task.path)
 
 
 def _arrow(sequence_ids: list[int], clips: list[np.ndarray]) -> pa.Table:

@@ -13,9 +13,10 @@ FACE_LOST = 0.007  # share of the frames without a face in the competition's rec
 FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
 # Share of a clip's frames without a hand: a uniform draw to this power, times the signer's; fitted to the real
 # quartiles 0.17, 0.42 and 0.70.
-LOST_POWER, LOST_MEAN = 1.6, 0.44
+LOST_POWER, LOST_MEAN = 1.63, 0.44
 LOST_TO_SPEED = 0.8  # correlation of that draw with the fingers' speed: fast hands are blurred
 USUAL_SPEED, SPEED_SPREAD = 0.085, 0.36  # palms a frame, median of the clips; standard deviation of its logarithm
+JUNK = (0.015, 0.5)  # share of the frames that is left of a junk clip
 FLICKER = 1.5  # frames, mean length of a short run
 STRETCHES = 8  # tries to let the runs without a hand fall on fast movement
 ENDS_SEEN = 0.7  # share of clips in which the first and the last frame show the hand; the others are cut to that
@@ -43,7 +44,7 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
         A view of its frames from the first to the last with a hand (of a part of them for junk).
     """
     if rng.random() < config.junk:
-        length = max(1, int(len(clip) * rng.uniform(0.025, 0.5)))
+        length = max(1, int(len(clip) * rng.uniform(*JUNK)))
         start = rng.integers(0, len(clip) - length + 1)
         clip = clip[start : start + length]
     unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else []
@@ -156,7 +157,7 @@ class Runs:
 
 
 # Fitted to the nine real clips that are known frame by frame; they show the hand in 0.725 of their frames.
-SEEN, UNSEEN = Runs(15.0, 0.45, 2.0), Runs(2.8, 0.42, 8.0)
+SEEN, UNSEEN = Runs(15.5, 0.46, 2.2), Runs(2.75, 0.41, 8.0)
 
 
 def _runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarray:
