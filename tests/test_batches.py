@@ -218,7 +218,7 @@ def test_collate_pads_and_tells_what_is_real() -> None:
         for n, labels in [(3, [5, 0]), (5, []), (1, [1, 2, 3, 58])]
     ]
     batch = collate(items)
-    assert batch["frames"].dtype == torch.float32
+    assert batch["frames"].dtype == torch.float16
     assert batch["frames"].shape == (3, 5, 130, 3)
     for row, item in zip(batch["frames"], items, strict=True):
         np.testing.assert_array_equal(row[: len(item["frames"])], item["frames"])

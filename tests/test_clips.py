@@ -1,5 +1,7 @@
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fingerspelling.clips import ClipStore, folds_by_signer, read_about, write_shard, written_whole
-from fingerspelling.competition import DataError
+from fingerspelling.landmark_files import DataError
 
 LENGTHS = [3, 1, 7]
 
@@ -97,6 +99,18 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_what_a_killed_write_left_is_overwritten(tmp_path: Path) -> None:
+    kill = "import os, sys; from pathlib import Path; from fingerspelling.clips import written_whole\n"
+    kill += "with written_whole(Path(sys.argv[1])) as temporary: temporary.write_text('half'); os._exit(1)"
+    path = tmp_path / "file.txt"
+    subprocess.run([sys.executable, "-c", kill, path], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert not path.exists()
+    assert len(os.listdir(tmp_path)) == 1
+    with written_whole(path) as temporary:
+        temporary.write_text("whole")
+    assert os.listdir(tmp_path) == ["file.txt"]
 
 
 signers = st.lists(st.integers(0, 12), min_size=1, max_size=200)

@@ -1,11 +1,10 @@
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from synthetic import TRAIN, clip_table
+from synthetic import TRAIN
 
 from fingerspelling import competition as module
-from fingerspelling.competition import clip_facts, find_data, read_table
+from fingerspelling.competition import find_data, read_table
 from fingerspelling.landmark_files import DataError
 
 
@@ -79,33 +78,3 @@ def test_a_bad_table_is_named_with_the_reason(tmp_path: Path, content: bytes | N
         read_table(tmp_path)
     assert str(error.value).startswith(f"{tmp_path / 'train.csv'}: ")
     assert reason in str(error.value)
-
-
-def test_clip_facts_count_frames_and_hands(competition: Path) -> None:
-    facts = clip_facts(competition, read_table(competition)).set_index("sequence_id")
-    for clip in (clip for clips in TRAIN.values() for clip in clips):
-        row, points = facts.loc[clip.sequence_id], clip_table(clip)
-        assert row["n_frames"] == clip.n_frames
-        assert row["left"] == points["x_left_hand_0"].count()
-        assert row["right"] == points["x_right_hand_0"].count()
-
-
-def test_clip_facts_leave_out_clips_that_are_not_there(competition: Path) -> None:
-    table = read_table(competition)
-    absent = pd.concat([table, table.iloc[:1].assign(sequence_id=999)])
-    assert len(clip_facts(competition, absent)) == len(table)
-    with pytest.raises(DataError, match=r"nowhere\.parquet"):
-        clip_facts(competition, table.assign(path="nowhere.parquet"))
-
-
-def test_clip_facts_skip_files_that_cannot_be_read(own_competition: Path, capsys: pytest.CaptureFixture) -> None:
-    table = read_table(own_competition)
-    truncated, lacking = (own_competition / path for path in table["path"].unique()[:2])
-    truncated.write_bytes(truncated.read_bytes()[:-100])
-    with pytest.raises(DataError, match="not a readable"):
-        clip_facts(own_competition, table[table["path"] == table["path"].iloc[0]])
-    assert len(clip_facts(own_competition, table)) == (table["path"] != table["path"].iloc[0]).sum() > 0
-    pd.read_parquet(lacking).drop(columns="x_face_0").to_parquet(lacking)
-    with pytest.raises(DataError, match="x_face_0"):
-        clip_facts(own_competition, table[table["path"] == table["path"].unique()[1]])
-    assert f"skipped {truncated}" in capsys.readouterr().out

@@ -13,12 +13,12 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.competition import read_clip
 from fingerspelling.export import check_parity, export_tflite, write_submission
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
 from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, spell_clip
+from fingerspelling.landmark_files import read_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index

@@ -1,15 +1,18 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import LocalCluster
 from synthetic import SUPPLEMENTAL, TRAIN, Clip, clip_table, landmarks, selected
 
+from fingerspelling import extraction, parallel
 from fingerspelling.clips import ClipStore
-from fingerspelling.competition import DataError
 from fingerspelling.extraction import extract
+from fingerspelling.landmark_files import DataError
+from fingerspelling.parallel import LostTask
 
 ALL = [clip for files in (SUPPLEMENTAL, TRAIN) for clips in files.values() for clip in clips]
 
@@ -68,9 +71,13 @@ def test_supplemental_clips_need_not_be_there(own_competition: Path, tmp_path: P
     assert set(extract(own_competition, tmp_path / "clips")["part"]) == {"train"}
 
 
-def test_a_second_run_writes_nothing_and_tells_the_same(competition: Path, tmp_path: Path) -> None:
+def test_a_second_run_writes_and_prints_nothing_and_tells_the_same(
+    competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, written = extract(competition, tmp_path), shards(tmp_path)
+    assert "3/3" in capsys.readouterr().out
     second = extract(competition, tmp_path)
+    assert capsys.readouterr().out == ""
     assert shards(tmp_path) == written
     pd.testing.assert_frame_equal(first, second)
 
@@ -81,10 +88,11 @@ def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tm
     before = shards(store)
     (store / "train/10.arrow").unlink()
     (store / "supplemental/30.arrow").write_bytes(b"half a shard")
-    (store / "train/.20.arrow.123.tmp").write_bytes(b"what a killed run left")
+    (store / "train/.20.arrow.tmp").write_bytes(b"what a killed run left" * 10**6)
     edit_parquet(own_competition / "train_landmarks/20.parquet", lambda table: table.assign(x_face_0=np.float32(0.5)))
     extract(own_competition, store)
     after = shards(store)
+    assert after.keys() == before.keys()
     assert all(after[name] != before[name] for name in ("10.arrow", "20.arrow", "30.arrow"))
     clips = ClipStore(store)
     assert clips.table["sequence_id"].tolist() == [clip.sequence_id for clip in ALL]
@@ -93,6 +101,55 @@ def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tm
     extract(own_competition, store)
     assert shards(store)["10.arrow"] == after["10.arrow"]
     assert shards(store)["30.arrow"] == after["30.arrow"]
+
+
+def same_store(store: Path, other: Path) -> bool:
+    """Tell whether two stores hold the same shards with the same clips."""
+    one, two = ClipStore(store), ClipStore(other)
+    same = (np.array_equal(one.frames(i), two.frames(i), equal_nan=True) for i in range(len(one)))
+    return shards(store).keys() == shards(other).keys() and one.table.equals(two.table) and all(same)
+
+
+def test_processes_write_what_one_process_writes(
+    competition: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "ALONE", 0)
+    monkeypatch.setattr(parallel, "CPU_COUNT", 2)
+    here = extract(competition, store.folder).drop(columns="seconds")
+    pd.testing.assert_frame_equal(extract(competition, tmp_path).drop(columns="seconds"), here)
+    assert same_store(tmp_path, store.folder)
+
+
+def test_a_cluster_writes_what_is_missing_and_reports_as_one_process_does(
+    own_competition: Path, store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, broken = tmp_path / "clips", own_competition / "train_landmarks/20.parquet"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"PAR1")
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        summary = extract(own_competition, clips, cluster.scheduler_address)
+        assert of_file(summary, 20)["error"].startswith(f"{broken}: not a readable parquet file")
+        assert f"skipped {broken}" in capsys.readouterr().out
+        before = shards(clips)
+        assert before.keys() == {"10.arrow", "30.arrow"}
+        broken.write_bytes(whole)
+        summary = extract(own_competition, clips, cluster.scheduler_address)
+    assert summary["clips"].tolist() == [6, 6, 5]
+    assert before.items() <= shards(clips).items()
+    assert same_store(clips, store.folder)
+
+
+def test_a_file_whose_process_dies_is_reported(
+    competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_the_second(function: Callable, tasks: list, *_: object) -> Iterator[tuple]:
+        for place, task in enumerate(tasks):
+            yield place, LostTask("died") if place == 1 else function(task)
+
+    monkeypatch.setattr(extraction, "unordered", lose_the_second)
+    summary = extract(competition, tmp_path)
+    assert summary["error"].tolist() == ["", f"{competition / 'train_landmarks/20.parquet'}: died", ""]
+    assert summary["clips"].tolist() == [6, 0, 5]
 
 
 def test_a_changed_phrase_is_taken_over(own_competition: Path, tmp_path: Path) -> None:
@@ -167,12 +224,12 @@ def test_a_clip_whose_rows_lie_apart_is_put_together(own_competition: Path, tmp_
 
 @pytest.mark.filterwarnings("error")
 def test_values_that_are_no_landmarks_count_as_missing(own_competition: Path, tmp_path: Path) -> None:
-    wild = [np.inf, -np.inf, 1e38, -1e30, 70_000.0]
+    wild = [np.inf, -np.inf, 1e38, -1e30, 70_000.0, 1001.0, -1001.0]
 
     def spoil(table: pd.DataFrame) -> pd.DataFrame:
         values = table["x_face_61"].to_numpy(copy=True)
         values[: len(wild)] = wild
-        return table.assign(x_face_61=values, y_face_61=np.float32(-3.0))
+        return table.assign(x_face_61=values, y_face_61=np.float32(-3.0), z_face_61=np.float32(1000.0))
 
     edit_parquet(own_competition / "train_landmarks/10.parquet", spoil)
     extract(own_competition, tmp_path / "clips")
@@ -180,6 +237,7 @@ def test_values_that_are_no_landmarks_count_as_missing(own_competition: Path, tm
     assert np.isnan(frames[: len(wild), 1, 0]).all()
     assert not np.isnan(frames[len(wild) :, 1, 0]).any()
     assert (frames[:, 1, 1] == -3.0).all()
+    assert (frames[:, 1, 2] == 1000.0).all()
 
 
 def test_no_usable_clip_at_all_is_an_error_with_the_first_reason(own_competition: Path, tmp_path: Path) -> None:
@@ -210,6 +268,27 @@ def test_a_file_without_sequence_ids_holds_one_clip(tmp_path: Path) -> None:
     one_clip_a_file(tmp_path, [("5.parquet", 5), ("5.parquet", 6)])
     with pytest.raises(DataError, match=r"5\.parquet: lacks the column sequence_id, and 2 clips are expected"):
         extract(tmp_path, tmp_path / "clips")
+
+
+def test_columns_of_other_kinds_of_number_are_read(own_competition: Path, tmp_path: Path) -> None:
+    kinds = {"x_face_0": np.float64, "y_face_0": np.float16, "z_face_0": np.int64}
+    path = own_competition / "train_landmarks/10.parquet"
+    edit_parquet(path, lambda table: table.assign(**{name: np.arange(len(table)) for name in kinds}).astype(kinds))
+    extract(own_competition, tmp_path / "clips")
+    clips = ClipStore(tmp_path / "clips")
+    first = clips.frames(len(SUPPLEMENTAL[30]))
+    np.testing.assert_array_equal(first[:, 0], np.arange(len(first))[:, None].repeat(3, 1))
+    edit_parquet(path, lambda table: table.assign(x_face_0="left"))
+    error = of_file(extract(own_competition, tmp_path / "clips"), 10)["error"]
+    assert error.startswith(f"{path}: not a readable parquet file")
+
+
+def test_files_of_more_than_a_batch_of_rows_are_read(
+    competition: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "ROWS_PER_BATCH", 17)
+    extract(competition, tmp_path)
+    assert same_store(tmp_path, store.folder)
 
 
 def test_files_of_the_smallest_clips_are_read(tmp_path: Path) -> None:

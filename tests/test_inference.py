@@ -11,9 +11,9 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.clips import ClipStore
-from fingerspelling.competition import read_clip
 from fingerspelling.extraction import extract
 from fingerspelling.inference import CONSTANT_PHRASE, MIN_FRAMES, decode_greedily, spell, spell_clip, spell_store
+from fingerspelling.landmark_files import read_clip
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
 

@@ -122,8 +122,8 @@ def test_an_interrupted_simulation_goes_on(data: Path, tmp_path: Path) -> None:
     for name in ("train.csv", "supplemental_metadata.csv"):
         (tmp_path / name).unlink()
     lost, kept, _ = sorted((tmp_path / "train_landmarks").iterdir())
-    lost.rename(lost.with_suffix(".parquet.part"))  # as a crash in the middle of writing leaves it
-    lost.with_suffix(".parquet.part").write_bytes(b"half a file")
+    lost.rename(lost.with_name(f".{lost.name}.tmp"))  # as a crash in the middle of writing leaves it
+    lost.with_name(f".{lost.name}.tmp").write_bytes(b"half a file")
     before = kept.stat().st_mtime_ns
     simulate(CONFIG, tmp_path)
     assert kept.stat().st_mtime_ns == before

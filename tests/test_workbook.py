@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 import yaml
 
+from fingerspelling import workbook
 from fingerspelling.competition import ENVIRONMENT_VARIABLE, DataError
 from fingerspelling.parameters import ParameterError
 from fingerspelling.workbook import ROOT, Workbook, run
@@ -61,6 +62,7 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
+        ({"scheduler": 3}, r"scheduler: expected an address, got 3"),
     ],
 )
 def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> None:
@@ -116,3 +118,11 @@ def test_figures_are_saved(tmp_path: Path) -> None:
     plt.close(figure)
     assert book.figure(figure, "empty") is figure
     assert (tmp_path / "figures/empty.png").stat().st_size > 500
+
+
+def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(workbook, "extract", lambda *about: asked.append(about[2]))
+    for address in ("tcp://somewhere:8786", ""):
+        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "scheduler": address}).extract()
+    assert asked == ["tcp://somewhere:8786", None]

@@ -13,11 +13,8 @@ import os
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from fingerspelling.landmark_files import UNREADABLE, DataError, require_columns
-from fingerspelling.landmark_files import read_clip as read_clip
-from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.landmark_files import DataError
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
@@ -63,37 +60,3 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
     return table[TABLE_COLUMNS]
-
-
-def clip_facts(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Count the frames of clips and those with a hand, reading two columns of their files.
-
-    A file that cannot be read is reported and left out.
-
-    Args:
-        data_dir: the competition's data.
-        table: rows of `read_table`.
-
-    Returns:
-        The rows whose clip was found, with n_frames, left and right (frames in which that hand was detected).
-
-    Raises:
-        DataError: not one of the files can be read.
-    """
-    hands = {"left": "x_left_hand_0", "right": "x_right_hand_0"}
-    counts = []
-    for path in table["path"].unique():
-        source = Path(data_dir) / path
-        try:
-            require_columns(source, pq.read_schema(source), SELECTED_COLUMNS)
-            points = pd.read_parquet(source, columns=[*hands.values()])
-        except (*UNREADABLE, DataError) as error:
-            unread = str(error) if isinstance(error, DataError) else f"{source}: not a readable parquet file ({error})"
-            print(f"skipped {unread}")
-            continue
-        grouped = points.groupby(level=0)
-        columns = {"n_frames": grouped.size(), **{hand: grouped[name].count() for hand, name in hands.items()}}
-        counts.append(pd.DataFrame(columns))
-    if not counts:
-        raise DataError(unread if len(table) else f"{data_dir}: no clips to count")
-    return table.merge(pd.concat(counts), left_on="sequence_id", right_index=True)

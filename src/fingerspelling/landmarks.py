@@ -9,6 +9,7 @@ nearer to the camera, relative to the wrist (hands), the hips' middle (pose) or 
 import numpy as np
 
 FACE, HAND, POSE = 468, 21, 33
+FARTHEST = 1000.0  # frame widths; what lies beyond is no landmark, and would overflow half precision
 # In the order of the competition's columns.
 POINTS = [
     *(f"face_{i}" for i in range(FACE)),

@@ -13,12 +13,7 @@ import pandas as pd
 from fingerspelling import metric
 from fingerspelling.landmark_files import DataError, read_clip
 from fingerspelling.progress import track
-from fingerspelling.runtime import (
-    ARGUMENTS_FILE as ARGUMENTS_FILE,
-)  # TEMPORARY: until export/submission.py imports from runtime
-from fingerspelling.runtime import MODEL_FILE as MODEL_FILE  # TEMPORARY
 from fingerspelling.runtime import Submission
-from fingerspelling.runtime import load_runner as load_runner  # TEMPORARY
 
 LIMIT_HOURS = 5.0  # for the whole hidden test set
 # Kaggle has not said how many clips the hidden test set has. As many as there are for training is a cautious

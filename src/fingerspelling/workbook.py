@@ -48,7 +48,7 @@ class SubmissionConfig:
 
 
 SECTIONS = {"simulation": SimulationConfig, "training": TrainingConfig, "submission": SubmissionConfig}
-PLACES = ("run_dir", "data_dir")
+PLACES = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address"}
 
 
 def build_model_config(values: Mapping | None) -> FingerspellingConfig:
@@ -77,13 +77,14 @@ class Workbook:
     training: TrainingConfig
     submission: SubmissionConfig
     given_data: Path | None  # the competition's data, where they are at hand
+    scheduler: str | None  # the address of a dask cluster for the extraction; None extracts on this machine
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Workbook":
         """Check the parameters and open the run.
 
         Args:
-            values: run_dir, data_dir, simulation, model, training, submission. A notebook hands over its
+            values: run_dir, data_dir, scheduler, simulation, model, training, submission. A notebook hands over its
                 `globals()` right after its parameters cell; what Jupyter itself keeps there is passed over.
 
         Raises:
@@ -95,9 +96,9 @@ class Workbook:
             raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
         if all(values.get(name) is None for name in (*SECTIONS, "model")):
             values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in PLACES if name in values}}
-        for name in PLACES:
+        for name, expected in PLACES.items():
             if not isinstance(values.get(name, ""), str | Path):
-                raise ParameterError(f"{name}: expected a path, got {values[name]!r}")
+                raise ParameterError(f"{name}: expected {expected}, got {values[name]!r}")
         sections = {name: build(kind, values.get(name), name) for name, kind in SECTIONS.items()}
         run_dir = _in_project(values.get("run_dir") or "outputs/demo")
         model_config = build_model_config(values.get("model"))
@@ -105,7 +106,8 @@ class Workbook:
         data = find_data(_in_project(data_dir) if data_dir else None)
         run_dir.mkdir(parents=True, exist_ok=True)
         _keep_apart(run_dir, "simulated signers" if data is None else str(data.resolve()))
-        return cls(run_dir, model_config=model_config, given_data=data, **sections)
+        scheduler = values.get("scheduler") or None
+        return cls(run_dir, model_config=model_config, given_data=data, scheduler=scheduler, **sections)
 
     @property
     def simulated(self) -> bool:
@@ -125,7 +127,7 @@ class Workbook:
 
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
-        return extract(self.data_dir, self.run_dir / "clips")
+        return extract(self.data_dir, self.run_dir / "clips", self.scheduler)
 
     @cached_property
     def store(self) -> ClipStore:

@@ -6,8 +6,9 @@ A point that was not detected is NaN until the model's first convolution, where 
 import torch
 from torch import Tensor
 
+from fingerspelling.landmarks import FARTHEST
+
 EPSILON = 1e-6  # below this spread, a coordinate counts as constant
-FARTHEST = 1000.0  # frame widths; what lies beyond is no landmark, here as in the clip store
 
 
 def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.device | None = None) -> Tensor:
@@ -36,11 +37,12 @@ def normalise(frames: Tensor) -> Tensor:
     """Standardise each clip: per coordinate, over all of its points and frames that are present.
 
     Args:
-        frames: float [batch, frames, points, 3]; padding frames are NaN, as are missing points.
+        frames: float of any precision [batch, frames, points, 3]; padding frames are NaN, as are missing points.
 
     Returns:
-        float, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
+        float32, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
     """
+    frames = frames.float()  # half precision, as clips are stored, has no room for sums of squares
     return _standardise(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
 
 
