@@ -79,30 +79,31 @@ def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray
     Returns:
         float32 [frames, 3, 21] in palms, in the hand's own frame.
     """
-    angles = np.asarray(angles, np.float32)[:, : len(ANGLES)].reshape(-1, 5, 4)
-    flexion = np.zeros((len(angles), 5, 3), np.float32)
-    flexion[:, 0, 1:] = np.cumsum(angles[:, 0, 2:], -1)
-    flexion[:, 1:] = np.cumsum(angles[:, 1:, [0, 2, 3]], -1)
-    sine, cosine = sine_cosine(flexion[:, None])
+    # Frames come last here, so that NumPy's inner loops are long.
+    angles = np.asarray(angles, np.float32).T[: len(ANGLES)].reshape(5, 4, -1)
+    flexion = np.zeros((5, 3, angles.shape[2]), np.float32)
+    flexion[0, 1:] = np.cumsum(angles[0, 2:], 0)
+    flexion[1:] = np.cumsum(angles[1:, [0, 2, 3]], 1)
+    sine, cosine = sine_cosine(flexion)
     along, bend = _directions(angles)
-    digits = np.empty((len(angles), 3, 5, 4), np.float32)
-    digits[..., 0] = skeleton.roots.T
-    digits[..., 1:] = (cosine * along[..., None] + sine * bend[..., None]) * skeleton.bones
-    placed = np.zeros((len(angles), 3, 21), np.float32)
-    placed[:, :, 1:] = np.cumsum(digits, -1).reshape(-1, 3, 20)
+    digits = np.empty((3, 5, 4, angles.shape[2]), np.float32)
+    digits[:, :, 0] = skeleton.roots.T[:, :, None]
+    digits[:, :, 1:] = (cosine * along[:, :, None] + sine * bend[:, :, None]) * skeleton.bones[:, :, None]
+    placed = np.zeros((angles.shape[2], 3, 21), np.float32)
+    placed[:, :, 1:] = np.cumsum(digits, 2).reshape(3, 20, -1).transpose(2, 0, 1)
     return placed
 
 
 def _directions(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each digit points when straight, and whereto it bends, float32 [frames, 3, 5] each."""
-    sine, cosine = sine_cosine(np.concatenate([angles[:, 0, :2], angles[:, 1:, 1]], 1))
-    (sr, sp), (cr, cp) = sine[:, :2].T, cosine[:, :2].T  # the thumb's radial and palmar angles
-    along = np.zeros((len(angles), 3, 5), np.float32)
+    """Return where each digit points when straight, and whereto it bends, float32 [3, 5, frames] each."""
+    (sr, sp, *sine), (cr, cp, *cosine) = sine_cosine(np.concatenate([angles[0, :2], angles[1:, 1]]))
+    along = np.zeros((3, *angles.shape[::2]), np.float32)
     bend = np.empty_like(along)
-    along[:, 0, 0], along[:, 1, 0], along[:, 2, 0] = sr * cp, -cr * cp, -sp
-    bend[:, 0, 0] = -_COS_TWIST * cr - _SIN_TWIST * sr * sp  # towards the fingers, and a little to the palm
-    bend[:, 1, 0] = -_COS_TWIST * sr + _SIN_TWIST * cr * sp
-    bend[:, 2, 0] = -_SIN_TWIST * cp
-    along[:, 0, 1:], along[:, 1, 1:] = sine[:, 2:], -cosine[:, 2:]
-    bend[:, 0, 1:], bend[:, 1, 1:], bend[:, 2, 1:] = -_SIN_TILT * cosine[:, 2:], -_SIN_TILT * sine[:, 2:], -_COS_TILT
+    along[:, 0] = sr * cp, -cr * cp, -sp  # the thumb's radial and palmar angles
+    bend[0, 0] = -_COS_TWIST * cr - _SIN_TWIST * sr * sp  # towards the fingers, and a little to the palm
+    bend[1, 0] = -_COS_TWIST * sr + _SIN_TWIST * cr * sp
+    bend[2, 0] = -_SIN_TWIST * cp
+    along[0, 1:], along[1, 1:] = sine, np.negative(cosine)
+    tilt, upright = _SIN_TILT[:, None], _COS_TILT[:, None]
+    bend[0, 1:], bend[1, 1:], bend[2, 1:] = -tilt * cosine, -tilt * sine, -upright
     return along, bend
