@@ -1,6 +1,6 @@
 """How near the simulated signers come to real ones: every figure that is known of the real ones beside the simulated.
 
-    python benchmarks/simulation.py [--clips 1000] [--real ../shared/real] [--full] [--speed]
+    python benchmarks/simulation.py [--clips 4000] [--real ../shared/real] [--full] [--speed]
 
 Clips are simulated in memory. The folder of public recordings of hands that --real names (see real_letters.py) is not
 part of this project; without it, that part is left out.
@@ -189,7 +189,7 @@ def _pace(work: Callable[[int], int], repeats: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=1000, help="simulated clips for the statistics")
+    parser.add_argument("--clips", type=int, default=4000, help="simulated clips for the statistics")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path, default=REAL, help="folder of public recordings of hands")
     parser.add_argument("--full", action="store_true", help="also train on each real set and test on the others")

@@ -16,7 +16,6 @@ FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
 LOST_POWER, LOST_MEAN = 1.63, 0.44
 LOST_TO_SPEED = 0.8  # correlation of that draw with the fingers' speed: fast hands are blurred
 USUAL_SPEED, SPEED_SPREAD = 0.085, 0.36  # palms a frame, median of the clips; standard deviation of its logarithm
-JUNK = (0.015, 0.5)  # share of the frames that is left of a junk clip
 FLICKER = 1.5  # frames, mean length of a short run
 STRETCHES = 8  # tries to let the runs without a hand fall on fast movement
 ENDS_SEEN = 0.7  # share of clips in which the first and the last frame show the hand; the others are cut to that
@@ -37,16 +36,12 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
         clip: float32 [frames, 3, 543], all points in the frame's units.
         own: place of the spelling hand's points.
         lost: how readily this hand is lost, about 1.
-        config: strengths (noise, lost_hand, junk).
+        config: strengths (noise, lost_hand).
         rng: source of chance.
 
     Returns:
-        A view of its frames from the first to the last with a hand (of a part of them for junk).
+        A view of its frames from the first to the last with a hand.
     """
-    if rng.random() < config.junk:
-        length = max(1, int(len(clip) * rng.uniform(*JUNK)))
-        start = rng.integers(0, len(clip) - length + 1)
-        clip = clip[start : start + length]
     unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else []
     _jitter(clip, own, config.noise, rng)
     if config.lost_hand > 0:
@@ -157,7 +152,7 @@ class Runs:
 
 
 # Fitted to the nine real clips that are known frame by frame; they show the hand in 0.725 of their frames.
-SEEN, UNSEEN = Runs(15.5, 0.46, 2.2), Runs(2.75, 0.41, 8.0)
+SEEN, UNSEEN = Runs(16.0, 0.46, 2.2), Runs(2.75, 0.41, 8.0)
 
 
 def _runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarray:

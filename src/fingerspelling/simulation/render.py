@@ -12,6 +12,8 @@ from fingerspelling.simulation.movement import spell
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.text import encode
 
+JUNK = (0.02, 0.5)  # share of the frames that is left of a junk clip
+
 
 def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig) -> np.ndarray:
     """Record a signer who spells a phrase.
@@ -30,6 +32,8 @@ def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
     motion, _ = spell(phrase, signer, rng, config)
+    if rng.random() < config.junk:
+        motion = _cut_off(motion, rng)
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
     shake = _shake(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
@@ -40,6 +44,13 @@ def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     photograph(body, signer.focal, shake)
     clip[:, :, FACE_POINTS.stop :] = body
     return detect(clip, hand_of(signer), signer.lost, config, rng)
+
+
+def _cut_off(motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the part of a movement that is left of a recording which began too late or ended too early."""
+    length = max(1, int(len(motion) * rng.uniform(*JUNK)))
+    start = rng.integers(0, len(motion) - length + 1)
+    return motion[start : start + length]
 
 
 def _shake(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
