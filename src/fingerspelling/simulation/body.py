@@ -26,6 +26,7 @@ _POSE_ON_HAND = [17, 5, 2]  # pose points 17-22: little finger's and index finge
 _LEG = np.array(
     [(0.11, 0.13, 0.13, 0.13, 0.15), (0.5, 0.75, 1.15, 1.2, 1.22), (0.02, -0.3, -0.2, -0.17, -0.3)], np.float32
 )
+_WEAK_FINGERS = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)  # from the wrist
 MIN_DEPTH = 0.12  # metres; nothing comes nearer to the lens
 
 
@@ -79,50 +80,36 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     """Return the 33 pose points, [frames, 3, 33]; face has the first eleven of them."""
     side = signer.side
     half, below, behind = signer.shoulders
-    neck = head * np.float32(0.2) + head.mean(0) * np.float32(0.8) + _column(0, below, behind)
+    head = head[:, :, 0]  # single points are [frames, 3], over which NumPy runs faster
+    neck = head * np.float32(0.2) + head.mean(0) * np.float32(0.8) + np.float32([0, below, behind])
     # In the image the strong hand's shoulder is on the left for a right-hander.
-    strong_shoulder, weak_shoulder = neck + _column(-side * half, 0, 0), neck + _column(side * half, 0, 0)
-    strong_wrist = hand[:, :, :1]
+    strong_shoulder, weak_shoulder = neck + np.float32([-side * half, 0, 0]), neck + np.float32([side * half, 0, 0])
+    strong_wrist = hand[:, :, 0]
     if signer.handheld:
         weak_hand = np.array([side * 0.16, 0.2, 0.24]) + rng.normal(0, 0.02, 3)
     else:
         weak_hand = np.array([side * 0.22, 0.5, signer.head[2] - 0.05]) + rng.normal(0, 0.04, 3)
-    weak_wrist = _column(*weak_hand) + (neck - neck.mean(0)) * np.float32(0.5)
-    weak_fingers = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)
+    weak_wrist = weak_hand.astype(np.float32) + (neck - neck.mean(0)) * np.float32(0.5)
     pose = np.empty((len(hand), 3, POSE), np.float32)
     pose[:, :, :11] = face
     pose[:, 2, 7:9] += np.float32(0.06)  # the mesh ends before the ears
-    odd, even = slice(11, 23, 2), slice(12, 23, 2)  # left points are odd
-    pose[:, :, even if side > 0 else odd] = np.concatenate(
-        [
-            strong_shoulder,
-            _elbow(signer, strong_shoulder, strong_wrist, -side),
-            strong_wrist,
-            hand[:, :, _POSE_ON_HAND],
-        ],
-        2,
-    )
-    pose[:, :, odd if side > 0 else even] = np.concatenate(
-        [
-            weak_shoulder,
-            _elbow(signer, weak_shoulder, weak_wrist, side),
-            weak_wrist,
-            weak_wrist + weak_fingers * _column(side, 1, 1),
-        ],
-        2,
-    )
-    pose[:, :, 23::2] = neck + _LEG
-    pose[:, :, 24::2] = neck + _LEG * _column(-1, 1, 1)
+    strong, weak = (12, 11) if side > 0 else (11, 12)  # left points are odd
+    pose[:, :, strong] = strong_shoulder
+    pose[:, :, strong + 2] = _elbow(signer, strong_shoulder, strong_wrist, -side)
+    pose[:, :, strong + 4] = strong_wrist
+    pose[:, :, strong + 6 : 23 : 2] = hand[:, :, _POSE_ON_HAND]
+    pose[:, :, weak] = weak_shoulder
+    pose[:, :, weak + 2] = _elbow(signer, weak_shoulder, weak_wrist, side)
+    pose[:, :, weak + 4] = weak_wrist
+    pose[:, :, weak + 6 : 23 : 2] = weak_wrist[:, :, None] + _WEAK_FINGERS * np.float32([[side], [1], [1]])
+    pose[:, :, 23::2] = neck[:, :, None] + _LEG
+    pose[:, :, 24::2] = neck[:, :, None] + _LEG * np.float32([[-1], [1], [1]])
     pose[:, 2] = np.maximum(pose[:, 2], MIN_DEPTH)
     return pose
 
 
-def _column(x: float, y: float, z: float) -> np.ndarray:
-    return np.array([[x], [y], [z]], np.float32)
-
-
 def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int) -> np.ndarray:
-    """Return the elbow, [frames, 3, 1], between two bones from shoulder to wrist: down and outward.
+    """Return the elbow, [frames, 3], between two bones from shoulder to wrist: down and outward.
 
     Where the wrist is out of reach, the forearm reaches it from a straight upper arm.
     """
@@ -132,7 +119,7 @@ def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int
     line /= distance
     reach = np.clip(distance, abs(upper - fore) + 1e-3, upper + fore - 1e-3)
     along = (upper**2 - fore**2 + reach * reach) / (2 * reach)
-    hint = _column(0.5 * outward, 1, 0.3)
+    hint = np.float32([0.5 * outward, 1, 0.3])
     bend = hint - (line * hint).sum(1, keepdims=True) * line
     bend /= np.sqrt((bend * bend).sum(1, keepdims=True))
     return shoulder + along * line + np.sqrt(np.maximum(upper**2 - along * along, 0)) * bend
