@@ -146,7 +146,9 @@ SIGNS = {character: Sign((character,)) for character in CHARACTERS if character.
 # What signers do differently, and the share of them who do.
 VARIANTS: dict[str, list[tuple[float, Sign]]] = {
     **{digit: [(0.3, Sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "1345"},  # palm to the signer
-    "0": [(0.2, Sign(("0",), ((0, 0, 0, 30),)))],
+    "0": [(0.2, Sign(("0",), ((0, 0, 0, 30),))), (0.25, Sign(("o",)))],
+    "6": [(0.25, Sign(("w",)))],
+    "9": [(0.25, Sign(("f",)))],
     "2": [(0.25, Sign(("2",), ((0, 0, 0, 150, 0, -15),))), (0.15, Sign(("v",)))],
     "e": [(0.3, Sign(("e_open",)))],
     "g": [(0.25, Sign(("g",), ((0, 0, 0, 50, 10, 15),)))],
