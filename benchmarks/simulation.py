@@ -33,6 +33,7 @@ from fingerspelling import statistics
 from fingerspelling.known import SUPPLEMENTAL, WORDS
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, sample_phrase, simulate
 from fingerspelling.simulation.body import hand_of
+from fingerspelling.simulation.camera import ASPECT
 from fingerspelling.simulation.dataset import participant
 from fingerspelling.simulation.movement import spell
 from fingerspelling.simulation.words import SENTENCES
@@ -43,7 +44,6 @@ CLEAR = replace(CONFIG, lost_hand=0, junk=0)  # frame by frame what is spelled, 
 FRAMES = 20000  # of training for a classifier
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"
 WANTED = {"letters": 0.55, "digits": 0.70}  # shares read rightly
-ASPECT = 16 / 9  # height of the frame over its width
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -86,7 +86,7 @@ def hands_in_flow(signers: list[Signer], characters: str, count: int, seed: int)
         # The same stream of chance gives the same movement, here with what each frame spells.
         _, places = spell(phrase, signer, stream(seed, 4, number), CLEAR)
         clip = render_clip(signer, phrase, stream(seed, 4, number), CLEAR)
-        points.append((clip[:, hand_of(signer)] * [signer.side, ASPECT, 1])[places >= 0])
+        points.append((clip[:, hand_of(signer)] * [signer.side, 1 / ASPECT, 1])[places >= 0])
         labels.append(np.array(list(phrase))[places[places >= 0]])
     return Hands("simulated", np.concatenate(points), np.concatenate(labels))
 

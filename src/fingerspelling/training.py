@@ -154,9 +154,10 @@ class FingerspellingTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         plan = training_plan(self.store, self.split, self.config, self.model.config.max_frames)
         simulated = isinstance(plan, SimulatedBatches)
-        batches = {"dataset": plan, "batch_size": None} if simulated else {"batch_sampler": plan}
         loader = DataLoader(
-            **{"dataset": self.train_dataset} | batches,
+            plan if simulated else self.train_dataset,
+            batch_size=None if simulated else 1,  # 1: PyTorch's default, which a batch_sampler overrules
+            batch_sampler=None if simulated else plan,
             collate_fn=collate,
             num_workers=self.config.loader_processes,
             # A stream's processes are told of a new epoch by being started anew.

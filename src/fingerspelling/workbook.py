@@ -48,7 +48,7 @@ class SubmissionConfig:
 
 
 SECTIONS = {"simulation": SimulationConfig, "training": TrainingConfig, "submission": SubmissionConfig}
-PLACES = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address"}
+STRINGS = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address"}
 
 
 def build_model_config(values: Mapping | None) -> FingerspellingConfig:
@@ -91,12 +91,12 @@ class Workbook:
             ParameterError: a name does not exist or a value cannot be used.
             DataError: data_dir is named but holds no competition data.
         """
-        known = {*PLACES, *SECTIONS, "model"}
+        known = {*STRINGS, *SECTIONS, "model"}
         if unknown := [name for name in _plain(values) if name not in known]:
             raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
         if all(values.get(name) is None for name in (*SECTIONS, "model")):
-            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in PLACES if name in values}}
-        for name, expected in PLACES.items():
+            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in STRINGS if name in values}}
+        for name, expected in STRINGS.items():
             if not isinstance(values.get(name, ""), str | Path):
                 raise ParameterError(f"{name}: expected {expected}, got {values[name]!r}")
         sections = {name: build(kind, values.get(name), name) for name, kind in SECTIONS.items()}

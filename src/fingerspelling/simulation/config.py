@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from fingerspelling.parameters import Probability, parameters
@@ -45,6 +46,10 @@ class SimulationConfig:
         """Return the parameters of the supplemental clips, which show less of the hand, and more alike."""
         lost_hand = min(self.lost_hand * 1.2, MOST_LOST)
         return dataclasses.replace(self, lost_hand=lost_hand, lost_spread=self.lost_spread * 0.28)
+
+    def generator(self, *key: int) -> np.random.Generator:
+        """Return a stream of chance of its own for each key: what it gives does not depend on who asks when."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def content(self) -> dict[str, float]:
         """Return the parameters that decide the data's content: all but processes."""

@@ -109,23 +109,19 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         )
 
 
-def _generator(config: SimulationConfig, *key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
-
-
 def participant(config: SimulationConfig, number: int) -> Signer:
     """Return one of the simulation's signers; of any so many, the share of left-handers is as near as can be."""
     left_handed = number * GOLDEN % 1 < config.left_handed
-    return Signer.sample(_generator(config, PEOPLE, number), float(left_handed))
+    return Signer.sample(config.generator(PEOPLE, number), float(left_handed))
 
 
 def _table(config: SimulationConfig, part: str) -> pd.DataFrame:
     """Lay out train.csv or supplemental_metadata.csv: who signs what, in which file."""
     kind = list(TABLES).index(part)
-    rng = _generator(config, CASTING, kind)
+    rng = config.generator(CASTING, kind)
     if part == "train":
         count = config.clips
-        phrases = training_phrases(_generator(config, PHRASES), count, config.min_length, config.max_length)
+        phrases = training_phrases(config.generator(PHRASES), count, config.min_length, config.max_length)
     else:
         count = config.supplemental_clips
         phrases = [SENTENCES[i % len(SENTENCES)] for i in range(count)]
@@ -174,7 +170,7 @@ def _write(task: Task) -> None:
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
             clips = [
                 render_rows(
-                    people[row.participant_id], row.phrase, _generator(task.config, CLIPS, row.sequence_id), task.config
+                    people[row.participant_id], row.phrase, task.config.generator(CLIPS, row.sequence_id), task.config
                 )
                 for row in rows.itertuples()
             ]

@@ -28,7 +28,7 @@ class Cast:
 
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
         """Simulate clips; the same seed and key give the same ones."""
-        rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(STREAM, *key)))
+        rng = config.generator(STREAM, *key)
         signers = [Signer.sample(rng, config.left_handed) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
         participants = np.arange(clips) // CLIPS_PER_SIGNER
         phrases = [sample_phrase(rng, None, config.min_length, config.max_length) for _ in range(clips)]
