@@ -82,9 +82,9 @@ def export_variant(variant: Variant, path: Path) -> Path:
     models = []
     for seed in range(variant.seeds):
         torch.manual_seed(seed)
-        models.append(FingerspellingModel(FingerspellingConfig()).eval())
+        models.append(FingerspellingModel(FingerspellingConfig(min_confidence=0.0)).eval())
         models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
-    return export_tflite(models, path, variant.precision, min_confidence=0.0, loop=variant.loop)
+    return export_tflite(models, path, variant.precision, loop=variant.loop)
 
 
 def export_measured(variant: Variant, path: Path) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from fingerspelling.export import check_parity, export_tflite, write_submission
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, spell_clip
+from fingerspelling.inference import CONSTANT_PHRASE, spell_clip
 from fingerspelling.landmark_files import read_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -96,14 +96,14 @@ def test_clips_of_low_confidence_get_the_constant_phrase(exported):
     models, submission = exported
     confidences = [confidence(models, frames) for frames in clips() if len(frames) >= 15]
     constant = [submission.spell(frames) == CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
-    assert constant == [value < MIN_CONFIDENCE for value in confidences]
+    assert constant == [value < models[0].config.min_confidence for value in confidences]
     assert models[0].confidence is None or 0 < sum(constant) < len(constant), "the threshold divides nothing"
 
 
 @pytest.mark.parametrize("n_frames", [15, 50, 500])
 def test_its_rows_are_the_averaged_logits(exported, n_frames):
     models, submission = exported
-    frames = next(f for f in (clip(n_frames, s) for s in range(50)) if confidence(models, f) >= MIN_CONFIDENCE)
+    frames = next(f for f in (clip(n_frames, s) for s in range(50)) if confidence(models, f) >= 0.15)
     rows = submission._run(inputs=frames)["outputs"]
     expected = teacher_forced(models, frames, rows.argmax(1))
     assert 0 < len(rows) <= models[0].config.max_new_tokens
@@ -204,7 +204,7 @@ def test_where_nothing_is_spelled_the_answer_is_not_empty():
     models = [build(1, part_extractors=False, confidence_head=False)]
     frames = clip(50)
     assert teacher_forced(models, frames, np.array([], int))[0].argmax() >= text.PAD, "this model spells something"
-    rows, length = ClipSpeller(models, 15, 0.15, "a b")(torch.from_numpy(frames))
+    rows, length = ClipSpeller(models, "a b")(torch.from_numpy(frames))
     assert text.decode(rows[: length[0]].argmax(1).tolist()) == "a b"
 
 

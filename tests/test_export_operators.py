@@ -77,10 +77,10 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
     ("target", "arguments"),
     [
         *(
-            (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, k), draw(6), (1,), (k // 2,), (1,), 6))
+            (aten.conv2d.default, (draw(1, 6, 1, 60), draw(6, 1, 1, k), draw(6), (1, 1), (0, k // 2), (1, 1), 6))
             for k in (7, 27, 51)
         ),
-        (aten.conv1d.default, (draw(1, 6, 60), draw(6, 1, 26), None, (1,), (3,), (1,), 6)),
+        (aten.conv2d.default, (draw(1, 6, 4, 60), draw(6, 1, 3, 26), None, (1, 1), (1, 3), (1, 1), 6)),
         (aten.conv2d.default, (draw(2, 3, 9, 13), draw(8, 3, 3, 3), draw(8), (2, 2), (1, 1))),
         (aten.conv2d.default, (draw(1, 3, 9, 13), draw(8, 3, 3, 3), None, (1, 2), (1, 1))),
         (aten.linear.default, (draw(2, 5, 6), draw(4, 6), draw(4))),

@@ -12,7 +12,7 @@ from torch import Tensor
 from fingerspelling import text
 from fingerspelling.clips import ClipStore
 from fingerspelling.extraction import extract
-from fingerspelling.inference import CONSTANT_PHRASE, MIN_FRAMES, decode_greedily, spell, spell_clip, spell_store
+from fingerspelling.inference import CONSTANT_PHRASE, decode_greedily, spell, spell_clip, spell_store
 from fingerspelling.landmark_files import read_clip
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
@@ -48,7 +48,7 @@ def confident(seed: int = 0, logit: float = 9.0, **changes: object) -> Fingerspe
     return model
 
 
-READER = confident(5)  # ends its phrases at different times
+READER = confident(29)  # ends its phrases at different times
 
 
 def always_says(token: int) -> FingerspellingModel:
@@ -63,7 +63,7 @@ def always_says(token: int) -> FingerspellingModel:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("seeds", [(0,), (5,), (6,), (0, 3, 5)])
+@pytest.mark.parametrize("seeds", [(0,), (8,), (29,), (0, 3, 8)])
 def test_a_batch_reads_as_single_clips_without_a_cache(seeds: tuple[int, ...], stride: int) -> None:
     models = [confident(seed, frame_stride=stride) for seed in seeds]
     frames, mask = make_batch(LENGTHS)
@@ -117,10 +117,10 @@ def test_an_ensemble_averages_logits_whatever_the_order() -> None:
 
 
 def test_short_clips_get_the_constant_phrase() -> None:
-    frames, mask = make_batch([MIN_FRAMES - 1, MIN_FRAMES, MIN_FRAMES + 1])
+    frames, mask = make_batch([14, 15, 16])
     model = always_says(32)
     assert spell([model], frames, mask) == [CONSTANT_PHRASE, "a" * 33, "a" * 33]
-    assert spell([model], frames[:1, : MIN_FRAMES - 1]) == [CONSTANT_PHRASE]
+    assert spell([model], frames[:1, :14]) == [CONSTANT_PHRASE]
 
 
 def logit(probability: float) -> float:
@@ -147,7 +147,7 @@ def test_constant_phrase_can_be_spelled() -> None:
     assert text.decode(text.encode(CONSTANT_PHRASE)) == CONSTANT_PHRASE == "2 a-e -aroe"
 
 
-@pytest.mark.parametrize("n_frames", [0, 1, MIN_FRAMES - 1])
+@pytest.mark.parametrize("n_frames", [0, 1, 14])
 def test_clips_of_hardly_any_frame_are_answered(n_frames: int) -> None:
     assert spell_clip([confident()], torch.rand(n_frames, 390)) == CONSTANT_PHRASE
 
@@ -196,7 +196,7 @@ def test_a_store_of_long_clips_is_read(tmp_path: Path) -> None:
 
 
 def test_reading_a_store_leaves_chance_out(store: ClipStore) -> None:
-    assert spell_store([confident(5).train()], store, [0, 1, 2]) == spell_store([READER], store, [0, 1, 2])
+    assert spell_store([confident(29).train()], store, [0, 1, 2]) == spell_store([READER], store, [0, 1, 2])
 
 
 def test_real_recordings_are_read(real_data: Path) -> None:

@@ -15,8 +15,6 @@ from fingerspelling.progress import track
 
 # A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
 CONSTANT_PHRASE = "2 a-e -aroe"
-MIN_FRAMES = 15  # clips of fewer frames get the constant phrase
-MIN_CONFIDENCE = 0.15  # so do clips whose predicted score is lower
 
 
 @torch.inference_mode()
@@ -40,7 +38,8 @@ def spell(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | 
     heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
     heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
     confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(frames))
-    worth = (lengths >= MIN_FRAMES) & (confidences >= MIN_CONFIDENCE)
+    config = models[0].config
+    worth = (lengths >= config.min_frames) & (confidences >= config.min_confidence)
     return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 

@@ -159,36 +159,27 @@ def _conv2d(
     bias: tf.Tensor | None = None,
     stride: Sequence[int] = (1, 1),
     padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
 ) -> tf.Tensor:
     x = tf.pad(tf.transpose(x, [0, 2, 3, 1]), [[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]])
-    y = tf.nn.conv2d(x, tf.transpose(weight, [2, 3, 1, 0]), stride, "VALID")
+    if groups == 1 and tuple(dilation) == (1, 1):
+        y = tf.nn.conv2d(x, tf.transpose(weight, [2, 3, 1, 0]), stride, "VALID")
+    elif groups == weight.shape[0] and weight.shape[1] == 1 and (*stride, *dilation) == (1, 1, 1, 1):
+        y = _depthwise(x, tf.transpose(weight, [2, 3, 0, 1]))
+    else:
+        raise NotImplementedError(f"conv2d of {groups} groups, stride {stride}, dilation {dilation}")
     return tf.transpose(y if bias is None else y + bias, [0, 3, 1, 2])
 
 
-def _depthwise_conv1d(
-    x: tf.Tensor,
-    weight: tf.Tensor,
-    bias: tf.Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> tf.Tensor:
-    """Convolve each channel over time, as a sum of convolutions with a part of the kernel each.
-
-    Time is the width of an image of one row: XNNPACK prepares a pointer a column, but all of the kernel's a row.
-    """
-    channels, _, taps = weight.shape
-    if groups != channels or (*stride, *dilation) != (1, 1):
-        raise NotImplementedError(f"conv1d of {groups} groups, stride {stride}, dilation {dilation}")
-    x = tf.pad(tf.transpose(x, [0, 2, 1]), [[0, 0], [padding[0]] * 2, [0, 0]])
-    y = 0.0 if bias is None else bias
-    for first in range(0, taps, MAX_DEPTHWISE_TAPS):
-        last = min(first + MAX_DEPTHWISE_TAPS, taps)
-        image = x[:, None, first : last - taps or None]
-        part = tf.transpose(weight[:, :, first:last], [1, 2, 0])[..., None]  # [1, taps, channels, 1]
-        y += tf.nn.depthwise_conv2d(image, part, [1, 1, 1, 1], "VALID")
-    return tf.transpose(tf.squeeze(y, 1), [0, 2, 1])
+def _depthwise(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Convolve each channel, as a sum of convolutions with a part of the kernel's columns each."""
+    columns, y = weight.shape[1], 0.0
+    for first in range(0, columns, MAX_DEPTHWISE_TAPS):
+        last = min(first + MAX_DEPTHWISE_TAPS, columns)
+        part = x[:, :, first : last - columns or None]
+        y += tf.nn.depthwise_conv2d(part, weight[:, first:last], [1, 1, 1, 1], "VALID")
+    return y
 
 
 def _glu(x: tf.Tensor, dim: int = -1) -> tf.Tensor:
@@ -277,6 +268,5 @@ OPERATORS: dict[Callable, Callable] = {
     aten.layer_norm.default: _layer_norm,
     aten._native_batch_norm_legit_no_training.default: _batch_norm,
     aten.scaled_dot_product_attention.default: _attention,
-    aten.conv1d.default: _depthwise_conv1d,
     aten.conv2d.default: _conv2d,
 }

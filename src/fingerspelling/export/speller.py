@@ -56,24 +56,16 @@ class ClipSpeller(nn.Module):
     """Spells one clip with an ensemble: every model is fed the same tokens, their logits are averaged.
 
     Args:
-        models: the models of the ensemble, of one vocabulary, max_frames and max_new_tokens.
-        min_frames: shorter clips get the constant phrase.
-        min_confidence: clips below, by the mean of the models' confidence heads (0..1), get it too.
-        constant_phrase: what to answer where a clip is too short or too hard to read, or nothing is spelled.
+        models: the models of the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames, min_confidence.
+        constant_phrase: what to answer where a clip is too short, where the models' confidence heads, on average, trust
+            themselves too little, or where nothing is spelled.
     """
 
-    def __init__(
-        self,
-        models: Sequence[FingerspellingModel],
-        min_frames: int,
-        min_confidence: float,
-        constant_phrase: str,
-    ) -> None:
+    def __init__(self, models: Sequence[FingerspellingModel], constant_phrase: str) -> None:
         super().__init__()
         self.models = nn.ModuleList(models)
-        self.min_frames = min_frames
-        self.min_confidence = min_confidence
-        self.max_steps = models[0].config.max_new_tokens
+        self.config = models[0].config
+        self.max_steps = self.config.max_new_tokens
         constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
         self.constant_length = len(constant)
         self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.max_steps - len(constant))))
@@ -97,19 +89,19 @@ class ClipSpeller(nn.Module):
         return logits, torch.where(spelled, length, self.constant_length).int()
 
     def _preprocess(self, inputs: Tensor) -> Tensor:
-        picked = inputs.index_select(0, resize_index(inputs.shape[0], self.models[0].config.max_frames))
+        picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
         return normalise(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
 
     def _readable(self, n_frames: int | torch.SymInt, hidden: list[Tensor]) -> Tensor:
         """Return bool [1]: whether a clip is long enough and the models trust themselves with it."""
-        readable = torch.full((1,), n_frames) >= self.min_frames
+        readable = torch.full((1,), n_frames) >= self.config.min_frames
         confidences = [
             model.confidence(encoded[:, 0]).sigmoid()[0]
             for model, encoded in zip(self.models, hidden, strict=True)
             if model.confidence is not None
         ]
         if confidences:
-            readable = readable & (torch.stack(confidences).mean(0) >= self.min_confidence)
+            readable = readable & (torch.stack(confidences).mean(0) >= self.config.min_confidence)
         return readable
 
     def _decode(self, hidden: list[Tensor], max_steps: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,12 +19,12 @@ from fingerspelling import text
 from fingerspelling.clips import written_whole
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
-from fingerspelling.inference import CONSTANT_PHRASE, MIN_CONFIDENCE, MIN_FRAMES
+from fingerspelling.inference import CONSTANT_PHRASE
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 
 Precision = Literal["fp32", "fp16", "int8"]
-SHARED_SIZES = ("max_frames", "max_new_tokens", "vocab_size")
+SHARED_SIZES = ("max_frames", "max_new_tokens", "vocab_size", "min_frames", "min_confidence")
 HEARTBEAT = 15.0  # seconds between two signs of life of a long step
 
 
@@ -33,8 +33,6 @@ def export_tflite(
     path: str | Path,
     precision: Precision = "fp16",
     *,
-    min_frames: int = MIN_FRAMES,
-    min_confidence: float = MIN_CONFIDENCE,
     constant_phrase: str = CONSTANT_PHRASE,
     loop: bool = True,
 ) -> Path:
@@ -50,9 +48,8 @@ def export_tflite(
         precision: of the weights: fp32; fp16; or int8, in linear layers, where 8-bit weights meet activations that
             are quantised as they come (dynamic range), for runtimes of 2024 and later. Activations are float32
             otherwise.
-        min_frames: shorter clips are answered with the constant phrase.
-        min_confidence: so are clips in which the confidence heads, on average, trust less (0..1).
-        constant_phrase: the answer to those, and where nothing is spelled.
+        constant_phrase: the answer to clips that are too short or too hard to read (the models' min_frames and
+            min_confidence), and where nothing is spelled.
         loop: decode in a WHILE operator, which stops at the phrase's end; otherwise in max_new_tokens steps one after
             another, whatever the phrase, for runtimes that cannot run one.
 
@@ -64,7 +61,7 @@ def export_tflite(
     path = Path(path)
     _check(models, precision, constant_phrase)
     with _step("tracing the model"):
-        program = _trace(ClipSpeller(_folded(models), min_frames, min_confidence, constant_phrase))
+        program = _trace(ClipSpeller(_folded(models), constant_phrase))
     with _step("loading TensorFlow"):
         conversion = _conversion()
     with tempfile.TemporaryDirectory() as folder:

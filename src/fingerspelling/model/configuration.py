@@ -1,5 +1,7 @@
 """The model's sizes; the defaults are the winner's second round."""
 
+from typing import Literal
+
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
@@ -23,7 +25,10 @@ class FingerspellingConfig(PreTrainedConfig):
     encoder_layers: int = 14
     encoder_attention_heads: int = 4
     conv_kernel: int = 51  # frames that the encoder's depthwise convolution spans, odd
-    dropout: float = 0.1
+    dropout: float = 0.1  # of feed-forward and convolution; the attention has none
+    encoder_block: Literal["squeezeformer", "conformer"] = "squeezeformer"  # the second is what the first improved on
+    rotary: bool = True  # positions in attention; without, only the convolutions know what comes first
+    cnn_features: bool = True  # a convolution over time and points before each frame's projection
     frame_stride: int = 1  # 2 halves the frame rate in the feature extractors' convolution
     max_frames: int = 384  # longer clips are resized to this
     part_extractors: bool = True  # hands, face and pose each normalised per frame, besides all points together
@@ -33,6 +38,8 @@ class FingerspellingConfig(PreTrainedConfig):
     decoder_ffn_dim: int = 512
     decoder_attention_dropout: float = 0.2
     max_new_tokens: int = 33  # decoding steps
+    min_frames: int = 15  # shorter clips get the constant phrase
+    min_confidence: float = 0.15  # so do clips whose predicted score is lower; 0 reads them all
 
     backward_decoder: bool = True  # a second decoder spells the phrase backwards; training only
     confidence_head: bool = True  # predicts the clip's score
@@ -54,5 +61,7 @@ class FingerspellingConfig(PreTrainedConfig):
             )
         if self.conv_kernel % 2 == 0:
             raise ValueError(f"conv_kernel {self.conv_kernel} must be odd")
+        if self.frame_stride == 2 and not self.cnn_features:
+            raise ValueError("frame_stride 2 needs cnn_features: it is the convolution that strides")
         if self.frame_stride not in (1, 2):
             raise ValueError(f"frame_stride {self.frame_stride} must be 1 or 2")

@@ -11,8 +11,9 @@ from transformers.models.speech_to_text.modeling_speech_to_text import Speech2Te
 
 from fingerspelling.landmarks import PARTS, SELECTED
 from fingerspelling.model.configuration import FingerspellingConfig
-from fingerspelling.model.encoder import SqueezeformerEncoder
+from fingerspelling.model.encoder import Encoder
 from fingerspelling.model.extractor import FeatureExtractor
+from fingerspelling.model.padding import Padding
 from fingerspelling.model.preprocessing import normalise_per_frame
 
 
@@ -58,17 +59,15 @@ class FingerspellingModel(PreTrainedModel):
     def __init__(self, config: FingerspellingConfig) -> None:
         super().__init__(config)
         d_model = config.d_model
-        self.extractor = FeatureExtractor(len(SELECTED), d_model, config.frame_stride)
+        self.extractor = FeatureExtractor(len(SELECTED), d_model, config)
         self.part_extractors = nn.ModuleDict(
             {
-                part: FeatureExtractor(len(points), d_model // 4, config.frame_stride)
+                part: FeatureExtractor(len(points), d_model // 4, config)
                 for part, points in PARTS.items()
                 if config.part_extractors
             }
         )
-        self.encoder = SqueezeformerEncoder(
-            d_model, config.encoder_layers, config.encoder_attention_heads, config.conv_kernel, config.dropout
-        )
+        self.encoder = Encoder(config)
         self.decoder = _decoder(config)
         self.output_projection = nn.Linear(d_model, config.vocab_size, bias=False)
         self.backward_decoder = self.backward_projection = self.confidence = self.ctc = None
@@ -98,16 +97,18 @@ class FingerspellingModel(PreTrainedModel):
             float [batch, encoded frames, d_model] and the mask of the encoded frames; with frame_stride 2 there
             are half as many, rounded up.
         """
-        mask = None if mask is None else mask[:, :: self.config.frame_stride]
-        features = self.extractor(torch.where(torch.isnan(frames), 0.0, frames), mask)
+        stride = self.config.frame_stride
+        mask = None if mask is None else mask[:, ::stride]
+        padding = Padding(len(frames), (frames.shape[1] + stride - 1) // stride, mask)
+        features = self.extractor(torch.where(torch.isnan(frames), 0.0, frames), padding)
         if self.part_extractors:
             parts = []
             for part, extractor in self.part_extractors.items():
                 points = frames[:, :, torch.as_tensor(PARTS[part], device=frames.device)]
                 points = normalise_per_frame(points)
-                parts.append(extractor(torch.where(torch.isnan(points), 0.0, points), mask))
+                parts.append(extractor(torch.where(torch.isnan(points), 0.0, points), padding))
             features = features + torch.cat(parts, -1)
-        return self.encoder(features, mask), mask
+        return padding.add(self.encoder(features, padding)), mask
 
     def forward(
         self,
