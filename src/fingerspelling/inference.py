@@ -28,18 +28,34 @@ def spell(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | 
         mask: bool [batch, frames], True on real frames; None where all are real.
 
     Returns:
+        What `spell_encoded` returns.
+    """
+    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1)
+    frames = normalise(frames)
+    return spell_encoded(models, [model.encode(frames, mask) for model in models], lengths)
+
+
+@torch.inference_mode()
+def spell_encoded(
+    models: Sequence[FingerspellingModel], encoded: Sequence[tuple[Tensor, Tensor | None]], lengths: Tensor
+) -> list[str]:
+    """Read the phrases of a batch of clips that the models have encoded.
+
+    Args:
+        models: one model, or several whose logits are averaged; in evaluation mode.
+        encoded: what `encode` gave for each of them: hidden states and mask.
+        lengths: of the clips in frames, int [batch].
+
+    Returns:
         The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
         there are, not worth reading.
     """
-    frames = normalise(frames)
-    encoded = [model.encode(frames, mask) for model in models]
     ids = decode_greedily(models, encoded)
-    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1).cpu()
     heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
     heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
-    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(frames))
+    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
     config = models[0].config
-    worth = (lengths >= config.min_frames) & (confidences >= config.min_confidence)
+    worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
     return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 

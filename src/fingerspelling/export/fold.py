@@ -1,11 +1,18 @@
 """Merge into the linear and convolution layers what is constant around them once training is over."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.encoder import ScaledLinear, SqueezeformerBlock
+from fingerspelling.model.encoder import SqueezeformerBlock
+
+
+class Folded(nn.Module):
+    """Stands where a scale and bias stood that its linear layers have taken over."""
+
+    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
+        return linear(x)
 
 
 def fold_constants(model: FingerspellingModel) -> None:
@@ -25,18 +32,16 @@ def fold_constants(model: FingerspellingModel) -> None:
 
 def _fold_block(block: SqueezeformerBlock) -> None:
     attention, convolution = block.attention, block.convolution
-    attention.queries_keys_values = _plain(attention.queries_keys_values)
-    convolution.gate = _plain(convolution.gate)
+    _fold_scale(attention, attention.query, attention.key, attention.value)
+    _fold_scale(convolution, convolution.gate)
     for feed_forward in (block.feed_forward_1, block.feed_forward_2):
-        feed_forward[0] = _plain(feed_forward[0])
+        _fold_scale(feed_forward, feed_forward.input)
     convolution.depthwise = fuse_conv_bn_eval(convolution.depthwise, convolution.norm)
     convolution.norm = nn.Identity()
 
 
 @torch.no_grad()
-def _plain(scaled: ScaledLinear) -> nn.Linear:
-    linear = nn.Linear(scaled.linear.in_features, scaled.linear.out_features)
-    weight, bias = scaled.merged()
-    linear.weight.copy_(weight)
-    linear.bias.copy_(bias)
-    return linear
+def _fold_scale(module: nn.Module, *linears: nn.Linear) -> None:
+    for linear in linears:
+        linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in module.scale.merge(linear))
+    module.scale = Folded()

@@ -14,37 +14,36 @@ from fingerspelling.model.padding import Padding
 
 
 def rotary_angles(n_frames: int | torch.SymInt, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the cosines and sines of the rotary positions, float [frames, 1, d_head] each."""
+    """Return the cosines and sines of the rotary positions, float [frames, d_head] each."""
     frequency = 10_000 ** (-torch.arange(0, d_head, 2, device=device, dtype=torch.float32) / d_head)
-    angles = torch.arange(n_frames, device=device, dtype=torch.float32)[:, None, None] * frequency
+    angles = torch.arange(n_frames, device=device, dtype=torch.float32)[:, None] * frequency
     angles = torch.cat((angles, angles), -1)
     return angles.cos(), angles.sin()
 
 
-class ScaledLinear(nn.Module):
-    """A linear layer with a learnt scale and bias a feature in front (Squeezeformer, section 3.1.3).
+class ScaleBias(nn.Module):
+    """A learnt scale and bias a feature, in front of a linear layer (Squeezeformer, section 3.1.3).
 
     W (s x + b) + c = (W s) x + (W b + c): both are merged into the weights, of which there are far fewer than
     activations.
     """
 
-    def __init__(self, d_in: int, d_out: int, bias: bool = True) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(d_in, d_out, bias)
-        self.scale = nn.Parameter(torch.ones(d_in))
-        self.shift = nn.Parameter(torch.zeros(d_in))
+        self.scale = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
 
     def reset_parameters(self) -> None:
         nn.init.ones_(self.scale)
-        nn.init.zeros_(self.shift)
+        nn.init.zeros_(self.bias)
 
-    def merged(self) -> tuple[Tensor, Tensor]:
-        """Return the weights and the bias of the plain linear layer that computes the same."""
-        shift = self.linear.weight @ self.shift
-        return self.linear.weight * self.scale, shift if self.linear.bias is None else shift + self.linear.bias
+    def merge(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Return the weights and the bias of the one layer that computes the same as both."""
+        bias = linear.weight @ self.bias
+        return linear.weight * self.scale, bias if linear.bias is None else bias + linear.bias
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, *self.merged())
+    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
+        return F.linear(x, *self.merge(linear))
 
 
 class Dropout(nn.Dropout):
@@ -66,36 +65,39 @@ class Attention(nn.Module):
     def __init__(self, d_model: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.queries_keys_values = ScaledLinear(d_model, 3 * d_model, bias=False)
-        self.output = nn.Linear(d_model, d_model, bias=False)
+        self.scale = ScaleBias(d_model)
+        self.query, self.key, self.value, self.output = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def forward(self, x: Tensor, padding: Padding, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        y = padding.add(self.queries_keys_values(x)).unflatten(-1, (3 * self.heads, -1))
-        queries, keys, values = y.chunk(3, 2)  # [batch, frames, heads, d_head]
+        def heads(linear: nn.Linear) -> Tensor:  # [batch, heads, frames, d_head]
+            return padding.add(self.scale(x, linear)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        queries, keys, values = heads(self.query), heads(self.key), heads(self.value)
         if rotary is not None:
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
-        y = F.scaled_dot_product_attention(
-            queries.transpose(1, 2),
-            keys.transpose(1, 2),
-            values.transpose(1, 2),
-            attn_mask=None if padding.mask is None else padding.mask[:, None, None, :],
-        )
+        mask = None if padding.mask is None else padding.mask[:, None, None, :]
+        y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         return self.output(padding.remove(y.transpose(1, 2).flatten(2)))
 
 
 def rotate(y: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair of features (i, i + d_head / 2) by its frame's angle, float [batch, frames, heads, d_head]."""
+    """Turn each pair of features (i, i + d_head / 2) by its frame's angle, float [..., frames, d_head]."""
     first, second = y.chunk(2, -1)
     return y * cos + torch.cat((-second, first), -1) * sin
 
 
-class FeedForward(nn.Sequential):
+class FeedForward(nn.Module):
     """Two linear layers with Swish between, expansion 1."""
 
     def __init__(self, d_model: int, dropout: float) -> None:
-        super().__init__(
-            ScaledLinear(d_model, d_model), nn.SiLU(), Dropout(dropout), nn.Linear(d_model, d_model), Dropout(dropout)
-        )
+        super().__init__()
+        self.scale = ScaleBias(d_model)
+        self.input, self.output = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dropout(F.silu(self.scale(x, self.input)))
+        return self.dropout(self.output(y))
 
 
 class Convolution(nn.Module):
@@ -103,16 +105,17 @@ class Convolution(nn.Module):
 
     def __init__(self, d_model: int, kernel: int, dropout: float) -> None:
         super().__init__()
-        self.gate = ScaledLinear(d_model, 2 * d_model)
+        self.scale = ScaleBias(d_model)
+        self.gate = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv2d(d_model, d_model, (1, kernel), padding=(0, kernel // 2), groups=d_model, bias=False)
         self.norm = nn.BatchNorm1d(d_model)
         self.output = nn.Linear(d_model, d_model)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
-        y = padding.add(F.glu(self.gate(x)))
+        y = padding.add(F.glu(self.scale(x, self.gate)))
         # As images of one row: for those, unlike for conv1d, CPUs have a quick depthwise kernel.
-        y = self.depthwise(y.transpose(1, 2)[:, :, None])[:, :, 0].transpose(1, 2)
+        y = self.depthwise(y[:, None].permute(0, 3, 1, 2)).permute(0, 2, 3, 1).flatten(1, 2)
         return self.dropout(self.output(F.silu(self.norm(padding.remove(y)))))
 
 

@@ -118,6 +118,17 @@ class FingerspellingModel(PreTrainedModel):
         replaced: Tensor | None = None,
         scores: Tensor | None = None,
     ) -> FingerspellingOutput:
+        """Encode clips (see `encode`) and compute the training loss (see `losses`)."""
+        return self.losses(*self.encode(frames, mask), labels, replaced, scores)
+
+    def losses(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None,
+        labels: Tensor,
+        replaced: Tensor | None = None,
+        scores: Tensor | None = None,
+    ) -> FingerspellingOutput:
         """Score the phrases' characters, each given those before it, and compute the training loss.
 
         Loss: (1 - confidence_weight) * ((1 - backward_weight) * CE forward + backward_weight * CE backward)
@@ -125,15 +136,14 @@ class FingerspellingModel(PreTrainedModel):
         cross-entropy leaves padding out (the winner's counted it).
 
         Args:
-            frames: float [batch, frames, 130, 3], normalised, NaN where missing and on padding frames.
-            mask: bool [batch, frames], True on real frames.
+            hidden: what `encode` gives.
+            mask: that too.
             labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
             replaced: bool [batch, tokens], True where the decoders' input token is replaced by the mask
                 token; None replaces none.
             scores: float [batch], targets of the confidence head; None takes 1 for every clip.
         """
         config = self.config
-        hidden, mask = self.encode(frames, mask)
         logits = self._spell(self.decoder, self.output_projection, labels, replaced, hidden, mask)
         parts = {"forward": self._cross_entropy(logits, labels)}
         loss = parts["forward"]

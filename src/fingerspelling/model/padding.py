@@ -29,5 +29,5 @@ class Padding:
     def add(self, x: Tensor) -> Tensor:
         """Put real frames back among padding of zeros, [real frames, features] to [batch, frames, features]."""
         if self.places is not None:
-            x = x.new_zeros(self.batch * self.n_frames, x.shape[1]).index_copy(0, self.places, x)
+            x = x.new_zeros(self.batch * self.n_frames, x.shape[1]).index_copy_(0, self.places, x)
         return x.view(self.batch, self.n_frames, x.shape[1])
