@@ -14,7 +14,7 @@ READY := .venv/ready
 .DELETE_ON_ERROR:
 
 workbook: $(READY)
-	$(BIN)/python -m fingerspelling.workbook --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python -m fingerspelling.notebooks --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -29,14 +29,14 @@ from fingerspelling.augmentation import augment
 from fingerspelling.batches import NONE, Clips, PlannedBatches, TimeAugmentation, collate
 from fingerspelling.clips import ClipStore
 from fingerspelling.extraction import extract
-from fingerspelling.inference import spell_encoded
+from fingerspelling.inference import reading_batch, spell_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
 from fingerspelling.parameters import read_parameters
 from fingerspelling.recipe import Recipe
 from fingerspelling.simulation import SimulationConfig, simulate
 
-BATCH, VALIDATION_BATCH = 16, 64  # clips; validation takes the recipe's
+BATCH = 16  # clips
 PARAMS = Path(__file__).resolve().parents[1] / "notebooks/params"
 Batch = dict[str, Tensor]
 
@@ -140,7 +140,7 @@ def measure(row: Row, folder: Path, count: int, repeats: int) -> str:
     torch.manual_seed(0)
     recipe = Recipe.from_parameters(read_parameters(PARAMS / f"{row.params}.yaml"))
     model = FingerspellingModel(recipe.model)
-    size = VALIDATION_BATCH if row.validation else BATCH
+    size = reading_batch(model.device) if row.validation else BATCH
     batches = load_batches(folder, NONE if row.validation else recipe.training.time, size, count)
     step = validation(model) if row.validation else training(model, recipe, row.bf16)
     work = np.mean([flops(step, model, batch) for batch in batches]) / size
@@ -164,7 +164,7 @@ def main() -> None:
     arguments = parser.parse_args()
     simulate(SimulationConfig(clips=2000, clips_per_file=1000, supplemental_clips=0), arguments.folder / "competition")
     extract(arguments.folder / "competition", arguments.folder / "clips")
-    print(f"{torch.get_num_threads()} threads, batches of {BATCH}, in validation of {VALIDATION_BATCH}")
+    print(f"{torch.get_num_threads()} threads, batches of {BATCH}")
     print(
         f"{'clips/s':48}{'wanted':>8}{'median':>8}{'least':>8}{'most':>8}{'frames':>8}{'padding':>9}{'GFLOP/s':>9}"
         f"{'possible':>9}{'MB':>8}"

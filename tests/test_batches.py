@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +13,7 @@ from fingerspelling import text
 from fingerspelling.batches import NONE, ClipRequest, Clips, PlannedBatches, TimeAugmentation, collate, time_map
 from fingerspelling.clips import ClipStore
 from fingerspelling.model.preprocessing import resize_index
+from fingerspelling.parameters import ParameterError, build
 
 N_CLIPS = 200
 RECIPE = TimeAugmentation()
@@ -22,6 +24,16 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """200 clips of 2..120 frames of 40 signers; every value tells the clip and the frame it comes from."""
     lengths = np.random.default_rng(0).integers(2, 120, N_CLIPS)
     return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(N_CLIPS) % 40)
+
+
+class Table:
+    """A store of clips that nobody reads."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 def requests_of(plan: PlannedBatches, epoch: int = 0) -> list[ClipRequest]:
@@ -86,29 +98,48 @@ def test_resampling_stays_in_its_range_and_takes_its_share(counting: ClipStore) 
     assert (np.abs(changed[:, 0] - 0.4 * changed[:, 1]) <= 0.1 * changed[:, 1] + 1).all()
 
 
-def test_cut_mix_joins_clips_of_one_signer_at_the_same_share(counting: ClipStore) -> None:
-    only = TimeAugmentation(cut_mix=0.5, resample=0.0, local_resample=0.0, shift=0.0)
+JOINED = TimeAugmentation(cut_mix=1.0, resample=0.0, local_resample=0.0, shift=0.0)
+
+
+def test_cut_mix_joins_the_end_of_one_clip_and_the_beginning_of_another(counting: ClipStore) -> None:
     scores = np.random.default_rng(0).random(N_CLIPS)
-    dataset = Clips(counting, scores, only)
-    signers, lengths = counting.table["participant_id"], counting.table["n_frames"]
-    requests = requests_of(PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=only))
-    joined = [request for request in requests if request.partner >= 0]
-    assert len(joined) / len(requests) == pytest.approx(0.5, abs=0.1)
-    assert len({request.partner for request in joined}) > 50
-    for request in joined:
-        assert signers[request.clip] == signers[request.partner]
+    dataset, lengths, phrases = Clips(counting, scores), counting.table["n_frames"], counting.table["phrase"]
+    for request in requests_of(PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=JOINED)):
         item = dataset[request]
-        first = round(request.cut * lengths[request.clip])
-        skipped = round(request.cut * lengths[request.partner])
-        origin = [(request.clip, frame) for frame in range(first)]
-        origin += [(request.partner, frame) for frame in range(skipped, lengths[request.partner])]
-        assert item["frames"][:, 5, :2].tolist() == [list(place) for place in origin]
-        whole, end = (text.encode(counting.table["phrase"][clip]) for clip in (request.clip, request.partner))
+        skipped, kept = (round(request.cut * lengths[clip]) for clip in (request.partner, request.clip))
+        origin = [[request.partner, frame] for frame in range(skipped, lengths[request.partner])]
+        origin += [[request.clip, frame] for frame in range(kept)]
+        assert item["frames"][:, 5, :2].tolist() == origin
+        end, beginning = (text.encode(phrases[clip]) for clip in (request.partner, request.clip))
         characters = round(request.cut * 12)
-        assert item["labels"] == whole[:characters] + end[characters:]
-        assert item["score"] == pytest.approx(
-            request.cut * scores[request.clip] + (1 - request.cut) * scores[request.partner]
-        )
+        assert item["labels"] == end[characters:] + beginning[:characters]
+        mixed = request.cut * scores[request.clip] + (1 - request.cut) * scores[request.partner]
+        assert item["score"] == pytest.approx(mixed)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.data())
+def test_partners_are_other_clips_of_the_same_signer(signers: list[int], data: st.DataObject) -> None:
+    table = pd.DataFrame({"participant_id": signers, "phrase": "abc", "n_frames": 9})
+    places = st.lists(st.sampled_from(range(len(signers))), unique=True)
+    clips, further = data.draw(places), data.draw(places)
+    plan = PlannedBatches(Table(table), clips, 4, seed=1, augmentation=JOINED, one_a_phrase=further)
+    for request in requests_of(plan):
+        mates = {place for place in {*clips, *further} if signers[place] == signers[request.clip]} - {request.clip}
+        assert request.partner in mates if mates else request.partner == -1
+
+
+def test_all_other_clips_of_a_signer_become_partners(counting: ClipStore) -> None:
+    plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=JOINED)
+    of_first = [next(r.partner for r in requests_of(plan, epoch) if r.clip == 0) for epoch in range(60)]
+    assert sorted(set(of_first)) == [40, 80, 120, 160]
+
+
+def test_cut_mix_takes_its_share(counting: ClipStore) -> None:
+    for probability in (0.0, 0.5, 1.0):
+        augmentation = TimeAugmentation(cut_mix=probability)
+        plan = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=augmentation)
+        joined = [request.partner >= 0 for epoch in range(5) for request in requests_of(plan, epoch)]
+        assert np.mean(joined) == (probability if probability != 0.5 else pytest.approx(0.5, abs=0.05))
 
 
 def test_unjoined_clips_come_as_they_are_stored(counting: ClipStore) -> None:
@@ -139,7 +170,6 @@ def test_one_clip_of_every_further_phrase_joins_an_epoch(store: ClipStore) -> No
         drawn = [request for request in requests if request.clip in further]
         assert len(requests) == len(main) + len(phrases)
         assert sorted(table["phrase"].iloc[[request.clip for request in drawn]]) == phrases
-        assert all(request.partner in main for request in drawn if request.partner >= 0)
         seen |= {request.clip for request in drawn}
     assert seen == set(further)
 
@@ -155,66 +185,83 @@ def test_a_signer_of_supplemental_clips_alone_finds_no_partner(store: ClipStore)
     assert all(partners[clip] >= 0 for clip in main)
 
 
-configs = st.builds(
+local = st.builds(
     TimeAugmentation,
     local_resample=st.sampled_from([0.0, 1.0]),
     local_windows=st.sampled_from([(20, 30), (1, 1), (500, 500)]),
-    shift=st.sampled_from([0.0, 1.0]),
-    shift_range=st.integers(0, 500),
 )
 
 
-@given(st.integers(0, 1000), st.integers(1, 400), configs, st.integers(0, 2**32))
-def test_time_maps_run_forward_within_the_clip(n_frames: int, length: int, config: TimeAugmentation, seed: int) -> None:
-    index = time_map(n_frames, length, config, np.random.default_rng(seed))
+@given(st.integers(0, 1000), st.integers(1, 400), st.integers(-500, 399), local, st.integers(0, 2**32))
+def test_time_maps_run_forward_within_the_clip(
+    n_frames: int, length: int, shift: int, config: TimeAugmentation, seed: int
+) -> None:
+    shift = min(shift, length - 1)
+    index = time_map(n_frames, length, shift, config, np.random.default_rng(seed))
     assert index.shape == (length,)
-    kept = index[index >= 0]
-    assert (index[index < 0] == -1).all()
-    assert (kept < max(n_frames, 1)).all()
-    assert (np.diff(kept) >= 0).all()
-    empty = length - len(kept)
-    if n_frames:
-        assert empty <= (config.shift_range if config.shift else 0)
-        assert (index[:empty] == -1).all() or (index[length - empty :] == -1).all()
-    else:
-        assert empty == length
+    empty = max(shift, 0) if n_frames else length
+    assert (index[:empty] == -1).all()
+    assert (index[empty:] >= 0).all()
+    assert (index < max(n_frames, 1)).all()
+    assert (np.diff(index) >= 0).all()
 
 
 @given(st.integers(1, 5000), st.integers(1, 400))
 def test_plain_time_maps_are_those_of_inference(n_frames: int, max_frames: int) -> None:
     length = min(n_frames, max_frames)
-    plain = time_map(n_frames, length, NONE, np.random.default_rng(0))
+    plain = time_map(n_frames, length, 0, NONE, np.random.default_rng(0))
     assert plain.tolist() == resize_index(n_frames, max_frames).tolist()
 
 
 def test_local_resampling_bends_time_a_little() -> None:
-    config = TimeAugmentation(local_resample=1.0, shift=0.0)
+    config = TimeAugmentation(local_resample=1.0)
     for seed in range(20):
-        index = time_map(300, 300, config, np.random.default_rng(seed))
+        index = time_map(300, 300, 0, config, np.random.default_rng(seed))
         assert index[0] == 0
         assert 0 < np.abs(index - np.arange(300)).max() <= 30
         assert index[-1] >= 297
 
 
-def test_shifts_fill_the_gap_with_empty_frames(counting: ClipStore) -> None:
-    config = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=1.0, shift_range=3)
-    longest = int(counting.table["n_frames"].argmax())
-    length = counting.table["n_frames"].iat[longest]
-    starts = set()
-    for seed in range(50):
-        frames = Clips(counting, augmentation=config)[ClipRequest(longest, -1, 0.5, length, seed)]["frames"]
-        empty = np.isnan(frames).all((1, 2))
-        assert empty.sum() <= 3
-        numbers = frames[~empty, 0, 1]
-        assert (np.diff(numbers) == 1).all()
-        starts.add(int(numbers[0]) - int(empty.argmin()))
-    assert starts == {-3, -2, -1, 0, 1, 2, 3}
+def test_shifted_clips_begin_after_empty_frames_or_without_their_first_ones(counting: ClipStore) -> None:
+    config = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.5, shift_range=3)
+    plan, dataset = PlannedBatches(counting, np.arange(N_CLIPS), 8, seed=0, augmentation=config), Clips(counting)
+    requests = [request for epoch in range(5) for request in requests_of(plan, epoch)]
+    assert np.mean([request.shift != 0 for request in requests]) == pytest.approx(0.5 * 6 / 7, abs=0.05)
+    assert {request.shift for request in requests} == set(range(-3, 4))
+    for request in requests:
+        frames, shift = counting.frames(request.clip), request.shift
+        empty = np.full_like(frames, np.nan)[: max(shift, 0)]
+        np.testing.assert_array_equal(dataset[request]["frames"], np.concatenate([empty, frames[max(-shift, 0) :]]))
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.integers(1, 60), st.integers(0, 30), st.integers(0))
+def test_something_of_every_clip_stays_and_no_clip_is_too_long(
+    lengths: list[int], max_frames: int, shift_range: int, seed: int
+) -> None:
+    table = pd.DataFrame({"participant_id": 1, "phrase": "abc", "n_frames": lengths})
+    augmentation = TimeAugmentation(shift=1.0, shift_range=shift_range)
+    plan = PlannedBatches(Table(table), np.arange(len(lengths)), 4, seed, augmentation, max_frames)
+    for request in requests_of(plan):
+        assert 1 <= request.length <= max_frames
+        assert -shift_range <= request.shift < request.length
+
+
+@pytest.mark.parametrize("name", ["resample_range", "local_windows", "local_range"])
+def test_ranges_that_end_before_they_begin_are_refused(name: str) -> None:
+    with pytest.raises(ParameterError, match=f"training.time: {name} begins with 3"):
+        build(TimeAugmentation, {name: [3, 2]}, "training.time")
 
 
 def test_collate_pads_and_tells_what_is_real() -> None:
     rng = np.random.default_rng(0)
     items = [
-        {"frames": rng.normal(size=(n, 130, 3)).astype(np.float16), "labels": labels, "score": n / 10, "clip": 7 * n}
+        {
+            "frames": rng.normal(size=(n, 130, 3)).astype(np.float16),
+            "labels": labels,
+            "score": n / 10,
+            "clip": 7 * n,
+            "seed": n,
+        }
         for n, labels in [(3, [5, 0]), (5, []), (1, [1, 2, 3, 58])]
     ]
     batch = collate(items)
@@ -229,6 +276,11 @@ def test_collate_pads_and_tells_what_is_real() -> None:
     assert batch["labels"].dtype == torch.int64
     torch.testing.assert_close(batch["scores"], torch.tensor([0.3, 0.5, 0.1]))
     assert batch["clips"].tolist() == [21, 35, 7]
+    assert batch["seed"].tolist() == 3
+    padded = collate(items, min_frames=9)
+    assert padded["frames"].shape == (3, 9, 130, 3)
+    assert padded["mask"].sum(1).tolist() == [3, 5, 1]
+    assert collate(items, min_frames=4)["frames"].shape == (3, 5, 130, 3)
 
 
 def test_loader_processes_make_the_same_batches(store: ClipStore, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from synthetic import Clip, clip_table, make_batch, make_model
 from torch import Tensor
 
-from fingerspelling import text
+from fingerspelling import inference, text
 from fingerspelling.clips import ClipStore
 from fingerspelling.extraction import extract
 from fingerspelling.inference import CONSTANT_PHRASE, decode_greedily, spell, spell_clip, spell_store
@@ -173,10 +173,13 @@ def test_any_clip_is_answered_in_the_59_characters(n_frames: int, missing: float
     assert len(phrase) <= 33
 
 
-def test_a_store_is_read_as_its_source_files_are(store: ClipStore, competition: Path) -> None:
+def test_a_store_is_read_as_its_source_files_are(
+    store: ClipStore, competition: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "reading_batch", lambda device: 2)
     models = [READER, confident(1)]
     clips = [4, 9, 0, 16, 12]  # in any order
-    spelled = spell_store(models, store, clips, batch_size=2)
+    spelled = spell_store(models, store, clips)
     for clip, phrase in zip(clips, spelled, strict=True):
         row = store.table.iloc[clip]
         folder = "supplemental_landmarks" if row["supplemental"] else "train_landmarks"

@@ -1,19 +1,21 @@
 """The notebooks run under papermill, in order and again, and are stored as the house rules say."""
 
 import json
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.workbook import NOTEBOOKS, ROOT
+from fingerspelling.competition import ENVIRONMENT_VARIABLE
+from fingerspelling.notebooks import NOTEBOOKS, run
+from fingerspelling.workbook import ROOT
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -22,11 +24,11 @@ LONGEST_CELL = 14  # lines of code
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run `python -m fingerspelling.workbook` with the smallest parameters; returns the run's folder."""
+    """Run `python -m fingerspelling.notebooks` with the smallest parameters; returns the run's folder."""
     folder = tmp_path_factory.mktemp("run")
     params = folder / "tiny.yaml"
     params.write_text(yaml.safe_dump({**TINY, "run_dir": str(folder / "tiny")}))
-    command = [sys.executable, "-m", "fingerspelling.workbook", "--params", str(params)]
+    command = [sys.executable, "-m", "fingerspelling.notebooks", "--params", str(params)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder / "tiny"
@@ -65,14 +67,53 @@ def parameters_cell(path: Path) -> str:
     return cell.source
 
 
-def test_a_notebook_alone_goes_on_from_what_is_there(executed: Path, tmp_path: Path) -> None:
-    run_dir = tmp_path / "tiny"
-    shutil.copytree(executed, run_dir)
-    model = (run_dir / "model/model.safetensors").stat().st_mtime_ns
-    notebook = execute("04_error_analysis", run_dir)
-    assert (run_dir / "model/model.safetensors").stat().st_mtime_ns == model
+def test_both_rounds_run_in_one_go(executed: Path) -> None:
+    assert len(pd.read_parquet(executed / "scores.parquet")) == TINY["simulation"]["clips"]
+    trained = {path.parent.name for path in executed.rglob("model") if path.is_dir()}
+    assert trained == {"fold0", "fold1", "seed1", "seed2"}
+    assert (executed / "figures/first_round.png").is_file()
+    printed = "".join(told(executed / "notebooks/05_submission.ipynb"))
+    assert "2 model(s)" in printed
+    assert "clips of simulated signers that training never saw" in printed
+
+
+def told(notebook: Path) -> list[str]:
+    return [
+        output["text"]
+        for cell in nbformat.read(notebook, 4).cells
+        for output in cell.get("outputs", [])
+        if "text" in output
+    ]
+
+
+def test_a_notebook_alone_goes_on_from_what_is_there(executed: Path) -> None:
+    weights = [executed / f"seed{seed}/model/model.safetensors" for seed in TINY["seeds"]]
+    written = [path.stat().st_mtime_ns for path in weights]
+    notebook = execute("04_error_analysis", executed)
+    assert [path.stat().st_mtime_ns for path in weights] == written
     figures = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     assert sum("image/png" in output["data"] for output in figures) >= 5
+
+
+def test_run_says_in_one_line_what_is_wrong_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    params = tmp_path / "params.yaml"
+    for content, data, said in [
+        (None, None, "No such file"),
+        ("training: {epochs: [", None, "while parsing"),
+        ("- a list", None, "expected names with values"),
+        ("training: {epoch: 1}", None, "training.epoch: no such parameter; did you mean epochs?"),
+        ("first_round: nowhere.yaml", None, "nowhere.yaml: No such file"),
+        ("{}", str(tmp_path / "nowhere"), "nowhere"),
+    ]:
+        if content:
+            params.write_text(content)
+        assert run(params, data) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert error.startswith(f"{params}: ") and said in error
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 from dataclasses import FrozenInstanceError, field
+from pathlib import Path
 
 import pytest
 
-from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.parameters import ParameterError, build, parameters, read_parameters, unknown_name
 from fingerspelling.training import TrainingConfig
 
 
@@ -99,6 +100,33 @@ def test_names_are_words(values: dict) -> None:
 def test_parameters_do_not_change_once_made() -> None:
     with pytest.raises(FrozenInstanceError):
         Outer().count = 4
+
+
+def test_a_file_gives_names_with_values(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("training: {epochs: 3}\nrun_dir: here")
+    assert read_parameters(file) == {"training": {"epochs": 3}, "run_dir": "here"}
+    file.write_text("# nothing")
+    assert read_parameters(file) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "^No such file or directory$"),
+        (b"a: [1", "^while parsing .* line 1"),
+        (b"a: \xff", "utf-8|unacceptable"),
+        (b"- 1", "^expected names with values$"),
+        (b"3: 4", "^expected names with values$"),
+    ],
+)
+def test_a_file_that_holds_no_parameters_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "x.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ParameterError, match=message) as error:
+        read_parameters(file)
+    assert "\n" not in str(error.value)
 
 
 def test_the_closest_name_is_offered() -> None:

@@ -59,3 +59,11 @@ def test_loader_processes_share_the_work(stream: SimulatedBatches) -> None:
     loader = DataLoader(stream, batch_size=None, collate_fn=collate, num_workers=2)
     seen = [tuple(row[row < PAD].tolist()) for batch in loader for row in batch["labels"]]
     assert sorted(seen) == sorted(map(tuple, labels(stream)))
+
+
+def test_every_batch_of_every_epoch_is_seeded_otherwise(stream: SimulatedBatches) -> None:
+    seeds = []
+    for epoch in range(3):
+        stream.set_epoch(epoch)
+        seeds += [collate(items)["seed"].item() for items in stream]
+    assert len(set(seeds)) == len(seeds) == 3 * len(stream)

@@ -1,13 +1,19 @@
+import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
-from fingerspelling import workbook
+from fingerspelling import metric, workbook
+from fingerspelling.clips import ClipStore
 from fingerspelling.competition import ENVIRONMENT_VARIABLE, DataError
-from fingerspelling.parameters import ParameterError
-from fingerspelling.workbook import ROOT, Workbook, run
+from fingerspelling.inference import spell_store
+from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.training import confidence_targets
+from fingerspelling.workbook import ROOT, Workbook
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
@@ -19,7 +25,7 @@ def no_data_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_file_of_parameters_is_understood(tmp_path: Path) -> None:
     files = sorted((ROOT / "notebooks/params").glob("*.yaml"))
-    assert {file.stem for file in files} >= {"demo", "round1", "round2"}
+    assert {file.stem for file in files} >= {"demo", "round1", "round2", "small_round1", "small_round2"}
     for file in files:
         values = yaml.safe_load(file.read_text()) | {"run_dir": str(tmp_path)}
         assert Workbook.from_parameters(values).simulated
@@ -63,6 +69,14 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
         ({"scheduler": 3}, r"scheduler: expected an address, got 3"),
+        ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
+        ({"seeds": []}, r"seeds: .* got \[\]"),
+        ({"seeds": [1, 1]}, r"seeds: .* got \[1, 1\]"),
+        ({"seeds": [1, "two"]}, r"seeds: .* got \[1, 'two'\]"),
+        ({"seeds": [-1]}, r"seeds: .* got \[-1\]"),
+        ({"first_round": 3}, r"first_round: expected a path, got 3"),
+        ({"first_round": "nowhere.yaml"}, r"first_round: .*/nowhere\.yaml: No such file"),
+        ({"model": {"confidence_head": False}}, r"first_round: .*model\.confidence_head"),
     ],
 )
 def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> None:
@@ -73,6 +87,138 @@ def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> N
 def test_an_unknown_parameter_is_named_where_nothing_else_is_said(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"trainig: no such parameter; did you mean training\?"):
         Workbook.from_parameters({"run_dir": str(tmp_path), "trainig": {}})
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("training: {epoch: 3}", r"training\.epoch: no such parameter; did you mean epochs\?"),
+        ("model: {d_modle: 3}", r"model\.d_modle: .* did you mean d_model\?"),
+        ("trainig: {}", r"trainig: .* did you mean training\?"),
+        ("training: {epochs: [", r"while parsing"),
+        ("- a list", r"expected names with values"),
+        ("first_round: round0.yaml", r"a first round has none before it"),
+    ],
+)
+def test_a_first_round_that_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) -> None:
+    file = tmp_path / "round1.yaml"
+    file.write_text(content)
+    with pytest.raises(ParameterError, match=rf"^first_round: {file}: .*{named}"):
+        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "first_round": str(file)})
+
+
+def test_seeds_decide_how_many_models_are_trained(tmp_path: Path) -> None:
+    alone = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}})
+    assert [folder.name for folder in alone.trainings] == ["seed7"]
+    both = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
+    assert {folder.name: recipe.training.seed for folder, recipe in both.trainings.items()} == {"seed1": 1, "seed2": 2}
+
+
+def test_whose_clips_validation_reads_is_said(tmp_path: Path) -> None:
+    said = {}
+    for fold in (-1, 0):
+        training = {"validation_fold": fold}
+        said[fold] = Workbook.from_parameters({"run_dir": str(tmp_path), "training": training}).validated_on
+    assert said == {-1: "signers that training has seen", 0: "signers that training never saw"}
+
+
+# --- the chain: first round, scores, a model a seed, what they read together
+
+
+@pytest.fixture(scope="module")
+def chain(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Parameters of a run on the tiny competition that is finished."""
+    folder = tmp_path_factory.mktemp("chain")
+    first = read_parameters(ROOT / TINY["first_round"])
+    first["training"] |= {"min_frames": 15, "batch_size": 4}
+    (folder / "round1.yaml").write_text(yaml.safe_dump(first))
+    values = TINY | {
+        "run_dir": str(folder / "run"),
+        "data_dir": str(competition),
+        "first_round": str(folder / "round1.yaml"),
+        "training": TINY["training"] | {"epochs": 1, "batch_size": 4},
+    }
+    _ = Workbook.from_parameters(values).held_out
+    return values
+
+
+def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, store: ClipStore) -> None:
+    book = Workbook.from_parameters(chain)
+    assert [folder.name for folder in book.folds] == ["fold0", "fold1"]
+    table = store.table[~store.table["supplemental"]].set_index("sequence_id")
+    assert table["n_frames"].min() < book.first_round.training.min_frames  # and that clip is scored, too
+    scores = book.scores.set_index("sequence_id")
+    assert sorted(scores.index) == sorted(table.index)
+    assert len(scores[["participant_id", "fold"]].drop_duplicates()) == scores["participant_id"].nunique()
+    assert scores["score"].tolist() == metric.clip_scores(scores["prediction"], table["phrase"][scores.index])
+    pd.testing.assert_frame_equal(pd.read_parquet(book.run_dir / "scores.parquet"), book.scores)
+    for recipe in book.trainings.values():
+        targets = confidence_targets(book.store, recipe.training.scores)
+        by_id = pd.Series(targets, book.store.table["sequence_id"])
+        assert by_id[scores.index].tolist() == scores["score"].tolist()
+
+
+def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
+    book = Workbook.from_parameters(chain)
+    first, second = book.models
+    assert not np.array_equal(first.output_projection.weight.detach(), second.output_projection.weight.detach())
+    places = np.flatnonzero(store.table["sequence_id"].isin(book.held_out["sequence_id"]))
+    assert book.held_out["prediction"].tolist() == spell_store([first, second], store, places)
+    assert book.held_out["score"].tolist() == metric.clip_scores(book.held_out["prediction"], book.held_out["phrase"])
+
+
+def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def recording(models: list, *about: object, **named: object) -> list[str]:
+        asked.append(len(models))
+        return spell_store(models, *about, **named)
+
+    monkeypatch.setattr(workbook, "spell_store", recording)
+    monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
+    read = Workbook.from_parameters(chain).held_out
+    assert asked == []
+    alone = Workbook.from_parameters(chain | {"seeds": [2]})
+    pd.testing.assert_frame_equal(alone.held_out, pd.read_parquet(alone.run_dir / "seed2/out_of_fold.parquet"))
+    assert asked == []
+    pd.testing.assert_frame_equal(Workbook.from_parameters(chain | {"seeds": [2, 1]}).held_out, read)
+    assert asked == [2]  # another ensemble is read anew, and so is a model that was trained anew
+    os.utime(alone.run_dir / "seed2/out_of_fold.parquet")
+    _ = Workbook.from_parameters(chain | {"seeds": [2, 1]}).held_out
+    assert asked == [2, 2]
+
+
+def test_models_do_without_a_first_round_that_is_gone(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workbook, "folds", property(lambda book: {book.run_dir / "nowhere": book.first_round}))
+    assert len(Workbook.from_parameters(chain).models) == 2
+    assert not (Path(chain["run_dir"]) / "nowhere").exists()
+
+
+def test_without_a_first_round_there_are_no_scores(chain: dict) -> None:
+    book = Workbook.from_parameters(chain | {"first_round": ""})
+    assert book.scores is None
+    assert all(recipe.training.scores == () for recipe in book.trainings.values())
+
+
+def test_several_gpus_train_in_processes_of_their_own(
+    chain: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = []
+
+    def training_elsewhere(params: Path, processes: int) -> None:
+        launched.append(processes)
+        assert ClipStore(params.parent / "clips").table is not None  # filled before there are several processes
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(workbook, "training_processes", lambda: 1)
+            _ = Workbook.from_parameters(read_parameters(params)).models
+
+    monkeypatch.setattr(workbook, "training_processes", lambda: 2)
+    monkeypatch.setattr(workbook, "train_in_processes", training_elsewhere)
+    assert len(Workbook.from_parameters(chain).models) == 2
+    assert launched == []  # they are finished
+    book = Workbook.from_parameters(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
+    assert len(book.models) == 1
+    assert launched == [2]
 
 
 def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
@@ -86,24 +232,6 @@ def test_a_folder_that_holds_no_data_is_named(tmp_path: Path) -> None:
         Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})
     with pytest.raises(DataError, match=r"holds no train\.csv"):
         Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path)})
-
-
-def test_run_says_in_one_line_what_is_wrong_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    params = tmp_path / "params.yaml"
-    assert run(params) == 2
-    assert "params.yaml" in capsys.readouterr().err
-    params.write_text("training: {epochs: [")
-    assert run(params) == 2
-    params.write_text("- a list")
-    assert run(params) == 2
-    capsys.readouterr()
-    params.write_text("training: {epoch: 1}")
-    assert run(params) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "training.epoch: no such parameter; did you mean epochs?" in error
-    params.write_text("{}")
-    assert run(params, str(tmp_path / "nowhere")) == 2
 
 
 def test_metrics_are_kept_across_notebooks(tmp_path: Path) -> None:

@@ -3,11 +3,16 @@
 What moves frames in time (cut-mix, resampling, shifting) is planned when batches are made: see `batches`. Here
 every clip of a batch draws for itself. Frames are normalised, so 0 is the clip's mean and 1 its standard deviation;
 a dropped point becomes NaN, as one that was never detected.
+
+What is drawn are a few numbers a clip. The CPU draws them and moves them to the frames' device: so a seed means the
+same everywhere, and nothing waits for a GPU to tell what was drawn.
 """
 
 import math
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
@@ -16,24 +21,35 @@ from fingerspelling.parameters import Probability, parameters
 
 @parameters
 class PointAugmentation:
-    """Probabilities and ranges; the defaults are the winner's second round."""
+    """Probabilities and ranges; the defaults are the winner's second round as it was executed."""
 
     mirror: Probability = 0.5  # probability of swapping left and right
     affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
     scale: tuple[float, float] = (0.7, 1.3)
-    shear: float = 0.2  # largest, either way, on one of the two axes
-    shift: float = 0.15  # largest, either way, in standard deviations of the clip
-    rotation: float = 30.0  # largest, either way, degrees
-    fingers: Probability = 0.75  # probability of dropping fingers
-    finger_windows: int = 2  # windows in which fingers are dropped
-    finger_window: tuple[float, float] = (0.25, 0.5)  # share of the clip that a window covers
-    finger_draws: int = 12  # draws from the ten fingers with replacement: 7.2 different ones on average
-    part: Probability = 0.5  # probability of dropping an arm or the face
-    hands: Probability = 0.05  # probability of dropping both hands instead
+    shear: NonNegativeFloat = 0.2  # largest, either way, on one of the two axes
+    shift: NonNegativeFloat = 0.15  # largest, either way, in standard deviations of the clip
+    rotation: NonNegativeFloat = 30.0  # largest, either way, degrees
+    fingers: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
+    finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
+    finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
+    # Fewest and most draws from the ten fingers, with replacement: 12 draws hit 7.2 different ones on average; the
+    # winner meant (2, 5).
+    finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
+    part: Probability = 0.5  # probability of dropping points of the arms, or the face
+    arms: Probability = 7 / 12  # share of the arms in it, the rest is the face's
+    arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
+    hands: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
     frames: Probability = 0.5  # probability of masking frames
-    frame_masks: tuple[int, ...] = (1, 2, 4)  # numbers of masks, one of them drawn; each covers 20-40 % / number
+    # Numbers of masks, one of which is drawn; each mask covers 20-40 % / number.
+    frame_masks: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
     square: Probability = 0.5  # probability of dropping the points inside a square
-    square_size: tuple[float, float] = (0.05, 0.1)  # its side as a share of the clip's extent
+    square_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "finger_window", "finger_draws", "square_size"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
 def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
@@ -47,133 +63,176 @@ def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
     Returns:
         float32, the same shape; padding frames stay NaN.
     """
-    lengths = mask.sum(1)
-    steps = [
-        (config.mirror, lambda x: mirror(x, config.mirror)),
-        (config.affine, lambda x: affine(x, config)),
-        (config.fingers, lambda x: drop_fingers(x, lengths, config)),
-        (config.part + config.hands, lambda x: drop_parts(x, config)),
-        (config.frames, lambda x: mask_frames(x, lengths, config)),
-        (config.square, lambda x: drop_square(x, config)),
-    ]
-    for probability, step in steps:
-        if probability:  # each costs a pass over the batch
-            frames = step(frames)
+    if config.mirror:
+        frames = mirror(frames, config)
+    if config.affine:
+        frames = affine(frames, config)
+    dropped = torch.zeros(1, 1, 1, dtype=torch.bool, device=frames.device)
+    if config.fingers:
+        dropped = dropped | drop_fingers(mask, config)
+    if config.part or config.hands:
+        dropped = dropped | drop_parts(mask, config)
+    if config.frames:
+        dropped = dropped | mask_frames(mask, config)
+    if config.square:
+        dropped = dropped | drop_square(frames, config)
+    # One pass over the batch for all that is dropped; adding NaN takes half as long as filling it in.
+    return frames + torch.where(dropped, math.nan, 0.0)[..., None]
+
+
+def _between(low: float, high: float, shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(shape).uniform_(low, high)
+
+
+def _chance(probability: float, shape: tuple[int, ...]) -> Tensor:
+    return torch.rand(shape) < probability
+
+
+def mirror(frames: Tensor, config: PointAugmentation) -> Tensor:
+    """Swap left and right: x changes its sign, and each point takes its mirror image's place.
+
+    The winner mirrored before cut-mix, and so the first of two joined clips alone; here both turn.
+    """
+    chosen = _chance(config.mirror, frames.shape[:1])
+    mirrored = frames[chosen].index_select(2, torch.from_numpy(MIRROR).to(frames.device))
+    mirrored[..., 0].neg_()
+    frames = frames.clone()
+    frames[chosen] = mirrored
     return frames
-
-
-def _chance(batch: Tensor, probability: float) -> Tensor:
-    """Draw True with a probability for each clip of a batch, bool [batch]."""
-    return torch.rand(len(batch), device=batch.device) < probability
-
-
-def _between(batch: Tensor, low: float, high: float) -> Tensor:
-    """Draw evenly from low..high for each clip of a batch, float [batch]."""
-    return low + (high - low) * torch.rand(len(batch), device=batch.device)
-
-
-def _window(lengths: Tensor, low: float, high: float, n_frames: int) -> Tensor:
-    """Draw a window of a share of each clip's length, bool [batch, frames]."""
-    size = (_between(lengths, low, high) * lengths).round()
-    start = (torch.rand(len(lengths), device=lengths.device) * (lengths - size + 1)).floor()
-    frame = torch.arange(n_frames, device=lengths.device)
-    return (frame >= start[:, None]) & (frame < (start + size)[:, None])
-
-
-def mirror(frames: Tensor, probability: float) -> Tensor:
-    """Swap left and right: x changes its sign, and each point takes its mirror image's place."""
-    mirrored = frames[:, :, torch.as_tensor(MIRROR, device=frames.device)]
-    mirrored = mirrored * frames.new_tensor([-1.0, 1.0, 1.0])
-    return torch.where(_chance(frames, probability)[:, None, None, None], mirrored, frames)
 
 
 def affine(frames: Tensor, config: PointAugmentation) -> Tensor:
-    """Scale, shear, rotate and shift x and y, the same in all frames of a clip."""
-    angle = _between(frames, -config.rotation, config.rotation) * (math.pi / 180)
+    """Scale, shear, rotate about the clip's mean and shift x and y, the same in all frames of a clip.
+
+    The winner's shift was the same number on both axes; here each axis has its own.
+    """
+    each = (len(frames), 1, 1)
+    angle = _between(-config.rotation, config.rotation, each).deg2rad()
     cos, sin = angle.cos(), angle.sin()
-    shear = _between(frames, -config.shear, config.shear)
-    on_x = _chance(frames, 0.5)
+    scale = _between(*config.scale, each)
+    shear = _between(-config.shear, config.shear, each)
+    on_x = _chance(0.5, each)
     shear_x, shear_y = torch.where(on_x, shear, 0.0), torch.where(on_x, 0.0, shear)
-    # Rotation times shear, written out: under autocast, matrix products would round the points to half precision.
-    matrix = torch.stack([cos - sin * shear_y, cos * shear_x - sin, sin + cos * shear_y, sin * shear_x + cos], -1)
-    matrix = matrix.view(-1, 2, 2) * _between(frames, *config.scale)[:, None, None]
-    shift = torch.stack([_between(frames, -config.shift, config.shift) for _ in "xy"], -1)
-
-    chosen = _chance(frames, config.affine)
-    matrix = torch.where(chosen[:, None, None], matrix, torch.eye(2, device=frames.device))
-    shift = torch.where(chosen[:, None], shift, 0.0)
-    plane = (frames[..., None, :2] * matrix[:, None, None]).sum(-1) + shift[:, None, None]
-    return torch.cat([plane, frames[..., 2:]], -1)
-
-
-# Joints of a finger: four, the wrist belongs to none. [10, 4] places among the 130 points.
-_FINGERS = torch.stack(
-    [
-        torch.as_tensor(PARTS[hand])[1 + 4 * finger : 5 + 4 * finger]
-        for hand in ("left_hand", "right_hand")
-        for finger in range(5)
+    shift_x, shift_y = (_between(-config.shift, config.shift, each) for _ in "xy")
+    # Rotation times shear times scale; the last column is the shift.
+    drawn = [
+        [scale * (cos - sin * shear_y), scale * (cos * shear_x - sin), shift_x],
+        [scale * (sin + cos * shear_y), scale * (sin * shear_x + cos), shift_y],
     ]
-)
+    moves = torch.stack([torch.stack(row) for row in drawn])
+    stays = torch.eye(2, 3).view(2, 3, 1, 1, 1)
+    chosen = _chance(config.affine, each)
+    matrix = torch.where(chosen, moves, stays).to(frames.device)
+    x, y, z = frames.unbind(-1)
+    # Written out: under autocast, a matrix product would round the points to half precision.
+    x, y = (torch.addcmul(torch.addcmul(shift, x, of_x), y, of_y) for of_x, of_y, shift in matrix)
+    return torch.stack([x, y, z], -1)
 
 
-def drop_fingers(frames: Tensor, lengths: Tensor, config: PointAugmentation) -> Tensor:
-    """Drop fingers in windows of the clip.
+def _windows(mask: Tensor, shares: Tensor) -> Tensor:
+    """Place windows anywhere in the clips.
+
+    Args:
+        mask: bool [batch, frames], True on real frames.
+        shares: float [batch, windows], of its clip's frames that a window covers; 0 leaves it empty.
+
+    Returns:
+        bool [batch, windows, frames].
+    """
+    places = torch.rand(shares.shape)
+    shares, places = torch.stack([shares, places]).to(mask.device)
+    lengths = mask.sum(1, keepdim=True)
+    sizes = (shares * lengths).round()
+    starts = (places * (lengths - sizes + 1)).floor()
+    frame = torch.arange(mask.shape[1], device=mask.device)
+    return (frame >= starts[..., None]) & (frame < (starts + sizes)[..., None])
+
+
+# Joints of a finger: four, the wrist belongs to none. [40] places among the 130 points, finger by finger.
+_HANDS = [torch.from_numpy(PARTS[hand]) for hand in ("left_hand", "right_hand")]
+_FINGERS = torch.cat([hand[1:] for hand in _HANDS])
+
+
+def drop_fingers(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Drop fingers in windows of the clip, others in each window.
 
     The winner meant two to five fingers of ten; twelve draws with replacement were executed, and gave the gain.
+
+    Returns:
+        bool [batch, frames, 130], True where a point is dropped.
     """
-    batch, n_frames = frames.shape[:2]
-    chosen = _chance(frames, config.fingers)
-    for _ in range(config.finger_windows):
-        drawn = torch.randint(10, (batch, config.finger_draws), device=frames.device)
-        fingers = torch.zeros(batch, 10, dtype=torch.bool, device=frames.device).scatter_(1, drawn, True)
-        points = torch.zeros(batch, len(SELECTED), dtype=torch.bool, device=frames.device)
-        points[:, _FINGERS.flatten()] = fingers.repeat_interleave(4, 1)
-        window = _window(lengths, *config.finger_window, n_frames) & chosen[:, None]
-        frames = frames.masked_fill((window[:, :, None] & points[:, None])[..., None], math.nan)
-    return frames
+    shape = (len(mask), config.finger_windows)
+    shares = _between(*config.finger_window, shape) * _chance(config.fingers, shape[:1])[:, None]
+    windows = _windows(mask, shares)
+    fewest, most = config.finger_draws
+    drawn = torch.randint(10, (*shape, most))
+    number = torch.randint(fewest, most + 1, (*shape, 1))
+    nobody = 10  # a finger that no hand has takes the draws beyond the number
+    drawn = drawn.masked_fill(torch.arange(most) >= number, nobody)
+    fingers = torch.zeros(*shape, 11).scatter_(2, drawn, 1.0)[..., :nobody]
+    points = torch.zeros(*shape, len(SELECTED))
+    points[..., _FINGERS] = fingers.repeat_interleave(4, -1)
+    # A product of matrices counts the windows that a point is dropped in, frame by frame.
+    return windows.mT.float() @ points.to(mask.device) > 0
 
 
-def drop_parts(frames: Tensor, config: PointAugmentation) -> Tensor:
-    """Drop an arm, all arm points, or the face from a clip; or, rarely, both hands instead."""
-
-    def points(places: Tensor) -> Tensor:
-        return torch.zeros(len(SELECTED), dtype=torch.bool).index_fill_(0, places, True)
-
-    arms, face = torch.as_tensor(PARTS["pose"]), torch.as_tensor(PARTS["face"])
-    choices = torch.stack([points(arms), points(arms[:6]), points(face), points(face)]).to(frames.device)
-    hands = points(_FINGERS.flatten()).to(frames.device)
-    hands[[int(PARTS[hand][0]) for hand in ("left_hand", "right_hand")]] = True
-
-    dropped = choices[torch.randint(len(choices), (len(frames),), device=frames.device)]
-    dropped = dropped & _chance(frames, config.part)[:, None]
-    dropped = torch.where(_chance(frames, config.hands)[:, None], hands, dropped)
-    return frames.masked_fill(dropped[:, None, :, None], math.nan)
+def _points(places: Tensor) -> Tensor:
+    return torch.zeros(len(SELECTED), dtype=torch.bool).index_fill_(0, places, True)
 
 
-def mask_frames(frames: Tensor, lengths: Tensor, config: PointAugmentation) -> Tensor:
-    """Blank one long, two shorter or four short stretches of the clip."""
-    n_frames = frames.shape[1]
-    numbers = torch.as_tensor(config.frame_masks, device=frames.device)
-    drawn = numbers[torch.randint(len(numbers), (len(frames),), device=frames.device)]
-    blank = torch.zeros(frames.shape[:2], dtype=torch.bool, device=frames.device)
-    for number in config.frame_masks:
-        for _ in range(number):
-            blank |= _window(lengths, 0.2 / number, 0.4 / number, n_frames) & (drawn == number)[:, None]
-    blank &= _chance(frames, config.frames)[:, None]
-    return frames.masked_fill(blank[:, :, None, None], math.nan)
+# Four sets of arm points each: all, and without the first two, four or six of an order.
+_RIGHT_THEN_LEFT = torch.from_numpy(PARTS["pose"])  # six points an arm, from the shoulder to the fingers
+_ARMS = {
+    "executed": torch.stack([_points(_RIGHT_THEN_LEFT[first:]) for first in (0, 2, 4, 6)]),
+    "meant": torch.stack([_points(_RIGHT_THEN_LEFT.view(2, 6)[:, first:].flatten()) for first in (0, 1, 2, 3)]),
+}
+_FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat(_HANDS))
+
+
+def drop_parts(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
+
+    The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. The points did not
+    stand in pairs, though: executed was the left arm, with all or some of the right one. Nor was 0.05 the probability
+    of the hands: beside the 0.5 of the parts it was a weight, one in eleven.
+
+    Returns:
+        bool [batch, 1, 130], True where a point is dropped.
+    """
+    each = (len(mask), 1)
+    arms = _ARMS[config.arm_points][torch.randint(4, each[:1])]
+    parts = torch.where(_chance(config.arms, each), arms, _FACE) & _chance(config.part, each)
+    return torch.where(_chance(config.hands, each), _BOTH_HANDS, parts)[:, None].to(mask.device)
+
+
+def mask_frames(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Blank one long, two shorter or four short stretches of the clip.
+
+    Returns:
+        bool [batch, frames, 1], True where a frame is blanked.
+    """
+    each, most = (len(mask), 1), max(config.frame_masks)
+    number = torch.tensor(config.frame_masks)[torch.randint(len(config.frame_masks), each)]
+    shares = _between(0.2, 0.4, (len(mask), most)) / number
+    shares = shares * (torch.arange(most) < number) * _chance(config.frames, each)
+    return _windows(mask, shares).any(1)[..., None]
 
 
 def drop_square(frames: Tensor, config: PointAugmentation) -> Tensor:
     """Drop the points that lie in a square of the picture, in all frames.
 
     The winner's code computed this mask and returned its input unchanged; here it does what was meant.
+
+    Returns:
+        bool [batch, frames, 130], True where a point is dropped.
     """
-    plane = frames[..., :2].flatten(1, 2)
-    low = torch.where(plane.isnan(), math.inf, plane).amin(1)
-    high = torch.where(plane.isnan(), -math.inf, plane).amax(1)
-    extent = (high - low).clamp(min=0.0)  # -inf where a clip has no point at all
-    side = _between(frames, *config.square_size)[:, None] * extent
-    corner = low + torch.rand_like(low) * (extent - side)
-    inside = (frames[..., :2] >= corner[:, None, None]) & (frames[..., :2] <= (corner + side)[:, None, None])
-    inside = inside.all(-1) & _chance(frames, config.square)[:, None, None]
-    return frames.masked_fill(inside[..., None], math.nan)
+    each = (len(frames), 1, 1)
+    size = _between(*config.square_size, each).to(frames.device)
+    inside = _chance(config.square, each).to(frames.device)
+    for axis in frames[..., :2].unbind(-1):
+        low = axis.nan_to_num(math.inf).amin((1, 2), keepdim=True)
+        extent = (axis.nan_to_num(-math.inf).amax((1, 2), keepdim=True) - low).clamp(min=0.0)  # -inf without any point
+        place = torch.rand(each).to(frames.device)
+        corner = low + place * (1 - size) * extent
+        inside = inside & (axis >= corner) & (axis <= corner + size * extent)
+    return inside

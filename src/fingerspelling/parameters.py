@@ -6,9 +6,11 @@ papermill only warns of a parameter that a notebook does not know; here it is an
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import pydantic
+import yaml
 
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
@@ -19,6 +21,24 @@ parameters = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigD
 
 class ParameterError(Exception):
     """A parameter that does not exist or has an unusable value; the message names it."""
+
+
+def read_parameters(file: Path) -> dict[str, object]:
+    """Read a YAML file of parameters.
+
+    Raises:
+        ParameterError: there is no such file, or it does not hold names with values. The message leaves it to the
+            caller to name the file, as those of the values in it do.
+    """
+    try:
+        values = yaml.safe_load(file.read_text()) or {}
+    except OSError as error:
+        raise ParameterError(error.strerror or str(error)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(" ".join(str(error).split())) from None
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise ParameterError("expected names with values")
+    return values
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:

@@ -1,42 +1,46 @@
-"""The notebooks' common ground: their parameters, where a run's files lie, and running all of them by papermill.
+"""The notebooks' common ground: their parameters, the stages of a run, and where its files lie.
 
-    python -m fingerspelling.workbook --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
+    run_dir/
+      competition/  clips/                the simulated signers' files, where there are no others; the clip store
+      first_round/fold0/ ...              the first round, a training for each fold that is held out
+      scores.parquet                      what the first round read of every clip
+      seed1/ ...                          the models: a training for each seed
+      out_of_fold.parquet                 what an ensemble of several seeds reads of the validation clips
+      figures/  metrics.json  submission.zip
 
 Every stage is made when it is first asked for, and kept: so any notebook can be run alone, and a run that was
 killed goes on where it was.
 """
 
-import argparse
 import json
-import logging
-import sys
-import time
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-import papermill
 import pydantic
+import torch
 import yaml
-from huggingface_hub.errors import StrictDataclassError
+from accelerate import PartialState
 from matplotlib.figure import Figure
-from papermill.exceptions import PapermillExecutionError
 
+from fingerspelling import metric
 from fingerspelling.clips import ClipStore, written_whole
-from fingerspelling.competition import DataError, find_data
+from fingerspelling.competition import find_data
 from fingerspelling.extraction import extract
+from fingerspelling.inference import spell_store
+from fingerspelling.launch import train_in_processes, training_processes
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
-from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.parameters import ParameterError, build, parameters, read_parameters, unknown_name
+from fingerspelling.recipe import Recipe
 from fingerspelling.simulation import SimulationConfig, simulate
-from fingerspelling.training import TrainingConfig, train
+from fingerspelling.training import TrainingConfig, split_by_signer, train
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
 DEMO = ROOT / "notebooks/params/demo.yaml"  # what a notebook runs with that was told nothing
-NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
 @parameters
@@ -44,37 +48,25 @@ class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
-    clips: pydantic.PositiveInt = 500  # held-out clips that the scorer reads
+    clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
 
 
-SECTIONS = {"simulation": SimulationConfig, "training": TrainingConfig, "submission": SubmissionConfig}
-STRINGS = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address"}
-
-
-def build_model_config(values: Mapping | None) -> FingerspellingConfig:
-    """Make the model's configuration from what a YAML file says.
-
-    Raises:
-        ParameterError: a name does not exist or a value cannot be used.
-    """
-    values = dict(values or {})
-    known = [name for name in FingerspellingConfig.__annotations__ if name != "model_type"]
-    if unknown := [name for name in values if name not in known]:
-        raise ParameterError("; ".join(unknown_name(f"model.{name}", known) for name in unknown))
-    try:
-        return FingerspellingConfig(**values)
-    except StrictDataclassError as error:
-        raise ParameterError(f"model: {' '.join(str(error.__cause__ or error).split())}") from None
+STRINGS = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address", "first_round": "a path"}
+SECTIONS = {"simulation", "model", "training", "submission"}
+PARAMETERS = {*STRINGS, "seeds", *SECTIONS}
 
 
 @dataclass(frozen=True)
 class Workbook:
     """A run of the workbook: its parameters, checked, and its stages."""
 
+    given: dict[str, object]  # the parameters, as other processes need them to open the same run
     run_dir: Path
     simulation: SimulationConfig
     model_config: FingerspellingConfig
     training: TrainingConfig
+    seeds: tuple[int, ...]  # a model is trained with each
+    first_round: Recipe | None
     submission: SubmissionConfig
     given_data: Path | None  # the competition's data, where they are at hand
     scheduler: str | None  # the address of a dask cluster for the extraction; None extracts on this machine
@@ -84,30 +76,45 @@ class Workbook:
         """Check the parameters and open the run.
 
         Args:
-            values: run_dir, data_dir, scheduler, simulation, model, training, submission. A notebook hands over its
-                `globals()` right after its parameters cell; what Jupyter itself keeps there is passed over.
+            values: run_dir, data_dir, scheduler, first_round, seeds, simulation, model, training, submission. A
+                notebook hands over its `globals()` right after its parameters cell; what Jupyter itself keeps there
+                is passed over.
 
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
             DataError: data_dir is named but holds no competition data.
         """
-        known = {*STRINGS, *SECTIONS, "model"}
-        if unknown := [name for name in _plain(values) if name not in known]:
-            raise ParameterError("; ".join(unknown_name(name, known) for name in unknown))
-        if all(values.get(name) is None for name in (*SECTIONS, "model")):
-            values = {**yaml.safe_load(DEMO.read_text()), **{name: values[name] for name in STRINGS if name in values}}
+        _check_names(values)
+        values = {name: values[name] for name in PARAMETERS if values.get(name) is not None}
+        if not values.keys() & SECTIONS:
+            values = {**read_parameters(DEMO), **values}
         for name, expected in STRINGS.items():
-            if not isinstance(values.get(name, ""), str | Path):
+            if not isinstance(values.setdefault(name, ""), str | Path):
                 raise ParameterError(f"{name}: expected {expected}, got {values[name]!r}")
-        sections = {name: build(kind, values.get(name), name) for name, kind in SECTIONS.items()}
-        run_dir = _in_project(values.get("run_dir") or "outputs/demo")
-        model_config = build_model_config(values.get("model"))
-        data_dir = values.get("data_dir")
-        data = find_data(_in_project(data_dir) if data_dir else None)
+            values[name] = str(values[name])
+        recipe = Recipe.from_parameters(values)
+        simulation = build(SimulationConfig, values.get("simulation"), "simulation")
+        submission = build(SubmissionConfig, values.get("submission"), "submission")
+        seeds = _check_seeds(values.get("seeds", [recipe.training.seed]))
+        first_round = _read_first_round(_in_project(values["first_round"])) if values["first_round"] else None
+        if first_round and not recipe.model.confidence_head:
+            raise ParameterError("first_round: its scores teach the confidence head, which model.confidence_head omits")
+        data = find_data(_in_project(values["data_dir"]) if values["data_dir"] else None)
+        run_dir = _in_project(values["run_dir"] or "outputs/demo")
         run_dir.mkdir(parents=True, exist_ok=True)
         _keep_apart(run_dir, "simulated signers" if data is None else str(data.resolve()))
-        scheduler = values.get("scheduler") or None
-        return cls(run_dir, model_config=model_config, given_data=data, scheduler=scheduler, **sections)
+        return cls(
+            values,
+            run_dir,
+            simulation,
+            recipe.model,
+            recipe.training,
+            seeds,
+            first_round,
+            submission,
+            data,
+            values["scheduler"] or None,
+        )
 
     @property
     def simulated(self) -> bool:
@@ -135,16 +142,95 @@ class Workbook:
         self.extract()
         return ClipStore(self.run_dir / "clips")
 
+    @property
+    def folds(self) -> dict[Path, Recipe]:
+        """The first round's trainings by their folders, each with another fold held out; none without one."""
+        if self.first_round is None:
+            return {}
+        model, training = self.first_round.model, self.first_round.training
+        return {
+            self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
+            for fold in range(training.folds)
+        }
+
     @cached_property
-    def model(self) -> FingerspellingModel:
-        """The trained model, trained first where it is not."""
-        return train(self.store, self.model_config, self.training, self.run_dir)
+    def scores(self) -> pd.DataFrame | None:
+        """What the first round read of every clip, by the model that never saw its signer, with the clip's score.
+
+        The folds' out_of_fold.parquet one after another, kept as scores.parquet; None without a first round.
+        """
+        if self.first_round is None:
+            return None
+        self._train(self.folds)
+        read = [pd.read_parquet(folder / "out_of_fold.parquet") for folder in self.folds]
+        scores = pd.concat([clips.assign(fold=fold) for fold, clips in enumerate(read)])
+        if PartialState().is_main_process:
+            with written_whole(self.run_dir / "scores.parquet") as temporary:
+                scores.to_parquet(temporary)
+        PartialState().wait_for_everyone()
+        return scores
+
+    @property
+    def trainings(self) -> dict[Path, Recipe]:
+        """The trainings of the models by their folders, each with another seed."""
+        training = self.training
+        if self.first_round is not None:
+            training = replace(training, scores=(*training.scores, "scores.parquet"))
+        return {
+            self.run_dir / f"seed{seed}": Recipe(self.model_config, replace(training, seed=seed)) for seed in self.seeds
+        }
+
+    @cached_property
+    def models(self) -> list[FingerspellingModel]:
+        """The trained models, one a seed, on the CPU; trained first where they are not, the first round before them."""
+        if not all(map(_finished, self.trainings)):
+            _ = self.scores
+        return self._train(self.trainings)
+
+    def _train(self, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
+        store = self.store  # before there are several processes, so that one fills it
+        if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
+            params = self.run_dir / "params.yaml"
+            with written_whole(params) as temporary:
+                temporary.write_text(yaml.safe_dump(self.given))
+            train_in_processes(params, processes)  # all of the run, of which what is asked for here is then loaded
+        models = []
+        for folder, recipe in trainings.items():
+            if not _finished(folder):
+                print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
+            models.append(train(store, recipe.model, recipe.training, folder).cpu())
+        return models
+
+    @property
+    def validated_on(self) -> str:
+        """Whose clips validation reads, in words."""
+        return f"signers that training {'has seen' if self.training.validation_fold < 0 else 'never saw'}"
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
-        """The held-out clips with their predictions: what training wrote as out_of_fold.parquet."""
-        _ = self.model
-        return pd.read_parquet(self.run_dir / "out_of_fold.parquet")
+        """The validation clips with what the models together read of them and each clip's score.
+
+        Read once: a single model's are its own out_of_fold.parquet, an ensemble's are kept as that of the run.
+        """
+        models, alone = self.models, [folder / "out_of_fold.parquet" for folder in self.trainings]
+        if len(models) == 1:
+            return pd.read_parquet(alone[0])
+        path, seeds = self.run_dir / "out_of_fold.parquet", list(self.seeds)
+        if path.is_file() and path.stat().st_mtime >= max(file.stat().st_mtime for file in alone):
+            known = pd.read_parquet(path)
+            if known.attrs.get("seeds") == seeds:
+                return known
+        places = split_by_signer(self.store, self.training).validation
+        table = self.store.table.iloc[places]
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        predictions = spell_store([model.to(device) for model in models], self.store, places, label="the ensemble")
+        for model in models:
+            model.cpu()
+        table = table.assign(prediction=predictions, score=metric.clip_scores(predictions, table["phrase"]))
+        table.attrs["seeds"] = seeds
+        with written_whole(path) as temporary:
+            table.to_parquet(temporary)
+        return table
 
     def figure(self, figure: Figure, name: str) -> Figure:
         """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
@@ -163,12 +249,42 @@ class Workbook:
         return known
 
 
+def _read_first_round(file: Path) -> Recipe:
+    """Read the recipe of a first round from the parameters that train one fold of it."""
+    try:
+        values = read_parameters(file)
+        _check_names(values)
+        if values.get("first_round"):
+            raise ParameterError("first_round: a first round has none before it")
+        return Recipe.from_parameters(values)
+    except ParameterError as error:
+        raise ParameterError(f"first_round: {file}: {error}") from None
+
+
+def _check_names(values: Mapping[str, object]) -> None:
+    if unknown := [name for name in _plain(values) if name not in PARAMETERS]:
+        raise ParameterError("; ".join(unknown_name(name, PARAMETERS) for name in unknown))
+
+
+def _check_seeds(seeds: object) -> tuple[int, ...]:
+    numbers = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not numbers or not seeds or len(set(seeds)) < len(seeds):
+        raise ParameterError(f"seeds: expected different whole numbers from 0, such as [1, 2], got {seeds!r}")
+    return tuple(seeds)
+
+
 def _keep_apart(run_dir: Path, data: str) -> None:
     """Note which data a run is on, and refuse to go on with others: their clips would mix."""
     note = run_dir / "data.txt"
-    if note.is_file() and (known := note.read_text().strip()) != data:
+    if not note.is_file():
+        note.write_text(data + "\n")
+    if (known := note.read_text().strip()) != data:
         raise ParameterError(f"run_dir: {run_dir} holds a run on {known}, not on {data}; choose another run_dir")
-    note.write_text(data + "\n")
+
+
+def _finished(folder: Path) -> bool:
+    """Tell whether a training is; its model is what `train` writes last."""
+    return (folder / "model").is_dir()
 
 
 def _plain(values: Mapping[str, object]) -> list[str]:
@@ -183,66 +299,3 @@ def _plain(values: Mapping[str, object]) -> list[str]:
 def _in_project(path: str | Path) -> Path:
     """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
     return ROOT / Path(path).expanduser()
-
-
-def run(params: Path, data_dir: str | None = None) -> int:
-    """Execute all notebooks with one file of parameters; returns the exit status.
-
-    Executed notebooks go to <run_dir>/notebooks.
-    """
-    try:
-        values = yaml.safe_load(params.read_text()) or {}
-        if not isinstance(values, dict):
-            raise ParameterError("expected names with values")
-        values |= {"data_dir": str(Path(data_dir).resolve())} if data_dir else {}
-        book = Workbook.from_parameters(values)
-    except (OSError, yaml.YAMLError, ParameterError, DataError) as error:
-        print(f"{params}: {error}", file=sys.stderr)
-        return 2
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
-    papermills = logging.getLogger("papermill")
-    papermills.setLevel(logging.INFO)
-    papermills.addFilter(_what_notebooks_print)
-    executed = book.run_dir / "notebooks"
-    executed.mkdir(exist_ok=True)
-    begun = time.monotonic()
-    for name in NOTEBOOKS:
-        start = time.monotonic()
-        print(f"=== {name}", flush=True)
-        try:
-            papermill.execute_notebook(
-                ROOT / "notebooks" / f"{name}.ipynb",
-                executed / f"{name}.ipynb",
-                values,
-                kernel_name="python3",
-                progress_bar=False,
-                log_output=True,
-                cwd=ROOT,
-            )
-        except PapermillExecutionError as error:
-            print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
-            print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
-            return 1
-        print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
-    print(f"=== done in {(time.monotonic() - begun) / 60:.1f} minutes; everything is in {book.run_dir}")
-    return 0
-
-
-def _what_notebooks_print(record: logging.LogRecord) -> bool:
-    """Let through what cells print, without papermill's own lines around every cell and without blank lines."""
-    record.msg, record.args = record.getMessage().rstrip(), ()
-    papermills_own = ("Executing ", "Ending ", "Input ", "Output ", "Working directory", "Cell ")
-    return bool(record.msg) and not record.msg.startswith(papermills_own)
-
-
-def main() -> int:
-    """Parse the command line and run all notebooks."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.workbook", description="Run all notebooks.")
-    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
-    arguments = parser.parse_args()
-    return run(arguments.params, arguments.data)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Figures of single clips: what the camera saw, and when it saw a hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ _LIPS = [_places("face", [61, 39, 0, 269, 291, 405, 17, 181, 61])]
 _NOSE = [_places("face", [98, 2, 327]), _places("face", [1, 2])]
 
 
-def _draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
+def draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
     """Draw a hand, float [21, >= 2], each finger in its colour."""
     colours = [FINGERS[max(first, last) // 4 - (max(first, last) % 4 == 0)] for first, last in HAND_BONES]
     lines = [points[list(bone), :2] for bone in HAND_BONES]
@@ -46,7 +46,7 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10) -> Figure:
     for column, i in enumerate(chosen):
         _draw_body(axes[0, column], frames[i])
         bare(axes[0, column], f"frame {i}")
-        _draw_hand(axes[1, column], frames[i, hand], 2.2)
+        draw_hand(axes[1, column], frames[i, hand], 2.2)
         _close_up(axes[1, column], frames[i, hand])
         bare(axes[1, column])
     return finished(figure)
@@ -75,7 +75,7 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
     for chain in (*_ARMS, *_EYES, *_LIPS, *_NOSE):
         axes.plot(*frame[chain, :2].T, color=GREY, linewidth=1.2)
     for hand in ("left_hand", "right_hand"):
-        _draw_hand(axes, frame[PARTS[hand]], 1.6)
+        draw_hand(axes, frame[PARTS[hand]], 1.6)
     axes.set(xlim=(0, 1), ylim=(1, 0), aspect=ASPECT)
 
 
@@ -108,24 +108,4 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     axes.set(xlabel="frame")
     axes.set_title("right hand seen (blue), left hand seen (orange), no hand (grey)")
     axes.grid(False)
-    return finished(figure)
-
-
-def augmented(before: np.ndarray, versions: Mapping[str, np.ndarray], frame: int) -> Figure:
-    """Draw one normalised frame before and after augmentations; what was dropped is missing from the picture.
-
-    Args:
-        before: float [frames, 130, 3].
-        versions: name of an augmentation -> float [frames, 130, 3].
-        frame: which frame of them.
-    """
-    pictures = {"as recorded": before, **versions}
-    figure, axes = plt.subplots(1, len(pictures), figsize=(2 * len(pictures), 2.9))
-    for axis, (name, frames) in zip(axes, pictures.items(), strict=True):
-        axis.scatter(*before[frame, :, :2].T, s=2, color="#d8d8d8")
-        axis.scatter(*frames[frame, :, :2].T, s=3, color=GREY)
-        for hand in ("left_hand", "right_hand"):
-            _draw_hand(axis, frames[frame, PARTS[hand]], 1.4)
-        axis.set(xlim=(-2.4, 2.4), ylim=(3, -1.8))
-        bare(axis, name)
     return finished(figure)

@@ -1,5 +1,6 @@
 """Figures of training and of what a model reads."""
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -8,28 +9,56 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fingerspelling.plots.style import GREEN, GREY, ORANGE, RED, finished
+from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished
 
 
-def training_curves(history: pd.DataFrame) -> Figure:
-    """Draw losses, the score on unseen signers and the learning rate over epochs, from metrics.jsonl."""
+def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw losses, the score of the validation clips and the learning rate over epochs.
+
+    Args:
+        histories: a model's name -> its metrics.jsonl; each model has its kind of line.
+    """
     figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(13, 3))
-    names = [name for name in history if name.startswith("loss_")]
-    for name in names if len(names) > 1 else ["loss"]:
-        rows = history.dropna(subset=[name])
-        losses.plot(rows["epoch"], rows[name], label=f"training, {name.removeprefix('loss_')}")
-    validated = history.dropna(subset=["eval_loss"])
-    losses.plot(validated["epoch"], validated["eval_loss"], "o-", color="black", markersize=3, label="unseen signers")
+    for (model, history), line in zip(histories.items(), itertools.cycle(("-", "--", ":", "-.")), strict=False):
+        first = model == next(iter(histories))
+        names = [name for name in history if name.startswith("loss_")]
+        for i, name in enumerate(names if len(names) > 1 else ["loss"]):
+            rows = history.dropna(subset=[name])
+            label = f"training, {name.removeprefix('loss_')}" if first else None
+            losses.plot(rows["epoch"], rows[name], line, color=f"C{i}", label=label)
+        validated = history.dropna(subset=["eval_loss"])
+        label = "validation" if first else None
+        losses.plot(validated["epoch"], validated["eval_loss"], "o" + line, color="black", markersize=3, label=label)
+        score.plot(validated["epoch"], validated["eval_score"], "o" + line, color=GREEN, markersize=4, label=model)
+        rows = history.dropna(subset=["learning_rate"])
+        rate.plot(rows["epoch"], rows["learning_rate"], line, color=ORANGE)
     losses.set(xlabel="epoch", title="loss", yscale="log")
     losses.legend(frameon=False, fontsize=8)
-    score.plot(validated["epoch"], validated["eval_score"], "o-", color=GREEN, markersize=4)
     score.axhline(0.16, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
-    score.set(xlabel="epoch", title="score on unseen signers", ylim=(min(0, validated["eval_score"].min()), 1))
+    score.set(xlabel="epoch", title="score of the validation clips", ylim=(min(0, score.get_ylim()[0]), 1))
     score.legend(frameon=False, fontsize=8)
-    rows = history.dropna(subset=["learning_rate"])
-    rate.plot(rows["epoch"], rows["learning_rate"], color=ORANGE)
     rate.set(xlabel="epoch", title="learning rate")
     rate.ticklabel_format(axis="y", scilimits=(-2, 2))
+    return finished(figure)
+
+
+def clip_scores(scores: Sequence[float], least: float) -> Figure:
+    """Draw how many clips have which score.
+
+    Args:
+        scores: of each clip, 0..1.
+        least: clips below this are not worth reading; their bars are grey.
+    """
+    figure, axes = plt.subplots(figsize=(7, 3))
+    edges = np.linspace(0, 1, 21)
+    shares = 100 * np.histogram(scores, edges)[0] / max(len(scores), 1)
+    colours = [GREY if left < least else BLUE for left in edges[:-1]]
+    axes.bar(edges[:-1], shares, 0.045, align="edge", color=colours)
+    axes.axvline(
+        least, color=GREY, linestyle="--", linewidth=1, label="below: better answered with the constant phrase"
+    )
+    axes.set(xlabel="score of a clip whose signer the model never saw", ylabel="% of the clips", xlim=(-0.01, 1.01))
+    axes.legend(frameon=False, fontsize=8)
     return finished(figure)
 
 

@@ -76,13 +76,14 @@ class SimulatedBatches(IterableDataset[list[dict]]):
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         size = BATCHES_PER_CAST * self.batch_size
-        for number in range(first, -(-self.config.clips // size), step):
+        casts = -(-self.config.clips // size)
+        for number in range(first, casts, step):
             clips = min(size, self.config.clips - number * size)
             cast = Cast(self.config, clips, (self.epoch, number))
             plan = PlannedBatches(
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
-            plan.set_epoch(number)
+            plan.set_epoch(self.epoch * casts + number)
             made = Clips(cast, augmentation=self.augmentation)
             for requests in plan:
                 yield [made[request] for request in requests]

@@ -1,0 +1,251 @@
+"""What each trick is worth: trainings of the recipe without it, or with it, beside the recipe as it is.
+
+    python benchmarks/ablations.py                          # all variants, two seeds each
+    python benchmarks/ablations.py --only cut-mix,rotary    # those whose names contain one of these, and the baseline
+    python benchmarks/ablations.py --table                  # the table of what is there so far
+
+All trainings read one clip store and hold the same signers out. Each that is finished is a line of results.jsonl, and
+a killed run goes on where it was. The first seed of all variants comes before the second of any.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fingerspelling import metric, text
+from fingerspelling.batches import Clips, PlannedBatches, collate
+from fingerspelling.clips import ClipStore, written_whole
+from fingerspelling.competition import DataError
+from fingerspelling.inference import spell_store
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.preprocessing import normalise
+from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.recipe import Recipe
+from fingerspelling.training import split_by_signer, train
+from fingerspelling.workbook import ROOT, Workbook
+
+BASELINE = "the recipe as it is"
+
+
+class Variant(NamedTuple):
+    """A change to the parameters, and what the winner's authors say that it does to the score."""
+
+    name: str
+    changes: dict
+    authors: float = math.nan
+
+
+VARIANTS = [
+    Variant(BASELINE, {}),
+    Variant("without cut-mix", {"training": {"time": {"cut_mix": 0.0}}}, -0.005),
+    Variant("without finger dropout", {"training": {"points": {"fingers": 0.0}}}, -0.005),
+    Variant("finger dropout as it was meant", {"training": {"points": {"fingers": 0.75, "finger_draws": [2, 5]}}}),
+    Variant("without dropping arms, face or hands", {"training": {"points": {"part": 0.0, "hands": 0.0}}}, -0.005),
+    Variant("arms dropped as it was meant", {"training": {"points": {"arm_points": "meant"}}}),
+    Variant("without masking decoder inputs", {"training": {"mask_tokens": 0.0}}, -0.003),
+    Variant("without convolution in the features", {"model": {"cnn_features": False}}, -0.005),
+    Variant("without parts normalised a frame", {"model": {"part_extractors": False}}, -0.003),
+    Variant("Conformer instead of Squeezeformer", {"model": {"encoder_block": "conformer"}}, -0.005),
+    Variant("two encoder blocks", {"model": {"encoder_layers": 2}}, -0.003),
+    Variant("without rotary positions", {"model": {"rotary": False}}, -0.003),
+    Variant("all batches padded to 384 frames", {"training": {"pad_to_max": True}}, -0.005),
+    Variant("without confidence head", {"model": {"confidence_head": False}}, -0.002),
+    Variant("without backward decoder", {"model": {"backward_decoder": False}}),
+    Variant("without square", {"training": {"points": {"square": 0.0}}}),
+    Variant("without mirror", {"training": {"points": {"mirror": 0.0}}}),
+    Variant("without affine", {"training": {"points": {"affine": 0.0}}}),
+    Variant("without frame masks", {"training": {"points": {"frames": 0.0}}}),
+    Variant("without resampling", {"training": {"time": {"resample": 0.0}}}),
+    Variant("without local resampling", {"training": {"time": {"local_resample": 0.0}}}),
+    Variant("without shift in time", {"training": {"time": {"shift": 0.0}}}),
+    # What the winner did not have. Those that the baseline has are left out, as they change nothing.
+    Variant("decoder alone, without CTC beside it", {"model": {"ctc_weight": 0.0}}),
+    Variant("CTC beside the decoder, half of the loss", {"model": {"ctc_weight": 0.5}}),
+    Variant("whole frame rate", {"model": {"frame_stride": 1}}),
+    Variant("whole frame rate, without convolution", {"model": {"frame_stride": 1, "cnn_features": False}}),
+    Variant("half frame rate", {"model": {"frame_stride": 2}}),
+    Variant("weights averaged", {"training": {"average": 0.99}}),
+    Variant("Muon", {"training": {"optimiser": "muon"}}),
+]
+
+
+def merged(values: dict, changes: dict) -> dict:
+    """Return values with changes, section by section."""
+    whole = {name: merged(values.get(name) or {}, change) for name, change in changes.items() if type(change) is dict}
+    return {**values, **changes, **whole}
+
+
+def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
+    """Return the recipes to train by their names; say which cannot be, and why, before hours are spent.
+
+    Raises:
+        ParameterError: the parameters themselves cannot be used, or no variant's name has a part of `only`.
+    """
+    if unknown := [part for part in only if not any(part in variant.name for variant in VARIANTS)]:
+        names = ", ".join(variant.name for variant in VARIANTS)
+        raise ParameterError(f"--only: no variant has {unknown[0]!r} in its name; they are {names}")
+    recipes = {BASELINE: Recipe.from_parameters(values)}
+    for variant in VARIANTS[1:]:
+        if only and not any(part in variant.name for part in only):
+            continue
+        try:
+            recipe = Recipe.from_parameters(merged(values, variant.changes))
+        except ParameterError as error:
+            print(f"left out: {variant.name} ({error})")
+            continue
+        if repr(recipe) == repr(recipes[BASELINE]):
+            print(f"left out: {variant.name} (so it is already)")
+        else:
+            recipes[variant.name] = recipe
+    return recipes
+
+
+def folder_of(folder: Path, name: str, seed: int) -> Path:
+    return folder / "trainings" / "".join(c if c.isalnum() else "-" for c in name) / f"seed{seed}"
+
+
+class Results:
+    """What has been measured so far: results.jsonl, a JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+    def has(self, name: str, seed: int) -> bool:
+        return any((line["variant"], line["seed"]) == (name, seed) for line in self.lines)
+
+    def add(self, name: str, seed: int, score: float, minutes: float, weights: int) -> None:
+        self.lines.append({"variant": name, "seed": seed, "score": score, "minutes": minutes, "weights": weights})
+        with written_whole(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+
+
+def train_all(store: ClipStore, recipes: dict[str, Recipe], seeds: int, folder: Path, results: Results) -> int:
+    """Train what is not trained yet; returns how many trainings failed."""
+    jobs = [(name, seed) for seed in range(1, seeds + 1) for name in recipes if not results.has(name, seed)]
+    failed = 0
+    for number, (name, seed) in enumerate(jobs):
+        minutes = [line["minutes"] for line in results.lines if line["minutes"]]
+        left = (
+            f"{(len(jobs) - number) * np.mean(minutes) / 60:.1f} hours left" if minutes else "time left not known yet"
+        )
+        print(f"--- training {number + 1} of {len(jobs)}: {name}, seed {seed}; {left}", flush=True)
+        run_dir, begun = folder_of(folder, name, seed), time.monotonic()
+        try:
+            model = train(store, recipes[name].model, replace(recipes[name].training, seed=seed), run_dir)
+        except (DataError, ParameterError, ArithmeticError, RuntimeError) as error:
+            print(f"{name}, seed {seed}: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        minutes = (time.monotonic() - begun) / 60  # of a training that was killed, those since it went on
+        read = pd.read_parquet(run_dir / "out_of_fold.parquet")
+        results.add(name, seed, metric.score(read["prediction"], read["phrase"]), minutes, model.num_parameters())
+        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
+    return failed
+
+
+def without_constant_phrase(model: FingerspellingModel, store: ClipStore, clips: np.ndarray) -> list[str]:
+    model.config.min_frames, model.config.min_confidence = 0, 0.0
+    return spell_store([model], store, clips)
+
+
+@torch.inference_mode()
+def by_ctc(model: FingerspellingModel, store: ClipStore, clips: np.ndarray) -> list[str]:
+    """Read with the CTC head: each frame's likeliest character, without repetitions and blanks."""
+    phrases, blank, dataset = {}, model.config.pad_token_id, Clips(store)
+    for requests in PlannedBatches(store, clips, 64, seed=0, max_frames=model.config.max_frames, shuffle=False):
+        batch = collate([dataset[request] for request in requests])
+        hidden, mask = model.encode(normalise(batch["frames"]), batch["mask"])
+        best = model.ctc(hidden).argmax(-1).masked_fill(~mask, blank)
+        for clip, row in zip(batch["clips"].tolist(), best, strict=True):
+            phrases[clip] = text.decode([token for token in row.unique_consecutive().tolist() if token != blank])
+    return [phrases[clip] for clip in clips]
+
+
+# Other ways to read with the baseline's models, without a training, and what their authors say that they are worth.
+READINGS = {"without constant phrase": without_constant_phrase, "read by CTC instead of the decoder": by_ctc}
+TOGETHER = "all seeds read together"
+AUTHORS = {variant.name: variant.authors for variant in VARIANTS}
+AUTHORS |= zip((*READINGS, TOGETHER), (-0.006, -0.003, 0.01), strict=True)
+
+
+def read_otherwise(store: ClipStore, recipe: Recipe, seeds: int, folder: Path, results: Results) -> None:
+    """Read the held-out clips with the baseline's models in other ways, and with all of its seeds together."""
+    clips = split_by_signer(store, recipe.training).validation
+    phrases = store.table["phrase"].iloc[clips]
+    done = [seed for seed in range(1, seeds + 1) if results.has(BASELINE, seed)]
+    models = [FingerspellingModel.from_pretrained(folder_of(folder, BASELINE, seed) / "model") for seed in done]
+    if len(done) > 1 and not results.has(TOGETHER, len(done)):
+        score = metric.score(spell_store(models, store, clips), phrases)
+        results.add(TOGETHER, len(done), score, 0.0, sum(model.num_parameters() for model in models))
+    for seed, model in zip(done, models, strict=True):
+        for name, read in READINGS.items():
+            if not results.has(name, seed) and (model.ctc is not None or read is not by_ctc):
+                score = metric.score(read(model.eval(), store, clips), phrases)
+                results.add(name, seed, score, 0.0, model.num_parameters())
+
+
+def table(lines: Sequence[dict]) -> str:
+    """Return what helped and what did not, best first, as a Markdown table.
+
+    A difference stands with its standard error, from what the seeds of all variants differ by: two are too few alone.
+    """
+    results = pd.DataFrame(lines)
+    if results.empty or BASELINE not in set(results["variant"]):
+        return "no training of the baseline is finished yet"
+    groups = results.groupby("variant", sort=False)
+    rows = groups.agg({"score": "mean", "minutes": "mean", "weights": "mean"}).assign(seeds=groups.size())
+    rows["difference"] = rows["score"] - rows["score"][BASELINE]
+    freedom = len(results) - len(rows)
+    squares = ((results["score"] - groups["score"].transform("mean")) ** 2).sum()
+    noise = math.sqrt(squares / freedom) if freedom else math.nan
+    rows["error"] = noise * (1 / rows["seeds"] + 1 / rows["seeds"][BASELINE]) ** 0.5
+    printed = ["| | score | difference | its authors' | minutes | weights | seeds |", "|---|---|---|---|---|---|---|"]
+    for name, row in rows.sort_values("difference", ascending=False).iterrows():
+        known = AUTHORS.get(name, math.nan)
+        printed.append(
+            f"| {name} | {row['score']:.3f} "
+            + ("| " if name == BASELINE else f"| {row['difference']:+.3f} ± {row['error']:.3f} ")
+            + ("| " if math.isnan(known) else f"| {known:+.3f} ")
+            + (f"| {row['minutes']:.1f} " if row["minutes"] else "| ")
+            + f"| {row['weights'] / 1e6:.2f} M | {row['seeds']:.0f} |"
+        )
+    return "\n".join(printed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--params", type=Path, default=ROOT / "notebooks/params/ablations.yaml")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings a variant")
+    parser.add_argument("--only", default="", help="parts of the variants' names, separated by commas")
+    parser.add_argument("--folder", type=Path, default=ROOT / "outputs/ablations")
+    parser.add_argument("--table", action="store_true", help="print the table and train nothing")
+    told = parser.parse_args(arguments)
+    results, failed = Results(told.folder / "results.jsonl"), 0
+    if not told.table:
+        try:
+            values = {**read_parameters(told.params), "run_dir": str(told.folder.resolve())}
+            recipes = chosen_recipes(values, [part for part in told.only.split(",") if part])
+            store = Workbook.from_parameters(values).store
+        except (ParameterError, DataError) as error:
+            print(f"{told.params}: {error}", file=sys.stderr)
+            return 2
+        failed = train_all(store, recipes, told.seeds, told.folder, results)
+        read_otherwise(store, recipes[BASELINE], told.seeds, told.folder, results)
+    print(table(results.lines))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Figures of augmentations: a clip before and after each of them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from fingerspelling.landmarks import PARTS
+from fingerspelling.plots.clips import draw_hand
+from fingerspelling.plots.style import BLUE, GREY, ORANGE, bare, finished
+
+HANDS = ("left_hand", "right_hand")
+BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # of the raster, from above: rows a point
+TIP = 8  # the index finger's, among a hand's points
+LADDER = 6  # frames between two lines that tie a moment before to the same moment after
+
+
+def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a clip after each augmentation: above one frame of it, below when which points are there.
+
+    Blue points are there, orange ones were, pale dots tell where; the line marks the frame above.
+
+    Args:
+        before: float [frames, 130, 3], normalised, NaN where a point is missing.
+        versions: name of an augmentation -> float [frames, 130, 3].
+    """
+    figure, axes = plt.subplots(2, len(versions), figsize=(1.75 * len(versions), 4.8), height_ratios=(3, 2))
+    rows = np.concatenate([np.repeat(PARTS[part], times) for part, times in BANDS.items()])
+    was = np.isfinite(before[..., 0])
+    hand = was[:, PARTS["left_hand"][0]] | was[:, PARTS["right_hand"][0]]
+    for (top, bottom), (name, after) in zip(axes.T, versions.items(), strict=True):
+        there = np.isfinite(after[..., 0])
+        # Of the frames with a hand, one in the middle of those that lose most.
+        lost = np.where(hand, (was & ~there).sum(1), -1)
+        worst = np.flatnonzero(lost == lost.max())
+        frame = worst[len(worst) // 2]
+        _draw_frame(top, before[frame], after[frame])
+        bare(top, name)
+        raster = np.ones((len(rows), len(before), 3))
+        raster[there.T[rows]] = mpl.colors.to_rgb(BLUE)
+        raster[(was & ~there).T[rows]] = mpl.colors.to_rgb(ORANGE)
+        bottom.imshow(raster, aspect="auto", interpolation="nearest")
+        bottom.axvline(frame, color="black", linewidth=0.8)
+        bottom.set(xticks=[0, len(before) - 1], yticks=[])
+        bottom.grid(False)
+    heights = np.array([times * len(PARTS[part]) for part, times in BANDS.items()])
+    names = [part.replace("_", " ").replace("pose", "arms") for part in BANDS]
+    axes[1, 0].set_yticks(heights.cumsum() - heights / 2, names, fontsize=8)
+    axes[1, 0].set_xlabel("frame", fontsize=8)
+    return finished(figure)
+
+
+def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
+    axes.scatter(*before[:, :2].T, s=2, color="#d8d8d8")
+    axes.scatter(*after[:, :2].T, s=3, color=GREY)
+    for hand in HANDS:
+        draw_hand(axes, after[PARTS[hand]], 1.4)
+    axes.set(xlim=(-2.6, 2.6), ylim=(3, -1.8))
+
+
+class Change(NamedTuple):
+    """A clip before and after an augmentation in time.
+
+    Attributes:
+        before: phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
+        after: float [frames, 130, 3].
+        phrase: what it spells then.
+    """
+
+    before: dict[str, np.ndarray]
+    after: np.ndarray
+    phrase: str
+
+
+def changed_time(changes: Mapping[str, Change]) -> Figure:
+    """Draw how high the index finger's tip is, before and after each augmentation in time.
+
+    Thin lines tie the same moments together.
+    """
+    figure, axes = plt.subplots(len(changes), 1, figsize=(11, 2.1 * len(changes)), squeeze=False)
+    longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))
+    for axis, (name, change) in zip(axes.flat, changes.items(), strict=True):
+        axis.set_title(f"{name}: {change.phrase!r}")
+        for row, ((phrase, frames), colour) in enumerate(zip(change.before.items(), (BLUE, ORANGE), strict=False)):
+            height = len(change.before) - row
+            axis.text(len(frames) + 2, height, repr(phrase), color=colour, va="center", fontsize=9)
+            places = _places(frames, change.after)
+            tips = _tips(frames)
+            axis.plot(height + tips, color=GREY)
+            axis.plot(np.where(places >= 0, tips[places], np.nan), color=colour)
+            ties = [[(places[after], height - 0.05), (after, 0.65)] for after in _ties(places)]
+            axis.add_collection(LineCollection(ties, colors=colour, linewidths=0.7, alpha=0.6))
+        axis.set(xlim=(0, longest * 1.25), yticks=[0.3, 1.3], yticklabels=["after", "before"])
+        axis.grid(False)
+    axes[-1, 0].set_xlabel("frame")
+    return finished(figure)
+
+
+def _tips(frames: np.ndarray) -> np.ndarray:
+    """Return how high the index finger's tip is in each frame, 0..0.6, NaN without a hand; float [frames]."""
+    height = -np.fmin(*(frames[:, PARTS[hand][TIP], 1].astype(float) for hand in HANDS))
+    seen = height[np.isfinite(height)]
+    return height if not len(seen) else 0.6 * (height - seen.min()) / max(np.ptp(seen), 1e-6)
+
+
+def _places(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Tell which frame of `before` each frame of `after` is, by its bytes; -1 for none."""
+    known = {frame.tobytes(): place for place, frame in enumerate(before) if np.isfinite(frame).any()}
+    return np.array([known.get(frame.tobytes(), -1) for frame in after])
+
+
+def _ties(places: np.ndarray) -> np.ndarray:
+    """Return every sixth frame after that shows another one before."""
+    new = np.flatnonzero((places >= 0) & (np.diff(places, prepend=-1) != 0))
+    return new[::LADDER]

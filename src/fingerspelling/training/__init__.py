@@ -1,0 +1,22 @@
+"""Training with Hugging Face's Trainer: the winning recipe, validated on signers that training never sees.
+
+python -m fingerspelling.training --params notebooks/params/demo.yaml
+torchrun --nproc_per_node=2 -m fingerspelling.training --params notebooks/params/round2.yaml
+"""
+
+from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.loading import training_plan
+from fingerspelling.training.run import last_checkpoint, train
+from fingerspelling.training.split import Split, confidence_targets, split_by_signer
+from fingerspelling.training.trainer import FingerspellingTrainer
+
+__all__ = [
+    "FingerspellingTrainer",
+    "Split",
+    "TrainingConfig",
+    "confidence_targets",
+    "last_checkpoint",
+    "split_by_signer",
+    "train",
+    "training_plan",
+]

@@ -1,0 +1,89 @@
+"""The recipe's parameters, and what the device at hand can do with them."""
+
+from dataclasses import field
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from fingerspelling.augmentation import PointAugmentation
+from fingerspelling.batches import TimeAugmentation
+from fingerspelling.parameters import ParameterError, Probability, parameters
+from fingerspelling.simulation.config import SimulationConfig
+
+NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed in hardware: Ampere
+
+
+@parameters
+class TrainingConfig:
+    """How a model is trained; the defaults are the winner's second round."""
+
+    epochs: PositiveInt = 400
+    batch_size: PositiveInt = 64  # clips
+    accumulate: PositiveInt = 8  # batches whose gradients make one step, those of all processes together
+    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
+    warmup_epochs: NonNegativeFloat = 10.0
+    weight_decay: NonNegativeFloat = 0.08
+    clip_norm: PositiveFloat = 4.0  # largest norm of the gradient
+    # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more to
+    # compute, half the memory.
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    # Decay a step of a moving average of the weights, which is then what is validated and kept; 0 for none. 0.999
+    # averages over about 1,000 steps: less noise, but early epochs lag behind.
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mask_tokens: Probability = 0.2  # probability that a decoder's input token is replaced by the mask token
+    time: TimeAugmentation = field(default_factory=TimeAugmentation)
+    points: PointAugmentation = field(default_factory=PointAugmentation)
+    supplemental: bool = True  # one random clip of every supplemental phrase joins each epoch
+    # Files as a first round's out_of_fold.parquet, from the run's folder on: targets of the confidence head.
+    scores: tuple[str, ...] = ()
+    # Simulate so many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
+    simulation: SimulationConfig | None = None
+    min_frames: NonNegativeInt = 1  # shorter clips are left out of training
+    folds: PositiveInt = 4  # the signers are dealt into so many folds
+    validation_fold: int = 0  # this one is held out; -1 trains on all, and validation (fold 0) means little
+    eval_clips: PositiveInt = 1000  # validation clips that are read after each epoch; the final score takes all
+    # Of autocast. auto takes bf16 on a GPU that computes in it (Ampere and later), else fp16, and fp32 on a CPU.
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    # Compile the encoder, on a GPU: minutes at the start, which pay in a training of hours.
+    compile: bool = False
+    tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
+    pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
+    loader_processes: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.validation_fold < self.folds:
+            raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
+
+    def batches_a_process(self, processes: int) -> int:
+        """Return how many batches each of several processes adds to a step, so that the recipe stays the same.
+
+        Raises:
+            ParameterError: the step's batches cannot be dealt evenly.
+        """
+        if self.accumulate % processes:
+            raise ParameterError(
+                f"training.accumulate: {self.accumulate} batches a step cannot be dealt evenly to {processes} "
+                f"processes; choose a multiple of {processes}, or other processes"
+            )
+        return self.accumulate // processes
+
+    def autocast(self) -> Literal["fp32", "fp16", "bf16"]:
+        """Return the precision that is meant on the device at hand.
+
+        Raises:
+            ParameterError: bf16 is asked of a GPU that only emulates it.
+        """
+        if not torch.cuda.is_available():
+            return "fp32" if self.precision == "auto" else self.precision
+        # `torch.cuda.is_bf16_supported()` is no help: it counts emulation, many times slower than fp16.
+        capability = torch.cuda.get_device_capability()
+        if self.precision == "auto":
+            return "bf16" if capability >= NATIVE_BF16 else "fp16"
+        if self.precision == "bf16" and capability < NATIVE_BF16:
+            raise ParameterError(
+                f"training.precision: {torch.cuda.get_device_name()} has no bf16 (compute capability "
+                "{}.{}, Ampere's is {}.{}); choose fp16 or auto".format(*capability, *NATIVE_BF16)
+            )
+        return self.precision

@@ -1,0 +1,104 @@
+"""Batches for training: what an epoch consists of, and each process's share of it.
+
+Accelerate's own sharding expects batches of equal size and fills up with clips that the epoch has already had; the
+plans know better.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from accelerate.data_loader import DataLoaderShard, prepare_data_loader
+from torch.utils.data import DataLoader, Sampler
+
+from fingerspelling.batches import ClipRequest, Clips, PlannedBatches, collate
+from fingerspelling.clips import ClipStore
+from fingerspelling.simulation.stream import SimulatedBatches
+from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.split import Split
+
+
+def training_plan(
+    store: ClipStore, split: Split, config: TrainingConfig, max_frames: int
+) -> PlannedBatches | SimulatedBatches:
+    """Return the epochs' batches: all training clips and one supplemental clip a phrase, or simulated ones."""
+    if config.simulation:
+        return SimulatedBatches(config.simulation, config.batch_size, config.time, max_frames)
+    return PlannedBatches(
+        store,
+        split.training,
+        config.batch_size,
+        config.seed,
+        config.time,
+        max_frames,
+        one_a_phrase=split.supplemental,
+    )
+
+
+class Share(Sampler[list[ClipRequest]]):
+    """One process's share of a plan: with n processes, every n-th batch.
+
+    All shares are equally long, since processes step together. Where an epoch's batches do not deal evenly, its last
+    batch stands in once more; the trainer lets that count nothing.
+    """
+
+    def __init__(self, plan: PlannedBatches, process: int, processes: int) -> None:
+        self.plan, self.process, self.processes = plan, process, processes
+
+    def __len__(self) -> int:
+        return -(-len(self.plan) // self.processes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
+        self.plan.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[ClipRequest]]:
+        for number, batch in enumerate(self.plan):
+            if number % self.processes == self.process:
+                yield batch
+        if self.process > number % self.processes:
+            yield batch
+
+
+def share_of_stream(stream: SimulatedBatches, process: int, processes: int) -> SimulatedBatches:
+    """Return a process's share of a simulated stream: as many batches, of signers of its own.
+
+    On several processes an epoch is rounded up to as many full batches for each.
+    """
+    if processes == 1:
+        return stream
+    clips = -(-len(stream) // processes) * stream.batch_size
+    config = replace(stream.config, clips=clips, seed=stream.config.seed * processes + process)
+    return SimulatedBatches(config, stream.batch_size, stream.augmentation, stream.max_frames)
+
+
+def training_loader(
+    plan: PlannedBatches | SimulatedBatches,
+    clips: Clips,
+    loader_processes: int,
+    pin_memory: bool,
+    process: int,
+    processes: int,
+    min_frames: int = 0,
+) -> DataLoaderShard:
+    """Return the loader of a process's share of a plan.
+
+    Args:
+        plan: the epochs' batches.
+        clips: makes the clips that a plan of a store requests.
+        loader_processes: processes that read and join clips; 0 does it in this one.
+        pin_memory: whether batches go to a GPU.
+        process: number of the training process.
+        processes: how many training processes there are.
+        min_frames: to which batches of shorter clips are padded.
+    """
+    if isinstance(plan, SimulatedBatches):
+        # A stream's processes are told of a new epoch by being started anew: they cannot be persistent.
+        source = {"dataset": share_of_stream(plan, process, processes), "batch_size": None}
+    else:
+        sampler = Share(plan, process, processes)
+        source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": loader_processes > 0}
+    pad = partial(collate, min_frames=min_frames)
+    loader = DataLoader(collate_fn=pad, num_workers=loader_processes, pin_memory=pin_memory, **source)
+    # What tells the plan of a new epoch. The shares are dealt already, hence one process here.
+    return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)

@@ -1,0 +1,178 @@
+"""A training from its start or its last checkpoint to the model and its predictions for the held-out clips."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object
+from transformers import TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback, is_tensorboard_available
+from transformers.utils import logging as transformers_logging
+
+from fingerspelling import metric
+from fingerspelling.clips import ClipStore, written_whole
+from fingerspelling.competition import DataError
+from fingerspelling.inference import spell_store
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
+from fingerspelling.parameters import ParameterError
+from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.loading import training_plan
+from fingerspelling.training.progress import TextProgress
+from fingerspelling.training.split import Split, split_by_signer
+from fingerspelling.training.trainer import FingerspellingTrainer
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that was written to its end; the trainer's state is what is written last."""
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
+        try:
+            json.loads((path / "trainer_state.json").read_text())
+            return path
+        except (OSError, ValueError):
+            print(f"{path}: incomplete, an earlier checkpoint is used")
+    return None
+
+
+def train(
+    store: ClipStore, model_config: FingerspellingConfig, config: TrainingConfig, run_dir: Path
+) -> FingerspellingModel:
+    """Train a model, or go on where a killed run was, or load it if it is finished.
+
+    Under torchrun every process calls this; they share the work, and the main one writes the files.
+
+    Args:
+        store: the clips.
+        model_config: sizes and switches of the model.
+        config: the recipe.
+        run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
+            the predictions for the held-out clips with each clip's score.
+
+    Raises:
+        DataError: run_dir holds a training with other parameters.
+        ParameterError: the recipe cannot be followed with this device or number of processes.
+    """
+    transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
+    asked = _asked(model_config, config)
+    finished, checkpoints, told = run_dir / "model", run_dir / "checkpoints", run_dir / "training.json"
+    if told.is_file() and (known := json.loads(told.read_text())) != asked:
+        changed = [
+            f"{part}.{name}"
+            for part in asked
+            for name in asked[part].keys() | known[part].keys()
+            if asked[part].get(name) != known[part].get(name)
+        ]
+        raise DataError(
+            f"{run_dir}: holds a training with other parameters ({', '.join(sorted(changed))}); choose another "
+            f"run_dir, or delete {finished}, {checkpoints} and {told}"
+        )
+    if not finished.is_dir():
+        _train(store, model_config, config, run_dir, asked)
+    print(f"the trained model is in {finished}")
+    return FingerspellingModel.from_pretrained(finished).eval()
+
+
+def _train(
+    store: ClipStore, model_config: FingerspellingConfig, config: TrainingConfig, run_dir: Path, asked: dict
+) -> None:
+    """Train from the start or the last checkpoint on; the model's folder is what is written last."""
+    split = split_by_signer(store, config)
+    batches = len(training_plan(store, split, config, model_config.max_frames))
+    checkpoints = run_dir / "checkpoints"
+    arguments = _arguments(config, -(-batches // config.accumulate), checkpoints)
+    torch.manual_seed(config.seed)
+    model = FingerspellingModel(model_config)
+    if config.compile:
+        _compile(model)
+    trainer = FingerspellingTrainer(model, arguments, store, split, config, _callbacks(config, arguments, run_dir))
+    if arguments.should_save:
+        with written_whole(run_dir / "training.json") as temporary:
+            temporary.write_text(json.dumps(asked, indent=2))
+    checkpoint = last_checkpoint(checkpoints)
+    if checkpoint:
+        print(f"going on from {checkpoint}")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    _write_out_of_fold(store, split, trainer.result, arguments, run_dir / "out_of_fold.parquet")
+    if arguments.should_save:
+        whole = run_dir / ".model.tmp"
+        trainer.result.save_pretrained(whole)
+        whole.replace(run_dir / "model")
+    trainer.accelerator.wait_for_everyone()
+
+
+def _asked(model_config: FingerspellingConfig, config: TrainingConfig) -> dict[str, dict]:
+    """Return all parameters of a training as JSON would give them back."""
+    # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
+    sizes = {name: getattr(model_config, name) for name in FingerspellingConfig.__annotations__}
+    return json.loads(json.dumps({"model": sizes, "training": asdict(config)}))
+
+
+def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:
+    """Translate the recipe for the Trainer; `steps` are those of an epoch."""
+    precision = config.autocast()
+    arguments = TrainingArguments(
+        str(checkpoints),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(config.warmup_epochs * steps),
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.clip_norm,
+        fp16=precision == "fp16",
+        bf16=precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=min(20, steps),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        seed=config.seed,
+        disable_tqdm=True,
+        report_to="none",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        ddp_find_unused_parameters=False,  # there are none
+        ddp_broadcast_buffers=False,  # running statistics are merged before each evaluation
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # else one process would split batches among all GPUs that it sees
+    arguments.gradient_accumulation_steps = config.batches_a_process(arguments.world_size)
+    return arguments
+
+
+def _compile(model: FingerspellingModel) -> None:
+    """Compile the encoder's blocks, where most of the time goes; all share one graph, whatever the clips' lengths."""
+    if not torch.cuda.is_available():
+        raise ParameterError("training.compile: needs a GPU; for a CPU, every new length would be compiled anew")
+    for block in model.encoder.blocks:
+        block.compile(dynamic=True)
+
+
+def _callbacks(config: TrainingConfig, arguments: TrainingArguments, run_dir: Path) -> list[TrainerCallback]:
+    callbacks = [TextProgress()]
+    if config.tensorboard and arguments.should_save:
+        if not is_tensorboard_available():
+            raise ParameterError("training.tensorboard: needs the package tensorboard; install it, or leave this out")
+        from torch.utils.tensorboard import SummaryWriter
+
+        callbacks.append(TensorBoardCallback(SummaryWriter(run_dir / "tensorboard")))
+    return callbacks
+
+
+def _write_out_of_fold(
+    store: ClipStore,
+    split: Split,
+    model: FingerspellingModel,
+    arguments: TrainingArguments,
+    path: Path,
+) -> None:
+    """Write what the model reads of the held-out clips, each process reading some, and each clip's score."""
+    share = split.validation[arguments.process_index :: arguments.world_size]
+    read = spell_store([model], store, share, "held-out clips")
+    phrases = dict(gather_object(list(zip(share.tolist(), read, strict=True))))
+    if arguments.should_save:
+        table = store.table.iloc[split.validation]
+        predictions = [phrases[clip] for clip in split.validation]
+        scores = metric.clip_scores(predictions, table["phrase"])
+        with written_whole(path) as temporary:
+            table.assign(prediction=predictions, score=scores).to_parquet(temporary)

@@ -1,0 +1,64 @@
+"""Who is trained on, who is held out, and how well the first round read them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fingerspelling.clips import ClipStore, folds_by_signer
+from fingerspelling.competition import DataError
+from fingerspelling.training.config import TrainingConfig
+
+SUPPLEMENTAL_SCORE = 0.5  # the confidence head's target for supplemental clips
+SUPPLEMENTAL_LENGTH = 32  # characters; longer supplemental phrases stay out
+
+
+@dataclass(frozen=True)
+class Split:
+    """Places in the store of the clips to train on, the supplemental ones among them, and the held-out ones."""
+
+    training: np.ndarray
+    supplemental: np.ndarray
+    validation: np.ndarray
+
+
+def split_by_signer(store: ClipStore, config: TrainingConfig) -> Split:
+    """Split the store's clips so that no signer stands on both sides (unless validation_fold is -1).
+
+    Raises:
+        DataError: one of the sides is empty, or there are fewer signers than folds.
+    """
+    table = store.table
+    main = np.flatnonzero(~table["supplemental"])
+    folds = folds_by_signer(table["participant_id"].iloc[main], config.folds)
+    held_out = main[folds == max(config.validation_fold, 0)]
+    unseen = table["participant_id"].iloc[held_out].unique() if config.validation_fold >= 0 else []
+    usable = (table["n_frames"] >= config.min_frames) & ~table["participant_id"].isin(unseen)
+    short = table["phrase"].str.len() <= SUPPLEMENTAL_LENGTH
+    extra = table["supplemental"] & usable & short & config.supplemental
+    split = Split(np.flatnonzero(usable & ~table["supplemental"]), np.flatnonzero(extra), held_out)
+    if not len(split.training) or not len(split.validation):
+        raise DataError(f"{store.folder}: {len(split.training)} clips to train on, {len(split.validation)} held out")
+    return split
+
+
+def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
+    """Return the confidence head's target for each clip: out-of-fold scores, 0.5 for supplemental, 1 unknown.
+
+    Args:
+        store: the clips.
+        files: parquet files with sequence_id and score; relative paths start beside the store, so that a run's folder
+            can be moved.
+
+    Raises:
+        DataError: a file of out-of-fold scores cannot be read.
+    """
+    known = pd.Series(dtype=float)
+    for file in files:
+        try:
+            scores = pd.read_parquet(store.folder.parent / file, columns=["sequence_id", "score"])
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file}: no readable out-of-fold scores ({error})") from error
+        known = pd.concat([known, scores.set_index("sequence_id")["score"]])
+    targets = store.table["sequence_id"].map(known[~known.index.duplicated()]).fillna(1.0)
+    return targets.mask(store.table["supplemental"], SUPPLEMENTAL_SCORE).to_numpy(float)

@@ -1,0 +1,182 @@
+"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by spelling."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate.data_loader import DataLoaderShard
+from accelerate.utils import gather_object, reduce
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import TrainOutput
+
+from fingerspelling import metric
+from fingerspelling.augmentation import augment
+from fingerspelling.batches import Clips, PlannedBatches, collate
+from fingerspelling.clips import ClipStore
+from fingerspelling.inference import reading_batch, spell_encoded
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.preprocessing import normalise
+from fingerspelling.simulation.stream import SimulatedBatches
+from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
+from fingerspelling.training.loading import training_loader, training_plan
+from fingerspelling.training.optimisers import MuonWithAdamW
+from fingerspelling.training.split import Split, confidence_targets
+
+AVERAGE_FILE = "average.pt"  # in a checkpoint: the moving average of the weights
+
+
+class FingerspellingTrainer(Trainer):
+    """A Trainer whose result does not depend on the number of its processes.
+
+    A batch is planned with a seed, from which everything is drawn that happens to it: augmentation, replaced tokens
+    and dropout. So it does not matter which process has it, nor what a resumed training drew before.
+    """
+
+    def __init__(
+        self,
+        model: FingerspellingModel,
+        args: TrainingArguments,
+        store: ClipStore,
+        split: Split,
+        config: TrainingConfig,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        self.store, self.split, self.config = store, split, config
+        training = Clips(store, confidence_targets(store, config.scores), config.time)
+        super().__init__(model, args, train_dataset=training, eval_dataset=Clips(store), callbacks=callbacks)
+        self.remove_callback(PrinterCallback)
+        slow_statistics(model, args.world_size)
+        average = get_ema_multi_avg_fn(config.average)
+        self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if config.average else None
+
+    @property
+    def result(self) -> FingerspellingModel:
+        """The model that is validated and kept: the averaged one where there is one."""
+        return self.averaged.module if self.averaged else self.model
+
+    def create_optimizer(self, model: FingerspellingModel | None = None) -> Optimizer:
+        if self.config.optimiser == "muon":
+            decayed = set(self.get_decay_parameter_names(self.model))
+            self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
+        optimizer = super().create_optimizer(model)
+        if self.averaged:
+            optimizer.register_step_post_hook(lambda *_: self.averaged.update_parameters(self.model))
+        return optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        super().save_model(output_dir, _internal_call)
+        if self.averaged and self.args.should_save:
+            torch.save(self.averaged.state_dict(), Path(output_dir, AVERAGE_FILE))
+
+    def train(self, resume_from_checkpoint: str | None = None, **named: object) -> TrainOutput:
+        if resume_from_checkpoint and self.averaged:
+            file = Path(resume_from_checkpoint, AVERAGE_FILE)
+            self.averaged.load_state_dict(torch.load(file, self.args.device, weights_only=True))
+        self._start_logging()
+        return super().train(resume_from_checkpoint, **named)
+
+    def get_train_dataloader(self) -> DataLoaderShard:
+        args = self.args
+        plan = training_plan(self.store, self.split, self.config, self.model.config.max_frames)
+        loader = training_loader(
+            plan,
+            self.train_dataset,
+            self.config.loader_processes,
+            args.device.type == "cuda",
+            args.process_index,
+            args.world_size,
+            min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,
+        )
+        self._epoch_batches = len(loader) * args.world_size if isinstance(plan, SimulatedBatches) else len(plan)
+        return loader
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[dict], num_batches: int, device: torch.device
+    ) -> tuple[list[dict], None]:
+        """Return the batches of a step, each with its weight in the mean over those of all processes.
+
+        It is 1, unless an epoch's last batches do not deal evenly: those that stand in for none count nothing.
+        """
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        args, total = self.args, self._epoch_batches
+        in_step = args.gradient_accumulation_steps * args.world_size
+        first = self.state.global_step % -(-total // in_step) * in_step
+        mean = len(batches) * args.world_size / min(in_step, total - first)
+        for i, batch in enumerate(batches):
+            batch["weight"] = mean if first + i * args.world_size + args.process_index < total else 0.0
+            batch["seed"] = int(batch["seed"])  # before it goes to a GPU, which would have to be waited for
+            self._clips += len(batch["labels"]) * args.world_size
+        self._steps += 1
+        return batches, items
+
+    def compute_loss(
+        self,
+        model: FingerspellingModel,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: int | None = None,
+    ) -> Tensor | tuple[Tensor, dict]:
+        frames, mask, labels = normalise(inputs["frames"]), inputs["mask"], inputs["labels"]
+        if not inputs["weight"]:  # then it leaves no traces in running statistics either; Trainer's train() ends this
+            for norm in batch_norms(model):
+                norm.eval()
+        torch.manual_seed(inputs["seed"])
+        frames = augment(frames, mask, self.config.points)
+        replaced = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
+        outputs = model(frames, mask, labels, replaced, inputs["scores"])
+        for name, part in outputs.parts.items():
+            share = inputs["weight"] / self.current_gradient_accumulation_steps
+            self._parts[name] = self._parts.get(name, 0.0) + part.detach() * share
+        loss = outputs.loss * inputs["weight"]
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs:
+            parts = reduce(self._parts, "mean")
+            logs |= {f"loss_{name}": part.item() / self._steps for name, part in parts.items()}
+            logs["clips_per_second"] = self._clips / (time.monotonic() - self._since)
+            self._start_logging()
+        super().log(logs, start_time)
+
+    def _start_logging(self) -> None:
+        """Begin to gather what the next line of the history tells."""
+        self._parts: dict[str, Tensor] = {}
+        self._steps = self._clips = 0
+        self._since = time.monotonic()
+
+    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
+        """Spell the held-out clips, each process some: their loss, score, and some predictions in words."""
+        begun, args, model = time.monotonic(), self.args, self.result
+        for trained in [self.model, model] if self.averaged else [model]:
+            merge_statistics(trained, args.process_index, args.world_size, self._epoch_batches)
+        rng = np.random.default_rng(self.config.seed)
+        clips = self.split.validation
+        clips = np.sort(rng.choice(clips, min(self.config.eval_clips, len(clips)), replace=False))
+        size = reading_batch(args.device)
+        plan = PlannedBatches(self.store, clips, size, 0, max_frames=model.config.max_frames, shuffle=False)
+        model.eval()
+        read = []
+        for requests in list(plan)[args.process_index :: args.world_size]:
+            batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
+            with torch.inference_mode(), self.compute_loss_context_manager():
+                encoded = model.encode(normalise(batch["frames"]), batch["mask"])
+                loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
+                predictions = spell_encoded([model], [encoded], batch["mask"].sum(1))
+            read += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
+        places, predictions, losses = zip(*sorted(gather_object(read)), strict=True)
+        phrases = self.store.table["phrase"].iloc[list(places)].tolist()
+        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(predictions, phrases)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(args, self.state, self.control, metrics)
+        whose = "unseen signers" if self.config.validation_fold >= 0 else "signers that training sees"
+        print(f"validation on {len(clips)} clips of {whose}: score {metrics['eval_score']:.3f}")
+        for i in rng.choice(len(places), min(3, len(places)), replace=False):
+            print(f"    {phrases[i]!r} was read as {predictions[i]!r}")
+        self._since += time.monotonic() - begun
+        return metrics

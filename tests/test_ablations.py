@@ -1,0 +1,134 @@
+"""benchmarks/ablations.py with tiny trainings."""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from fingerspelling import metric
+from fingerspelling.parameters import read_parameters
+from fingerspelling.workbook import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import ablations
+from ablations import BASELINE, TOGETHER, VARIANTS, Variant, chosen_recipes, main, table
+
+TINY = ROOT / "tests/tiny.yaml"
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    values = read_parameters(TINY)
+    sections = {name: values[name] for name in ("simulation", "model", "training")}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump({**sections, "training": {**sections["training"], "epochs": 1}}))
+    return path
+
+
+def test_variants_are_trained_once_and_read_in_other_ways(
+    params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    variants = [
+        Variant(BASELINE, {}),
+        Variant("still", {"training": {"time": {"resample": 0.0}, "points": {"affine": 0.0}}}, -0.005),
+        Variant("mistyped", {"training": {"points": {"fingerz": 0.0}}}),
+        Variant("no change", {"training": {"epochs": 1}}),
+    ]
+    monkeypatch.setattr(ablations, "VARIANTS", variants)
+    trained = []
+
+    def recording(*arguments: object) -> object:
+        trained.append(arguments[2])
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return train(*arguments)
+
+    train = ablations.train
+    monkeypatch.setattr(ablations, "train", recording)
+    folder = tmp_path / "ablations"
+    command = ["--params", str(params), "--folder", str(folder), "--seeds", "2"]
+    with pytest.raises(KeyboardInterrupt):
+        main(command)
+    printed = capsys.readouterr().out
+    assert printed.index("left out: mistyped (training.points.fingerz: no such parameter") < printed.index("training 1")
+    assert "left out: no change" in printed
+    assert main(command) == 0
+    assert [(config.seed, config.points.affine > 0) for config in trained] == [
+        (1, True), (1, False), (2, True), (2, True), (2, False)
+    ]  # fmt: skip
+    assert "hours left" in capsys.readouterr().out
+
+    results = pd.read_json(folder / "results.jsonl", lines=True).set_index(["variant", "seed"])
+    assert {(BASELINE, 1), (BASELINE, 2), ("still", 1), ("still", 2), (TOGETHER, 2)} < set(results.index)
+    read = pd.read_parquet(next(folder.glob("trainings/still/seed2/out_of_fold.parquet")))
+    score = metric.score(read["prediction"], read["phrase"])
+    assert results.loc[("still", 2), "score"] == pytest.approx(score)
+    assert not list(folder.glob("trainings/*/*/checkpoints"))
+    assert results.loc[("read by CTC instead of the decoder", 1), "score"] <= 1
+
+    assert main([*command, "--table"]) == main(command) == 0
+    assert len(trained) == 5
+    assert "| still |" in capsys.readouterr().out
+
+
+def line(variant: str, seed: int, score: float, minutes: float = 4.0) -> dict:
+    return {"variant": variant, "seed": seed, "score": score, "minutes": minutes, "weights": 1_230_000}
+
+
+def test_the_table_tells_differences_with_their_spread() -> None:
+    lines = [
+        line(BASELINE, 1, 0.70),
+        line(BASELINE, 2, 0.72),
+        line("without cut-mix", 1, 0.64),
+        line("without cut-mix", 2, 0.66),
+        line("Muon", 1, 0.75, minutes=5),
+        line(TOGETHER, 2, 0.74, minutes=0.0),
+    ]
+    rows = table(lines).splitlines()
+    # Both pairs differ by 0.02, so the standard deviation between seeds is 0.02 / sqrt(2).
+    assert rows[2:] == [
+        "| Muon | 0.750 | +0.040 ± 0.017 | | 5.0 | 1.23 M | 1 |",
+        f"| {TOGETHER} | 0.740 | +0.030 ± 0.017 | +0.010 | | 1.23 M | 1 |",
+        f"| {BASELINE} | 0.710 | | | 4.0 | 1.23 M | 2 |",
+        "| without cut-mix | 0.650 | -0.060 ± 0.014 | -0.005 | 4.0 | 1.23 M | 2 |",
+    ]
+
+
+def test_nothing_to_compare_yet(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["--table", "--folder", str(tmp_path)]) == 0
+    assert "no training of the baseline" in capsys.readouterr().out
+    assert "no training of the baseline" in table([line("Muon", 1, 0.5)])
+
+
+def test_a_failed_training_costs_no_other(
+    params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(ablations, "VARIANTS", [Variant(BASELINE, {}), Variant("big", {"model": {"d_model": 64}})])
+    folder = tmp_path / "ablations"
+    other = folder / "trainings/big/seed1"
+    other.mkdir(parents=True)
+    (other / "training.json").write_text(json.dumps({"model": {"d_model": 16}, "training": {}}))
+    assert main(["--params", str(params), "--folder", str(folder), "--seeds", "1"]) == 1
+    captured = capsys.readouterr()
+    assert "big, seed 1: " in captured.err
+    assert f"| {BASELINE} |" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(["--params", "absent.yaml"], "absent.yaml: No such file"), (["--only", "cutmix"], "no variant has 'cutmix'")],
+)
+def test_bad_commands_say_so(options: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([*options, "--folder", str(tmp_path)]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_only_some_and_the_baseline() -> None:
+    values = read_parameters(ROOT / "notebooks/params/ablations.yaml")
+    assert list(chosen_recipes(values, ["cut-mix", "finger"])) == [
+        BASELINE, "without cut-mix", "without finger dropout", "finger dropout as it was meant"
+    ]  # fmt: skip
+    assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)

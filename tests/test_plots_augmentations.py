@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from fingerspelling import plots
+from fingerspelling.landmarks import PARTS
+from fingerspelling.plots.style import BLUE, ORANGE
+
+
+def clip(n_frames: int, seed: int) -> np.ndarray:
+    """Points of which no two frames have the same; the left hand is never seen."""
+    frames = np.random.default_rng(seed).normal(size=(n_frames, 130, 3)).astype(np.float16)
+    frames[:, PARTS["left_hand"]] = math.nan
+    return frames
+
+
+def share(axes: object, colour: str) -> float:
+    return float((axes.images[0].get_array() == to_rgb(colour)).all(-1).mean())
+
+
+def test_dropped_points_are_orange_and_what_was_never_seen_is_white() -> None:
+    before = clip(20, 0)
+    without_face = before.copy()
+    without_face[:, PARTS["face"]] = math.nan
+    blank = before.copy()
+    blank[5:10] = math.nan
+    figure = plots.changed_points(before, {"nothing": before, "face": without_face, "frames": blank})
+    tops, bottoms = figure.axes[:3], figure.axes[3:]
+    assert [axes.get_title() for axes in tops] == ["nothing", "face", "frames"]
+    assert [share(axes, ORANGE) > 0 for axes in bottoms] == [False, True, True]
+    assert share(bottoms[0], BLUE) == share(bottoms[1], BLUE) + share(bottoms[1], ORANGE) < 1
+    assert share(bottoms[2], ORANGE) == pytest.approx(share(bottoms[0], BLUE) * 5 / 20)
+    assert bottoms[2].lines[0].get_xdata()[0] == 7  # the frame in the middle of those that are masked
+    assert len(tops[2].collections[1].get_offsets().compressed()) == 0
+
+
+def test_lines_tie_a_moment_before_to_the_same_after() -> None:
+    first, second = clip(40, 0), clip(30, 1)
+    joined = np.concatenate([second[12:], first[:24]])
+    late = np.concatenate([np.full((10, 130, 3), np.nan, np.float16), first[:30]])
+    changes = {
+        "cut-mix": plots.Change({"second": second, "first": first}, joined, "condfirst"),
+        "shift": plots.Change({"first": first}, late, "first"),
+    }
+    above, below = plots.changed_time(changes).axes
+    ties = [[(int(a), int(b)) for (a, _), (b, _) in lines.get_segments()] for lines in above.collections]
+    assert ties == [[(12 + i, i) for i in (0, 6, 12)], [(i, 18 + i) for i in (0, 6, 12, 18)]]
+    assert [(int(a), int(b)) for (a, _), (b, _) in below.collections[0].get_segments()] == [
+        (i, 10 + i) for i in range(0, 30, 6)
+    ]
+    assert above.get_title(loc="left") == "cut-mix: 'condfirst'"
+    assert [text.get_text() for text in above.texts] == ["'second'", "'first'"]
+    after = below.lines[1].get_ydata()
+    assert np.isnan(after[:10]).all() and np.isfinite(after[10:]).all()
+
+
+def test_clips_without_a_hand_are_drawn() -> None:
+    frames = clip(10, 0)
+    frames[:, PARTS["right_hand"]] = math.nan
+    assert len(plots.changed_points(frames, {"nothing": frames, "one": frames}).axes) == 4
+    assert len(plots.changed_time({"nothing": plots.Change({"a": frames}, frames, "a")}).axes) == 1

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from fingerspelling.parameters import ParameterError
+from fingerspelling.training import TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"precision": "fp8"}, "fp8"),
+        ({"validation_fold": 4}, "4 is not among 4"),
+        ({"validation_fold": -2}, "-2"),
+        ({"average": 1.0}, "average"),
+        ({"optimiser": "sgd"}, "adamw.*muon"),
+    ],
+)
+def test_values_out_of_range_are_named(change: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TrainingConfig(**change)
+
+
+def test_a_steps_batches_are_dealt_evenly_or_not_at_all() -> None:
+    config = TrainingConfig(accumulate=8)
+    assert [config.batches_a_process(processes) for processes in (1, 2, 4, 8)] == [8, 4, 2, 1]
+    with pytest.raises(ParameterError, match=r"training\.accumulate: 8 batches .* evenly to 3 processes"):
+        config.batches_a_process(3)
+
+
+T4, A100 = (7, 5), (8, 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpu", "taken"),
+    [
+        ("auto", None, "fp32"),
+        ("auto", T4, "fp16"),
+        ("auto", A100, "bf16"),
+        ("fp16", A100, "fp16"),
+        ("fp32", A100, "fp32"),
+        ("bf16", A100, "bf16"),
+        ("bf16", None, "bf16"),
+    ],
+)
+def test_precision_follows_the_device(
+    asked: str, gpu: tuple[int, int] | None, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu is not None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: gpu)
+    assert TrainingConfig(precision=asked).autocast() == taken
+
+
+def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: T4)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla T4")
+    with pytest.raises(ParameterError, match=r"training\.precision: Tesla T4 has no bf16 .*7\.5.* fp16 or auto"):
+        TrainingConfig(precision="bf16").autocast()

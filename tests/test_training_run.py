@@ -1,0 +1,158 @@
+import json
+from dataclasses import replace
+from functools import partialmethod
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from synthetic import make_batch, make_labels, make_model
+from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
+from torch import nn
+from torch._dynamo.testing import CompileCounter
+
+from fingerspelling import metric
+from fingerspelling.clips import ClipStore
+from fingerspelling.competition import DataError
+from fingerspelling.inference import spell_store
+from fingerspelling.model import FingerspellingConfig, FingerspellingModel
+from fingerspelling.parameters import ParameterError
+from fingerspelling.training import (
+    confidence_targets,
+    last_checkpoint,
+    run,
+    split_by_signer,
+    train,
+)
+
+
+@pytest.fixture(scope="module")
+def run_dir(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training."""
+    folder = tmp_path_factory.mktemp("run")
+    train(store, MODEL, CONFIG, folder)
+    return folder
+
+
+def test_out_of_fold_predictions_serve_as_scores(store: ClipStore, run_dir: Path) -> None:
+    told = pd.read_parquet(run_dir / "out_of_fold.parquet")
+    targets = confidence_targets(store, (str(run_dir / "out_of_fold.parquet"),))
+    assert targets[split_by_signer(store, CONFIG).validation].tolist() == told["score"].tolist()
+
+
+def test_a_training_leaves_model_history_and_predictions(store: ClipStore, run_dir: Path) -> None:
+    model = FingerspellingModel.from_pretrained(run_dir / "model")
+    told = pd.read_parquet(run_dir / "out_of_fold.parquet")
+    clips = split_by_signer(store, CONFIG).validation
+    assert told["sequence_id"].tolist() == store.table["sequence_id"].iloc[clips].tolist()
+    assert told["prediction"].tolist() == spell_store([model], store, clips)
+    assert told["score"].tolist() == metric.clip_scores(told["prediction"], told["phrase"])
+
+    history = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    evaluations = [entry for entry in history if "eval_score" in entry]
+    assert [entry["epoch"] for entry in evaluations] == [1, 2, 3]
+    assert evaluations[-1]["eval_score"] == pytest.approx(metric.score(told["prediction"], told["phrase"]))
+    steps = [entry for entry in history if "loss" in entry]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    for entry in steps:
+        cross_entropy = 0.6 * entry["loss_forward"] + 0.4 * entry["loss_backward"]
+        assert entry["loss"] == pytest.approx(0.98 * cross_entropy + 0.02 * entry["loss_confidence"], rel=1e-5)
+
+
+def test_a_finished_training_is_not_repeated(store: ClipStore, run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "FingerspellingTrainer", None)
+    model = train(store, MODEL, CONFIG, run_dir)
+    assert not model.training
+    assert_same_weights(model, FingerspellingModel.from_pretrained(run_dir / "model"))
+
+
+def test_other_parameters_do_not_mix_with_a_training(store: ClipStore, run_dir: Path) -> None:
+    other_model = FingerspellingConfig(**{**MODEL.to_dict(), "d_model": 64})
+    other = replace(CONFIG, epochs=5, points=replace(CONFIG.points, mirror=0.0))
+    with pytest.raises(DataError, match=r"other parameters \(model\.d_model, training\.epochs, training\.points\)"):
+        train(store, other_model, other, run_dir)
+
+
+@pytest.mark.parametrize(("evaluation", "repeated"), [(1, [1, 2, 3]), (2, [2, 3]), (3, [2, 3])])
+def test_a_killed_training_goes_on_to_the_same_weights(
+    store: ClipStore,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    evaluation: int,
+    repeated: list[float],
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=evaluation)
+        train(store, MODEL, CONFIG, tmp_path)
+    written = sorted(path.name for path in (tmp_path / "checkpoints").glob("*"))
+    assert written == ["checkpoint-3", "checkpoint-6"][: evaluation - 1]
+    if evaluation == 3:  # as if it had been killed while it wrote this one
+        (tmp_path / "checkpoints/checkpoint-6/trainer_state.json").write_text('{"epoch": 2')
+    epochs = watch_evaluations(monkeypatch)
+    assert_same_weights(train(store, MODEL, CONFIG, tmp_path), FingerspellingModel.from_pretrained(run_dir / "model"))
+    assert epochs == repeated
+    history = [
+        [(e["step"], e.get("loss"), e.get("eval_score")) for e in map(json.loads, path.open()) if "train_loss" not in e]
+        for path in (tmp_path / "metrics.jsonl", run_dir / "metrics.jsonl")
+    ]
+    assert history[0] == history[1]
+
+
+def test_muon_and_the_average_go_on_to_the_same_weights(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, average=0.9, optimiser="muon")
+    whole = train(store, MODEL, config, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=2)
+        train(store, MODEL, config, tmp_path / "killed")
+    assert_same_weights(train(store, MODEL, config, tmp_path / "killed"), whole)
+
+
+def test_incomplete_checkpoints_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert last_checkpoint(tmp_path / "nowhere") is None
+    for step, state in {9: "{}", 90: "{}", 100: None, 200: '{"epo'}.items():
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-90"
+    assert f"{tmp_path / 'checkpoint-200'}: incomplete" in capsys.readouterr().out
+
+
+def test_tensorboard_is_told_what_metrics_jsonl_is(store: ClipStore, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(store, MODEL, replace(CONFIG, epochs=2, tensorboard=True), tmp_path)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    scores = [(entry["step"], entry["eval_score"]) for entry in history if "eval_score" in entry]
+    told = [(event.step, event.value) for event in events.Scalars("eval/score")]
+    assert np.array(told) == pytest.approx(np.array(scores))
+    assert {"train/loss_forward", "train/learning_rate", "train/clips_per_second"} <= set(events.Tags()["scalars"])
+
+
+def test_missing_tensorboard_is_named(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "is_tensorboard_available", lambda: False)
+    with pytest.raises(ParameterError, match=r"training\.tensorboard: needs the package tensorboard"):
+        train(store, MODEL, replace(CONFIG, tensorboard=True), tmp_path)
+
+
+def test_compiling_needs_a_gpu(store: ClipStore, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"training\.compile: needs a GPU"):
+        train(store, MODEL, replace(CONFIG, compile=True), tmp_path)
+
+
+def test_the_compiled_blocks_share_a_graph_for_all_lengths() -> None:
+    """With the compiler's front end alone: what it hands on is what may depend on the lengths."""
+    counting, model = CompileCounter(), make_model(dropout=0.0).train()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: True)
+        patch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=counting))
+        run._compile(model)
+    for lengths in ([20, 11, 9], [31, 30, 17], [13, 12, 12, 5]):
+        model(*make_batch(lengths), make_labels(*["ab c"] * len(lengths))).loss.backward()
+    assert len(model.encoder.blocks) > 1
+    assert counting.frame_count == 1

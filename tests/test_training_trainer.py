@@ -1,0 +1,147 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from fingerspelling.augmentation import PointAugmentation
+from fingerspelling.batches import ClipRequest, Clips, PlannedBatches
+from fingerspelling.clips import ClipStore
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.modeling import FingerspellingOutput
+from fingerspelling.simulation import SimulationConfig
+from fingerspelling.simulation import stream as stream_module
+from fingerspelling.simulation.stream import Cast
+from fingerspelling.training import split_by_signer, train, trainer
+from fingerspelling.training.optimisers import MuonWithAdamW
+
+
+def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[ClipRequest] = []
+    make = Clips.__getitem__
+
+    def recording(self: Clips, request: ClipRequest) -> dict:
+        if self.augmentation == CONFIG.time:  # not in validation
+            requests.append(request)
+        return make(self, request)
+
+    monkeypatch.setattr(Clips, "__getitem__", recording)
+    train(store, MODEL, CONFIG, tmp_path)
+    split = split_by_signer(store, CONFIG)
+    plan = PlannedBatches(store, split.training, 4, CONFIG.seed, CONFIG.time, one_a_phrase=split.supplemental)
+    planned = []
+    for epoch in range(3):
+        plan.set_epoch(epoch)
+        planned += [request for batch in plan for request in batch]
+    assert requests == planned
+
+
+def test_points_are_augmented_and_tokens_replaced_in_training_alone(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced: dict[bool, list[Tensor | None]] = {True: [], False: []}
+    augmented: list[tuple[int, ...]] = []
+    losses, augment = FingerspellingModel.losses, trainer.augment
+
+    def spying_losses(self: FingerspellingModel, *inputs: Tensor) -> FingerspellingOutput:
+        replaced[self.training].append(inputs[3])
+        return losses(self, *inputs)
+
+    def spying_augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+        augmented.append(frames.shape)
+        return augment(frames, mask, config)
+
+    monkeypatch.setattr(FingerspellingModel, "losses", spying_losses)
+    monkeypatch.setattr(trainer, "augment", spying_augment)
+    train(store, MODEL, replace(CONFIG, epochs=1, mask_tokens=0.5), tmp_path)
+    assert len(augmented) == len(replaced[True]) == 3
+    share = torch.cat([tokens.flatten() for tokens in replaced[True]]).float().mean()
+    assert share.item() == pytest.approx(0.5, abs=0.1)
+    assert replaced[False] == [None]
+
+
+def test_half_precision_and_loader_processes_train(store: ClipStore, tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=1, precision="fp16", loader_processes=1, accumulate=2)
+    model = train(store, MODEL, config, tmp_path)
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+
+
+def test_a_stream_trains_on_new_signers_in_each_epoch_and_can_be_resumed(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated: list[tuple[int, ...]] = []
+
+    def recording(config: SimulationConfig, clips: int, key: tuple[int, ...]) -> Cast:
+        simulated.append(key)
+        return Cast(config, clips, key)
+
+    monkeypatch.setattr(stream_module, "Cast", recording)
+    config = replace(CONFIG, simulation=SimulationConfig(clips=10, max_length=3))
+    whole = train(store, MODEL, config, tmp_path / "whole")
+    assert simulated == [(0, 0), (1, 0), (2, 0)]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=2)
+        train(store, MODEL, config, tmp_path / "killed")
+    assert_same_weights(train(store, MODEL, config, tmp_path / "killed"), whole)
+
+
+def test_what_is_drawn_comes_from_the_batch_alone(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, epochs=1)
+    quiet = train(store, MODEL, config, tmp_path / "quiet")
+    make = Clips.__getitem__
+
+    def disturbing(self: Clips, request: ClipRequest) -> dict:
+        torch.rand(request.clip + 1)
+        return make(self, request)
+
+    monkeypatch.setattr(Clips, "__getitem__", disturbing)
+    assert_same_weights(train(store, MODEL, config, tmp_path / "disturbed"), quiet)
+
+
+def test_the_average_is_what_is_validated_and_kept(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[FingerspellingModel] = []
+    spell, weights = trainer.spell_encoded, []
+    update = AveragedModel.update_parameters
+
+    def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[str]:
+        read.extend(models)
+        return spell(models, *batch)
+
+    def recording(self: AveragedModel, model: FingerspellingModel) -> None:
+        update(self, model)
+        weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+
+    monkeypatch.setattr(trainer, "spell_encoded", watching)
+    monkeypatch.setattr(AveragedModel, "update_parameters", recording)
+    model = train(store, MODEL, replace(CONFIG, epochs=2, average=0.75), tmp_path)
+    assert len(weights) == 6  # a step each
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            average = weights[0][name]
+            for later in weights[1:]:
+                average = 0.75 * average + 0.25 * later[name]
+            torch.testing.assert_close(tensor, average, msg=name)
+    assert len(set(read)) == 1
+    assert_same_weights(read[0], model)
+
+
+def test_muon_trains(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[MuonWithAdamW] = []
+
+    def recording(*arguments: object) -> MuonWithAdamW:
+        made.append(MuonWithAdamW(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(trainer, "MuonWithAdamW", recording)
+    model = train(store, MODEL, replace(CONFIG, epochs=1, optimiser="muon", weight_decay=0.05), tmp_path)
+    (optimiser,) = made
+    assert [group["weight_decay"] for group in optimiser.param_groups] == [0.05, 0.05, 0.0]
+    assert [group["initial_lr"] for group in optimiser.param_groups] == [CONFIG.learning_rate] * 3
+    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(model.parameters()))
