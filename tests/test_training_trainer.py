@@ -63,6 +63,23 @@ def test_points_are_augmented_and_tokens_replaced_in_training_alone(
     assert replaced[False] == [None]
 
 
+@pytest.mark.parametrize("pad", [True, False])
+def test_batches_are_padded_to_the_longest_clip_or_to_the_most_frames(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pad: bool
+) -> None:
+    padding = []
+    augment = trainer.augment
+
+    def spying(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+        padding.append(mask.shape[1] - mask.sum(1).max().item())
+        return augment(frames, mask, config)
+
+    monkeypatch.setattr(trainer, "augment", spying)
+    train(store, MODEL, replace(CONFIG, epochs=1, pad_to_max=pad), tmp_path)
+    assert len(padding) == 3
+    assert all(padding) if pad else not any(padding)
+
+
 def test_half_precision_and_loader_processes_train(store: ClipStore, tmp_path: Path) -> None:
     config = replace(CONFIG, epochs=1, precision="fp16", loader_processes=1, accumulate=2)
     model = train(store, MODEL, config, tmp_path)
