@@ -29,7 +29,7 @@ class FingerspellingConfig(PreTrainedConfig):
     encoder_block: Literal["squeezeformer", "conformer"] = "squeezeformer"  # the second is what the first improved on
     rotary: bool = True  # positions in attention; without, only the convolutions know what comes first
     cnn_features: bool = True  # a convolution over time and points before each frame's projection
-    frame_stride: int = 1  # 2 halves the frame rate in the feature extractors' convolution
+    frame_stride: int = 1  # 2 halves the frame rate in the feature extractors
     max_frames: int = 384  # longer clips are resized to this
     part_extractors: bool = True  # hands, face and pose each normalised per frame, besides all points together
 
@@ -61,7 +61,5 @@ class FingerspellingConfig(PreTrainedConfig):
             )
         if self.conv_kernel % 2 == 0:
             raise ValueError(f"conv_kernel {self.conv_kernel} must be odd")
-        if self.frame_stride == 2 and not self.cnn_features:
-            raise ValueError("frame_stride 2 needs cnn_features: it is the convolution that strides")
         if self.frame_stride not in (1, 2):
             raise ValueError(f"frame_stride {self.frame_stride} must be 1 or 2")

@@ -14,6 +14,7 @@ class FeatureExtractor(nn.Module):
 
     def __init__(self, n_points: int, d_out: int, config: FingerspellingConfig) -> None:
         super().__init__()
+        self.frame_stride = config.frame_stride
         self.conv = None
         d_in = 3 * n_points
         if config.cnn_features:
@@ -33,7 +34,8 @@ class FeatureExtractor(nn.Module):
         Returns:
             float [real frames / frame_stride, d_out].
         """
-        if self.conv is not None:
-            y = F.silu(self.conv_norm(self.conv(frames.permute(0, 3, 1, 2))))
-            frames = y.permute(0, 2, 3, 1)
-        return self.norm(self.linear(padding.remove(frames.flatten(2))))
+        if self.conv is None:
+            y = frames[:, :: self.frame_stride]
+        else:
+            y = F.silu(self.conv_norm(self.conv(frames.permute(0, 3, 1, 2)))).permute(0, 2, 3, 1)
+        return self.norm(self.linear(padding.remove(y.flatten(2))))
