@@ -19,7 +19,7 @@ class FeatureExtractor(nn.Module):
         d_in = 3 * n_points
         if config.cnn_features:
             self.conv = nn.Conv2d(3, CHANNELS, 3, stride=(config.frame_stride, 2), padding=1, bias=False)
-            self.conv_norm = nn.BatchNorm2d(CHANNELS)
+            self.conv_norm = nn.BatchNorm1d(CHANNELS)
             d_in = CHANNELS * ((n_points + 1) // 2)
         self.linear = nn.Linear(d_in, d_out, bias=False)
         self.norm = nn.BatchNorm1d(d_out)
@@ -35,7 +35,8 @@ class FeatureExtractor(nn.Module):
             float [real frames / frame_stride, d_out].
         """
         if self.conv is None:
-            y = frames[:, :: self.frame_stride]
+            y = padding.remove(frames[:, :: self.frame_stride])
         else:
-            y = F.silu(self.conv_norm(self.conv(frames.permute(0, 3, 1, 2)))).permute(0, 2, 3, 1)
-        return self.norm(self.linear(padding.remove(y.flatten(2))))
+            y = padding.remove(self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+            y = F.silu(self.conv_norm(y.flatten(0, 1)).view_as(y))  # of all real frames' points
+        return self.norm(self.linear(y.flatten(1)))

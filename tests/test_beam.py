@@ -1,0 +1,222 @@
+import itertools
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import make_batch, make_model
+from torch import Tensor
+
+from fingerspelling import text
+from fingerspelling.beam import CtcPrefixScorer, decode_by_beam
+from fingerspelling.inference import decode_greedily
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.model.preprocessing import normalise
+
+LENGTHS = [1, 2, 15, 33, 34, 40, 60]
+# Three characters and phrases of at most three, few enough to try them all.
+SMALL = {"vocab_size": 7, "pad_token_id": 3, "bos_token_id": 4, "eos_token_id": 5, "mask_token_id": 6}
+SMALL |= {"max_new_tokens": 3, "ctc_weight": 0.5}
+PHRASES = [list(phrase) for length in range(4) for phrase in itertools.product(range(3), repeat=length)]
+
+Encoded = list[tuple[Tensor, Tensor | None]]
+
+
+def encode(models: list[FingerspellingModel], lengths: list[int], seed: int = 0) -> Encoded:
+    frames, mask = make_batch(lengths, seed)
+    with torch.no_grad():
+        return [model.encode(normalise(frames), mask) for model in models]
+
+
+def single(encoded: Encoded, clip: int) -> Encoded:
+    """Cut one clip out of a batch, without its padding."""
+    return [(hidden[clip][mask[clip]][None], None) for hidden, mask in encoded]
+
+
+def spelled_by_alignments(log_probabilities: Tensor) -> dict[tuple[int, ...], float]:
+    """Return the probability of all that a clip's frames, [frames, characters + 1], can spell, one by one."""
+    blank, probabilities = log_probabilities.shape[1] - 1, {}
+    for alignment in itertools.product(range(blank + 1), repeat=len(log_probabilities)):
+        spelled = tuple(token for token, _ in itertools.groupby(alignment) if token != blank)
+        probability = math.exp(
+            sum(row[token] for row, token in zip(log_probabilities.tolist(), alignment, strict=True))
+        )
+        probabilities[spelled] = probabilities.get(spelled, 0.0) + probability
+    return probabilities
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_prefix_scores_are_those_of_all_alignments(data: st.DataObject) -> None:
+    lengths = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
+    seed, spread = data.draw(st.integers(0, 1000)), data.draw(st.sampled_from([0.1, 1.0, 5.0]))
+    noise = torch.randn(len(lengths), max(lengths), 3, generator=torch.Generator().manual_seed(seed))
+    log_probabilities = (noise * spread).log_softmax(-1)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    real = [spelled_by_alignments(rows[:length]) for rows, length in zip(log_probabilities, lengths, strict=True)]
+
+    beam = 2
+    scorer = CtcPrefixScorer(log_probabilities, None if len({*lengths}) == 1 else mask, beam)
+    prefixes = [[()] * beam for _ in lengths]
+    places, characters = st.integers(0, beam - 1), st.integers(0, 1)
+    for _ in range(data.draw(st.integers(1, 4))):
+        following = scorer.next_log_probabilities().exp()
+        for clip, row in enumerate(prefixes):
+            for place, prefix in enumerate(row):
+                begun = sum(p for phrase, p in real[clip].items() if phrase[: len(prefix)] == prefix)
+                expected = [
+                    sum(p for phrase, p in real[clip].items() if phrase[: len(prefix) + 1] == (*prefix, character))
+                    for character in (0, 1)
+                ]
+                if begun:  # what can be goes on, and its shares are all there is
+                    expected = torch.tensor([*expected, real[clip].get(prefix, 0.0)]) / begun
+                    torch.testing.assert_close(following[clip, place], expected, rtol=1e-3, atol=1e-6)
+        parents = [[data.draw(places) for _ in range(beam)] for _ in lengths]
+        tokens = [[data.draw(characters) for _ in range(beam)] for _ in lengths]
+        prefixes = [
+            [(*row[parent], token) for parent, token in zip(*chosen, strict=True)]
+            for row, *chosen in zip(prefixes, parents, tokens, strict=True)
+        ]
+        scorer.extend(torch.tensor(parents), torch.tensor(tokens))
+
+
+@pytest.mark.parametrize("frames", [1, 400])
+@pytest.mark.parametrize("spread", [1.0, 100.0])
+def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) -> None:
+    noise = torch.randn(1, frames, 60, generator=torch.Generator().manual_seed(0)) * spread
+    log_probabilities = noise.log_softmax(-1)
+    phrase = [7, 7, 0, 58, 58, 58, 3][:frames]
+    scorer, score = CtcPrefixScorer(log_probabilities, None, 1), 0.0
+    for token in phrase:
+        score += scorer.next_log_probabilities()[0, 0, token].item()
+        scorer.extend(torch.tensor([[0]]), torch.tensor([[token]]))
+    score += scorer.next_log_probabilities()[0, 0, -1].item()
+    told = torch.tensor([phrase]), torch.tensor([frames]), torch.tensor([len(phrase)])
+    loss = F.ctc_loss(log_probabilities.transpose(0, 1), *told, blank=59, reduction="sum")
+    assert score == pytest.approx(-loss.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("seeds", [(0,), (8,), (29,), (0, 3, 8)])
+def test_a_beam_of_one_without_ctc_is_greedy_decoding(seeds: tuple[int, ...], stride: int) -> None:
+    models = [make_model(seed, frame_stride=stride) for seed in seeds]
+    encoded = encode(models, LENGTHS)
+    spelled = decode_by_beam(models, encoded, 1, 0.0)
+    assert spelled == decode_greedily(models, encoded)
+    assert len({len(row) for row in spelled}) > 1  # they end at different times
+
+
+@torch.no_grad()
+def score_of(models: list[FingerspellingModel], encoded: Encoded, phrase: list[int], ctc_weight: float) -> float:
+    """Score a phrase of `SMALL` for one clip without cache, beam or recursion.
+
+    One of full length has not ended: what the decoder thinks of its end does not count, and CTC may go on.
+    """
+    ids, logits, by_ctc = torch.tensor([[4, *phrase]]), 0.0, 0.0
+    for model, (hidden, _) in zip(models, encoded, strict=True):
+        decoded = model.decoder(ids, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
+        logits = logits + model.output_projection(decoded[0]) / len(models)
+        real = spelled_by_alignments(model.ctc(hidden[0]).log_softmax(-1))
+        said = tuple(phrase)
+        probability = real.get(said, 0.0) if len(phrase) < 3 else sum(p for s, p in real.items() if s[:3] == said)
+        by_ctc += (math.log(probability) if probability else -math.inf) / len(models)
+    by_decoder = logits.log_softmax(-1)
+    score = sum(by_decoder[place, token].item() for place, token in enumerate(phrase))
+    score += by_decoder[-1, 3:].max().item() if len(phrase) < 3 else 0.0
+    return (1 - ctc_weight) * score + (ctc_weight * by_ctc if ctc_weight else 0.0)
+
+
+@pytest.mark.parametrize("ctc_weight", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("seeds", [(0,), (1,), (2, 3)])
+def test_a_beam_of_everything_finds_the_best_phrase(seeds: tuple[int, ...], ctc_weight: float) -> None:
+    models = [make_model(seed, **SMALL) for seed in seeds]
+    encoded = encode(models, [1, 2, 4, 5], seed=seeds[0])
+    searched = {beam: decode_by_beam(models, encoded, beam, ctc_weight) for beam in (1, 2, 5, 40)}
+    for clip in range(4):
+        alone = single(encoded, clip)
+        scores = {tuple(phrase): score_of(models, alone, phrase, ctc_weight) for phrase in PHRASES}
+        assert scores[tuple(searched[40][clip])] == pytest.approx(max(scores.values()), abs=1e-5)
+        for spelled in searched.values():
+            assert -math.inf < scores[tuple(spelled[clip])] < max(scores.values()) + 1e-5
+
+
+def test_a_wider_beam_finds_what_greedy_decoding_misses() -> None:
+    models = [make_model(2, **SMALL)]
+    encoded = encode(models, [5] * 30)
+    narrow, wide = (decode_by_beam(models, encoded, beam, 0.3) for beam in (1, 40))
+    better = [
+        score_of(models, single(encoded, clip), wide[clip], 0.3)
+        - score_of(models, single(encoded, clip), narrow[clip], 0.3)
+        for clip in range(30)
+    ]
+    assert min(better) > -1e-5
+    assert max(better) > 0.01
+
+
+@pytest.mark.parametrize("ctc_weight", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("strides", [(1,), (2,), (1, 2)])
+def test_a_batch_is_read_as_single_clips(strides: tuple[int, ...], ctc_weight: float) -> None:
+    models = [make_model(seed, frame_stride=stride, ctc_weight=0.5) for seed, stride in zip((8, 29), strides)]
+    encoded = encode(models, LENGTHS)
+    spelled = decode_by_beam(models, encoded, 3, ctc_weight)
+    assert [decode_by_beam(models, single(encoded, clip), 3, ctc_weight)[0] for clip in range(len(LENGTHS))] == spelled
+    assert len({tuple(row) for row in spelled}) > 1  # else little would be shown
+
+
+def test_ctc_alone_reads_what_its_frames_say() -> None:
+    """A head that sees one character in each frame is read so, whatever the decoder thinks."""
+    model = make_model(ctc_weight=0.5)
+    frames = [7, 7, 59, 7, 59, 59, 12, 12, 3, 58, 59]
+    hidden = torch.zeros(2, len(frames), 32)
+    hidden[0, range(len(frames)), range(len(frames))] = 1.0
+    hidden[1] = hidden[0]
+    mask = torch.tensor([[True] * 11, [True] * 7 + [False] * 4])
+    with torch.no_grad():
+        model.ctc.bias.zero_()
+        model.ctc.weight.zero_()
+        model.ctc.weight[frames, range(len(frames))] = 20.0
+    assert decode_by_beam([model], [(hidden, mask)], 4, 1.0) == [[7, 7, 12, 3, 58], [7, 7, 12]]
+
+
+@pytest.mark.parametrize("ctc_weight", [0.01, 1.0])
+def test_ctc_spells_no_more_characters_than_a_clip_has_frames(ctc_weight: float) -> None:
+    model = make_model(8, ctc_weight=0.5)
+    with torch.no_grad():
+        model.output_projection.weight[text.PAD :] = 0.0  # a decoder that goes on
+    encoded = encode([model], [1, 2, 3])
+    for beam in (1, 4, 100):
+        assert all(len(row) <= n for n, row in enumerate(decode_by_beam([model], encoded, beam, ctc_weight), 1))
+
+
+def always_says(token: int) -> FingerspellingModel:
+    model = make_model()
+    with torch.no_grad():
+        model.decoder.layer_norm.weight.zero_()
+        model.decoder.layer_norm.bias.fill_(1.0)
+        model.output_projection.weight.zero_()
+        model.output_projection.weight[token] = 1.0
+    return model
+
+
+@pytest.mark.parametrize("beam", [1, 4, 70])
+@pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
+def test_every_special_token_ends_a_phrase(token: int, beam: int) -> None:
+    model = always_says(token)
+    assert decode_by_beam([model], encode([model], LENGTHS), beam, 0.0) == [[]] * len(LENGTHS)
+
+
+def test_a_phrase_without_end_ends_after_33_steps() -> None:
+    model = always_says(11)
+    assert decode_by_beam([model], encode([model], LENGTHS), 3, 0.0) == [[11] * 33] * len(LENGTHS)
+
+
+@pytest.mark.parametrize(
+    ("beam", "ctc_weight", "reason"),
+    [(0, 0.0, "beam 0 must be at least 1"), (4, 1.1, "ctc_weight 1.1 from 0"), (4, 0.3, "ctc_weight 0.3: a model has")],
+)
+def test_what_cannot_be_searched_is_refused(beam: int, ctc_weight: float, reason: str) -> None:
+    models = [make_model(ctc_weight=0.5), make_model()]
+    with pytest.raises(ValueError, match=reason):
+        decode_by_beam(models, encode(models, [20]), beam, ctc_weight)
