@@ -19,7 +19,7 @@ LENGTHS = [1, 2, 15, 33, 34, 40, 60]
 # Three characters and phrases of at most three, few enough to try them all.
 SMALL = {"vocab_size": 7, "pad_token_id": 3, "bos_token_id": 4, "eos_token_id": 5, "mask_token_id": 6}
 SMALL |= {"max_new_tokens": 3, "ctc_weight": 0.5}
-PHRASES = [list(phrase) for length in range(4) for phrase in itertools.product(range(3), repeat=length)]
+PHRASES = [phrase for length in range(4) for phrase in itertools.product(range(3), repeat=length)]
 
 Encoded = list[tuple[Tensor, Tensor | None]]
 
@@ -99,70 +99,78 @@ def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) ->
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("seeds", [(0,), (8,), (29,), (0, 3, 8)])
+@pytest.mark.parametrize("seeds", [(29,), (0, 3, 8)])
 def test_a_beam_of_one_without_ctc_is_greedy_decoding(seeds: tuple[int, ...], stride: int) -> None:
     models = [make_model(seed, frame_stride=stride) for seed in seeds]
     encoded = encode(models, LENGTHS)
     spelled = decode_by_beam(models, encoded, 1, 0.0)
     assert spelled == decode_greedily(models, encoded)
-    assert len({len(row) for row in spelled}) > 1  # they end at different times
+    assert len({tuple(row) for row in spelled}) > 1
+    assert seeds != (29,) or len({len(row) for row in spelled}) > 2  # this one ends its phrases at different times
 
 
 @torch.no_grad()
-def score_of(models: list[FingerspellingModel], encoded: Encoded, phrase: list[int], ctc_weight: float) -> float:
-    """Score a phrase of `SMALL` for one clip without cache, beam or recursion.
+def scores_of(models: list[FingerspellingModel], encoded: Encoded, ctc_weight: float) -> dict[tuple[int, ...], float]:
+    """Score all phrases of `SMALL` for one clip without cache, beam or recursion.
 
-    One of full length has not ended: what the decoder thinks of its end does not count, and CTC may go on.
+    Those of full length have not ended: what the decoder thinks of their end does not count, and CTC may go on.
     """
-    ids, logits, by_ctc = torch.tensor([[4, *phrase]]), 0.0, 0.0
-    for model, (hidden, _) in zip(models, encoded, strict=True):
-        decoded = model.decoder(ids, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
-        logits = logits + model.output_projection(decoded[0]) / len(models)
-        real = spelled_by_alignments(model.ctc(hidden[0]).log_softmax(-1))
-        said = tuple(phrase)
-        probability = real.get(said, 0.0) if len(phrase) < 3 else sum(p for s, p in real.items() if s[:3] == said)
-        by_ctc += (math.log(probability) if probability else -math.inf) / len(models)
-    by_decoder = logits.log_softmax(-1)
-    score = sum(by_decoder[place, token].item() for place, token in enumerate(phrase))
-    score += by_decoder[-1, 3:].max().item() if len(phrase) < 3 else 0.0
-    return (1 - ctc_weight) * score + (ctc_weight * by_ctc if ctc_weight else 0.0)
+    heard = [
+        spelled_by_alignments(model.ctc(part[0][0]).log_softmax(-1))
+        for model, part in zip(models, encoded, strict=True)
+    ]
+    scores = {}
+    for phrase in PHRASES:
+        logits = 0.0
+        for model, (hidden, _) in zip(models, encoded, strict=True):
+            decoded = model.decoder(torch.tensor([[4, *phrase]]), encoder_hidden_states=hidden, use_cache=False)
+            logits = logits + model.output_projection(decoded.last_hidden_state[0]) / len(models)
+        by_decoder = logits.log_softmax(-1)
+        score = sum(by_decoder[place, token].item() for place, token in enumerate(phrase))
+        score += by_decoder[-1, 3:].max().item() if len(phrase) < 3 else 0.0
+        shares = [sum(p for s, p in real.items() if s == phrase or s[:3] == phrase) for real in heard]
+        by_ctc = sum(math.log(share) if share else -math.inf for share in shares) / len(models)
+        scores[phrase] = (1 - ctc_weight) * score + (ctc_weight * by_ctc if ctc_weight else 0.0)
+    return scores
 
 
 @pytest.mark.parametrize("ctc_weight", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("seeds", [(0,), (1,), (2, 3)])
+@pytest.mark.parametrize("seeds", [(0,), (2, 3)])
 def test_a_beam_of_everything_finds_the_best_phrase(seeds: tuple[int, ...], ctc_weight: float) -> None:
     models = [make_model(seed, **SMALL) for seed in seeds]
     encoded = encode(models, [1, 2, 4, 5], seed=seeds[0])
     searched = {beam: decode_by_beam(models, encoded, beam, ctc_weight) for beam in (1, 2, 5, 40)}
     for clip in range(4):
-        alone = single(encoded, clip)
-        scores = {tuple(phrase): score_of(models, alone, phrase, ctc_weight) for phrase in PHRASES}
-        assert scores[tuple(searched[40][clip])] == pytest.approx(max(scores.values()), abs=1e-5)
-        for spelled in searched.values():
-            assert -math.inf < scores[tuple(spelled[clip])] < max(scores.values()) + 1e-5
+        scores = scores_of(models, single(encoded, clip), ctc_weight)
+        found = {beam: scores[tuple(spelled[clip])] for beam, spelled in searched.items()}
+        assert found[40] == pytest.approx(max(scores.values()), abs=1e-5)
+        assert -math.inf < min(found.values())
+        assert max(found.values()) < found[40] + 1e-5
 
 
-def test_a_wider_beam_finds_what_greedy_decoding_misses() -> None:
+def test_a_wider_beam_finds_what_a_narrow_one_misses() -> None:
     models = [make_model(2, **SMALL)]
-    encoded = encode(models, [5] * 30)
-    narrow, wide = (decode_by_beam(models, encoded, beam, 0.3) for beam in (1, 40))
-    better = [
-        score_of(models, single(encoded, clip), wide[clip], 0.3)
-        - score_of(models, single(encoded, clip), narrow[clip], 0.3)
-        for clip in range(30)
-    ]
-    assert min(better) > -1e-5
-    assert max(better) > 0.01
+    encoded = encode(models, [5] * 10)
+    narrow, wide = (decode_by_beam(models, encoded, beam, 0.3) for beam in (1, 4))
+    scores = [scores_of(models, single(encoded, clip), 0.3) for clip in range(10)]
+    gains = [told[tuple(w)] - told[tuple(n)] for told, w, n in zip(scores, wide, narrow, strict=True)]
+    assert min(gains) > 0.01
 
 
 @pytest.mark.parametrize("ctc_weight", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("strides", [(1,), (2,), (1, 2)])
+@pytest.mark.parametrize("strides", [(2,), (1, 2)])
 def test_a_batch_is_read_as_single_clips(strides: tuple[int, ...], ctc_weight: float) -> None:
-    models = [make_model(seed, frame_stride=stride, ctc_weight=0.5) for seed, stride in zip((8, 29), strides)]
+    models = [make_model(seed, frame_stride=stride, ctc_weight=0.5) for seed, stride in enumerate(strides, 29)]
     encoded = encode(models, LENGTHS)
     spelled = decode_by_beam(models, encoded, 3, ctc_weight)
     assert [decode_by_beam(models, single(encoded, clip), 3, ctc_weight)[0] for clip in range(len(LENGTHS))] == spelled
     assert len({tuple(row) for row in spelled}) > 1  # else little would be shown
+
+
+def test_a_model_twice_reads_as_once() -> None:
+    model = make_model(2, **SMALL)
+    encoded = encode([model], [5] * 30)
+    assert decode_by_beam([model] * 2, encoded * 2, 3, 0.3) == decode_by_beam([model], encoded, 3, 0.3)
 
 
 def test_ctc_alone_reads_what_its_frames_say() -> None:

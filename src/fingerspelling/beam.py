@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
+from fingerspelling.inference import Encoded, next_logits
 from fingerspelling.model import FingerspellingModel
 
 
@@ -82,7 +83,7 @@ class CtcPrefixScorer:
 @torch.inference_mode()
 def decode_by_beam(
     models: Sequence[FingerspellingModel],
-    encoded: Sequence[tuple[Tensor, Tensor | None]],
+    encoded: Encoded,
     beam: int,
     ctc_weight: float,
 ) -> list[list[int]]:
@@ -93,7 +94,7 @@ def decode_by_beam(
 
     Args:
         models: the decoders' logits are averaged, and so are the scores of the CTC heads.
-        encoded: what `encode` gave for each of them: hidden states and mask.
+        encoded: what `encode` gave for each of them.
         beam: hypotheses that are kept for each clip.
         ctc_weight: 0 for the decoder alone, 1 for CTC alone.
 
@@ -125,7 +126,7 @@ def decode_by_beam(
     nothing = torch.full((end + 1,), -math.inf, device=device)
     nothing[end] = 0.0
     for _ in range(config.max_new_tokens):
-        logits = _next_logits(models, encoded, caches, tokens.view(-1, 1)) / len(models)
+        logits = next_logits(models, encoded, caches, tokens.view(-1, 1)) / len(models)
         log_probabilities = logits.float().log_softmax(-1).view(batch, beam, -1)
         # The likeliest special token is the end, whichever it is, as in greedy decoding.
         special = log_probabilities[..., end:].amax(-1, keepdim=True)
@@ -147,23 +148,3 @@ def decode_by_beam(
             scorer.extend(parents, tokens)
         tokens = torch.where(ended, config.mask_token_id, tokens)
     return [[token for token in row if token < end] for row in spelled[:, 0].tolist()]
-
-
-def _next_logits(
-    models: Sequence[FingerspellingModel],
-    encoded: Sequence[Sequence[Tensor | None]],
-    caches: Sequence[EncoderDecoderCache],
-    tokens: Tensor,
-) -> Tensor:
-    """Return the sum of the decoders' logits after one more token, int64 [rows, 1]."""
-    logits = 0.0
-    for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
-        decoded = model.decoder(
-            input_ids=tokens,
-            encoder_hidden_states=hidden,
-            encoder_attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
-    return logits

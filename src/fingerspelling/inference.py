@@ -1,6 +1,6 @@
-"""Clips -> phrases: greedy decoding with the decoders' key/value cache."""
+"""Clips -> phrases, by greedy decoding with the decoders' key/value cache unless told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,57 +16,32 @@ from fingerspelling.progress import track
 # A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
 CONSTANT_PHRASE = "2 a-e -aroe"
 
-
-@torch.inference_mode()
-def spell(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None = None) -> list[str]:
-    """Read the phrases of a batch of clips.
-
-    Args:
-        models: one model, or several whose logits are averaged; in evaluation mode.
-        frames: float32 [batch, frames, 130, 3], raw landmarks, NaN where missing and on padding frames, at most
-            max_frames long.
-        mask: bool [batch, frames], True on real frames; None where all are real.
-
-    Returns:
-        What `spell_encoded` returns.
-    """
-    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1)
-    frames = normalise(frames)
-    return spell_encoded(models, [model.encode(frames, mask) for model in models], lengths)
+Encoded = Sequence[tuple[Tensor, Tensor | None]]  # of each model what `encode` gave: hidden states and mask
 
 
-@torch.inference_mode()
-def spell_encoded(
-    models: Sequence[FingerspellingModel], encoded: Sequence[tuple[Tensor, Tensor | None]], lengths: Tensor
-) -> list[str]:
-    """Read the phrases of a batch of clips that the models have encoded.
-
-    Args:
-        models: one model, or several whose logits are averaged; in evaluation mode.
-        encoded: what `encode` gave for each of them: hidden states and mask.
-        lengths: of the clips in frames, int [batch].
-
-    Returns:
-        The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
-        there are, not worth reading.
-    """
-    ids = decode_greedily(models, encoded)
-    heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
-    heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
-    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
-    config = models[0].config
-    worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
-    return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+def next_logits(
+    models: Sequence[FingerspellingModel], encoded: Encoded, caches: Sequence[EncoderDecoderCache], tokens: Tensor
+) -> Tensor:
+    """Return the sum of the decoders' logits, float [batch, vocabulary], after one more token, int64 [batch, 1]."""
+    logits = 0.0
+    for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
+        decoded = model.decoder(
+            input_ids=tokens,
+            encoder_hidden_states=hidden,
+            encoder_attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
+    return logits
 
 
-def decode_greedily(
-    models: Sequence[FingerspellingModel], encoded: Sequence[tuple[Tensor, Tensor | None]]
-) -> list[list[int]]:
+def decode_greedily(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list[int]]:
     """Spell from the encoders' outputs, each step the likeliest token, until every clip has met a special token.
 
     Args:
         models: the models whose logits are averaged.
-        encoded: what `encode` gave for each of them: hidden states and mask.
+        encoded: what `encode` gave for each of them.
 
     Returns:
         The ids of each clip's characters, without the token that ended it.
@@ -78,25 +53,64 @@ def decode_greedily(
     ended = torch.zeros(batch, 1, dtype=torch.bool, device=device)
     spelled = []
     for _ in range(config.max_new_tokens):
-        logits = 0.0
-        for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
-            # Clips that have ended go on with the mask token: padding would upset the positions in the cache.
-            decoded = model.decoder(
-                input_ids=tokens,
-                encoder_hidden_states=hidden,
-                encoder_attention_mask=mask,
-                past_key_values=cache,
-                use_cache=True,
-            )
-            logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
-        tokens = logits.argmax(-1, keepdim=True)
+        tokens = next_logits(models, encoded, caches, tokens).argmax(-1, keepdim=True)
         ended |= tokens >= config.pad_token_id
         if ended.all():
             break
+        # Clips that have ended go on with the mask token: padding would upset the positions in the cache.
         tokens = torch.where(ended, config.mask_token_id, tokens)
         spelled.append(tokens)
     rows = torch.cat(spelled, 1).tolist() if spelled else [[] for _ in range(batch)]
     return [[token for token in row if token < config.pad_token_id] for row in rows]
+
+
+Decode = Callable[[Sequence[FingerspellingModel], Encoded], list[list[int]]]
+
+
+@torch.inference_mode()
+def spell(
+    models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None = None, decode: Decode = decode_greedily
+) -> list[str]:
+    """Read the phrases of a batch of clips.
+
+    Args:
+        models: one model, or several whose logits are averaged; in evaluation mode.
+        frames: float32 [batch, frames, 130, 3], raw landmarks, NaN where missing and on padding frames, at most
+            max_frames long.
+        mask: bool [batch, frames], True on real frames; None where all are real.
+        decode: how to find the characters.
+
+    Returns:
+        What `spell_encoded` returns.
+    """
+    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1)
+    frames = normalise(frames)
+    return spell_encoded(models, [model.encode(frames, mask) for model in models], lengths, decode)
+
+
+@torch.inference_mode()
+def spell_encoded(
+    models: Sequence[FingerspellingModel], encoded: Encoded, lengths: Tensor, decode: Decode = decode_greedily
+) -> list[str]:
+    """Read the phrases of a batch of clips that the models have encoded.
+
+    Args:
+        models: one model, or several whose logits are averaged; in evaluation mode.
+        encoded: what `encode` gave for each of them.
+        lengths: of the clips in frames, int [batch].
+        decode: how to find the characters.
+
+    Returns:
+        The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
+        there are, not worth reading.
+    """
+    ids = decode(models, encoded)
+    heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
+    heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
+    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
+    config = models[0].config
+    worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
+    return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
 def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor) -> str:
@@ -120,6 +134,7 @@ def spell_store(
     store: ClipStore,
     clips: Sequence[int],
     label: str = "reading",
+    decode: Decode = decode_greedily,
 ) -> list[str]:
     """Read clips of a store in batches of similar length; the phrases come in the order of `clips`."""
     for model in models:
@@ -130,6 +145,6 @@ def spell_store(
     plan = PlannedBatches(store, clips, reading_batch(device), seed=0, max_frames=max_frames, shuffle=False)
     for requests in track(plan, label, "batches", len(plan)):
         batch = collate([dataset[request] for request in requests])
-        spelled = spell(models, batch["frames"].to(device), batch["mask"].to(device))
+        spelled = spell(models, batch["frames"].to(device), batch["mask"].to(device), decode)
         phrases.update(zip(batch["clips"].tolist(), spelled, strict=True))
     return [phrases[clip] for clip in clips]
