@@ -4,11 +4,13 @@
     python benchmarks/ablations.py --only cut-mix,rotary    # those whose names contain one of these, and the baseline
     python benchmarks/ablations.py --table                  # the table of what is there so far
 
-All trainings read one clip store and hold the same signers out. Each that is finished is a line of results.jsonl, and
-a killed run goes on where it was. The first seed of all variants comes before the second of any.
+All trainings read one clip store and hold the same signers out; without a GPU they run side by side, a core each. Each
+that is finished is a line of results.jsonl, and a killed run goes on where it was. The first seed of all variants comes
+before the second of any.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import shutil
@@ -20,8 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
+import torch
 
 from fingerspelling import metric
 from fingerspelling.beam import decode_by_beam
@@ -29,12 +31,14 @@ from fingerspelling.clips import ClipStore, written_whole
 from fingerspelling.competition import DataError
 from fingerspelling.inference import Encoded, spell_store
 from fingerspelling.model import FingerspellingModel
+from fingerspelling.parallel import unordered
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.recipe import Recipe
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.workbook import ROOT, Workbook
 
 BASELINE = "the recipe as it is"
+MEMORY = 1.5e9  # bytes that a training takes
 
 
 class Variant(NamedTuple):
@@ -73,6 +77,7 @@ VARIANTS = [
     Variant("CTC beside the decoder, half of the loss", {"model": {"ctc_weight": 0.5}}),
     Variant("whole frame rate", {"model": {"frame_stride": 1}}),
     Variant("half frame rate", {"model": {"frame_stride": 2}}),
+    Variant("longer context: convolutions of 31 frames", {"model": {"conv_kernel": 31}}),
     Variant("weights averaged", {"training": {"average": 0.99}}),
     Variant("Muon", {"training": {"optimiser": "muon"}}),
 ]
@@ -129,27 +134,68 @@ class Results:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
 
 
-def train_all(store: ClipStore, recipes: dict[str, Recipe], seeds: int, folder: Path, results: Results) -> int:
-    """Train what is not trained yet; returns how many trainings failed."""
-    jobs = [(name, seed) for seed in range(1, seeds + 1) for name in recipes if not results.has(name, seed)]
-    failed = 0
-    for number, (name, seed) in enumerate(jobs):
-        minutes = [line["minutes"] for line in results.lines if line["minutes"]]
-        left = (
-            f"{(len(jobs) - number) * np.mean(minutes) / 60:.1f} hours left" if minutes else "time left not known yet"
-        )
-        print(f"--- training {number + 1} of {len(jobs)}: {name}, seed {seed}; {left}", flush=True)
-        run_dir, begun = folder_of(folder, name, seed), time.monotonic()
+class Job(NamedTuple):
+    """One training."""
+
+    name: str
+    seed: int
+    store: Path
+    recipe: Recipe
+    folder: Path
+    log: Path | None  # what it prints goes there; None prints it
+
+
+class Trained(NamedTuple):
+    """What `Results` keeps of a training."""
+
+    score: float
+    minutes: float  # of a training that was killed, those since it went on
+    weights: int
+
+
+def train_one(job: Job) -> Trained | str:
+    """Train a variant; returns what was wrong where it cannot be."""
+    with contextlib.ExitStack() as stack:
+        if job.log:
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(job.log.open("a"))))
+        begun = time.monotonic()
         try:
-            model = train(store, recipes[name].model, replace(recipes[name].training, seed=seed), run_dir)
+            training = replace(job.recipe.training, seed=job.seed)
+            model = train(ClipStore(job.store), job.recipe.model, training, job.folder)
         except (DataError, ParameterError, ArithmeticError, RuntimeError) as error:
-            print(f"{name}, seed {seed}: {error}", file=sys.stderr)
+            return str(error)
+    minutes = (time.monotonic() - begun) / 60
+    read = pd.read_parquet(job.folder / "out_of_fold.parquet")
+    shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+    return Trained(metric.score(read["prediction"], read["phrase"]), minutes, model.num_parameters())
+
+
+def train_all(
+    store: ClipStore, recipes: dict[str, Recipe], seeds: int, folder: Path, results: Results, side_by_side: bool
+) -> int:
+    """Train what is not trained yet; returns how many trainings failed."""
+    missing = [(name, seed) for seed in range(1, seeds + 1) for name in recipes if not results.has(name, seed)]
+    jobs = []
+    for name, seed in missing:
+        run_dir = folder_of(folder, name, seed)
+        log = run_dir / "training.log" if side_by_side else None
+        jobs.append(Job(name, seed, store.folder, recipes[name], run_dir, log))
+    if jobs:
+        told = f"; what they print is in {folder}/trainings/*/*/training.log" if side_by_side else ""
+        print(f"{len(jobs)} trainings{told}", flush=True)
+    begun, failed = time.monotonic(), 0
+    for done, (place, trained) in enumerate(unordered(train_one, jobs, MEMORY if side_by_side else None), 1):
+        name, seed = jobs[place].name, jobs[place].seed
+        if isinstance(trained, Trained):
+            results.add(name, seed, *trained)
+            told = f"score {trained.score:.3f}"
+        else:
+            print(f"{name}, seed {seed}: {trained}", file=sys.stderr)
             failed += 1
-            continue
-        minutes = (time.monotonic() - begun) / 60  # of a training that was killed, those since it went on
-        read = pd.read_parquet(run_dir / "out_of_fold.parquet")
-        results.add(name, seed, metric.score(read["prediction"], read["phrase"]), minutes, model.num_parameters())
-        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
+            told = "failed"
+        hours = (time.monotonic() - begun) / 3600 / done * (len(jobs) - done)
+        print(f"{done} of {len(jobs)}: {name}, seed {seed}: {told}; {hours:.1f} hours left", flush=True)
     return failed
 
 
@@ -229,6 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=2, help="trainings a variant")
     parser.add_argument("--only", default="", help="parts of the variants' names, separated by commas")
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/ablations")
+    parser.add_argument("--one-by-one", action="store_true", help="train on all cores, and print what trainings print")
     parser.add_argument("--table", action="store_true", help="print the table and train nothing")
     told = parser.parse_args(arguments)
     results, failed = Results(told.folder / "results.jsonl"), 0
@@ -240,7 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ParameterError, DataError) as error:
             print(f"{told.params}: {error}", file=sys.stderr)
             return 2
-        failed = train_all(store, recipes, told.seeds, told.folder, results)
+        side_by_side = not told.one_by_one and not torch.cuda.is_available()
+        failed = train_all(store, recipes, told.seeds, told.folder, results, side_by_side)
         read_otherwise(store, recipes[BASELINE], told.seeds, told.folder, results)
     print(table(results.lines))
     return 1 if failed else 0

@@ -1,6 +1,6 @@
 """How fast models train and validate: clips a second, the share of the processor's speed, and memory.
 
-    python benchmarks/training.py [--repeats 5] [--batches 12] [--only round2] [--folder /tmp/data-benchmark]
+    python benchmarks/training.py [--repeats 5] [--batches 12] [--only "round 2"] [--folder /tmp/data-benchmark]
 
 A batch of 16 clips is a step: normalisation, augmentation of the points, forward, backward, clipping, optimiser. The
 clips are simulated, as long as the real ones, and cut, joined and resampled as the recipe does; the batches are drawn
@@ -65,10 +65,8 @@ def load_batches(folder: Path, augmentation: TimeAugmentation, size: int, count:
     """Return batches of all lengths, as an epoch has them."""
     store = ClipStore(folder / "clips")
     plan = PlannedBatches(store, np.arange(len(store)), size, seed=1, augmentation=augmentation)
-    clips, planned = (
-        Clips(store, augmentation=augmentation),
-        sorted(plan, key=lambda batch: max(r.length for r in batch)),
-    )
+    planned = sorted(plan, key=lambda batch: max(request.length for request in batch))
+    clips = Clips(store, augmentation=augmentation)
     places = ((np.arange(count) + 0.5) / count * len(planned)).astype(int)
     return [collate([clips[request] for request in planned[place]]) for place in places]
 

@@ -137,7 +137,17 @@ def make_model(seed: int = 0, **changes: object) -> FingerspellingModel:
     return model.eval()
 
 
-def make_batch(lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
+def always_says(model: FingerspellingModel, token: int) -> FingerspellingModel:
+    """Give a model one answer to everything, in place."""
+    with torch.no_grad():
+        model.decoder.layer_norm.weight.zero_()
+        model.decoder.layer_norm.bias.fill_(1.0)
+        model.output_projection.weight.zero_()
+        model.output_projection.weight[token] = 1.0
+    return model
+
+
+def make_batch(lengths: Sequence[int], seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return clips of random points, some of them missing, padded with NaN, and their mask."""
     generator = torch.Generator().manual_seed(seed)
     frames = torch.randn(len(lengths), max(lengths), 130, 3, generator=generator)

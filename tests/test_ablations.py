@@ -49,11 +49,13 @@ def test_variants_are_trained_once_and_read_in_other_ways(
     train = ablations.train
     monkeypatch.setattr(ablations, "train", recording)
     folder = tmp_path / "ablations"
-    command = ["--params", str(params), "--folder", str(folder), "--seeds", "2"]
+    command = ["--params", str(params), "--folder", str(folder), "--seeds", "2", "--one-by-one"]
     with pytest.raises(KeyboardInterrupt):
         main(command)
     printed = capsys.readouterr().out
-    assert printed.index("left out: mistyped (training.points.fingerz: no such parameter") < printed.index("training 1")
+    assert printed.index("left out: mistyped (training.points.fingerz: no such parameter") < printed.index(
+        "4 trainings"
+    )
     assert "left out: no change" in printed
     assert main(command) == 0
     assert [(config.seed, config.points.affine > 0) for config in trained] == [
@@ -106,18 +108,23 @@ def test_nothing_to_compare_yet(tmp_path: Path, capsys: pytest.CaptureFixture) -
     assert "no training of the baseline" in table([line("Muon", 1, 0.5)])
 
 
+@pytest.mark.parametrize("side_by_side", [True, False])
 def test_a_failed_training_costs_no_other(
-    params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, side_by_side: bool
 ) -> None:
     monkeypatch.setattr(ablations, "VARIANTS", [Variant(BASELINE, {}), Variant("big", {"model": {"d_model": 64}})])
     folder = tmp_path / "ablations"
     other = folder / "trainings/big/seed1"
     other.mkdir(parents=True)
     (other / "training.json").write_text(json.dumps({"model": {"d_model": 16}, "training": {}}))
-    assert main(["--params", str(params), "--folder", str(folder), "--seeds", "1"]) == 1
+    command = ["--params", str(params), "--folder", str(folder), "--seeds", "1"]
+    assert main(command if side_by_side else [*command, "--one-by-one"]) == 1
     captured = capsys.readouterr()
     assert "big, seed 1: " in captured.err
     assert f"| {BASELINE} |" in captured.out
+    logs = [path.parts[-3] for path in folder.glob("trainings/*/*/training.log")]
+    assert sorted(logs) == (["big", "the-recipe-as-it-is"] if side_by_side else [])
+    assert ("the trained model is in" in captured.out) == (not side_by_side)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic import make_batch
 from torch import Tensor
 
 from fingerspelling.augmentation import (
@@ -41,16 +42,6 @@ def full() -> Tensor:
 
 
 ALL = torch.ones(N_CLIPS, N_FRAMES, dtype=torch.bool)  # its mask
-
-
-def make_batch(lengths: Sequence[int], seed: int) -> tuple[Tensor, Tensor]:
-    """Return clips with missing points and padding, and their mask."""
-    generator = torch.Generator().manual_seed(seed)
-    frames = torch.randn(len(lengths), max(lengths), 130, 3, generator=generator)
-    frames[torch.rand(frames.shape[:3], generator=generator) < 0.2] = math.nan
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    frames[~mask] = math.nan
-    return frames, mask
 
 
 def same(first: Tensor, second: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import make_batch, make_model
+from synthetic import always_says, make_batch, make_model
 from torch import Tensor
 
 from fingerspelling import text
@@ -198,25 +198,15 @@ def test_ctc_spells_no_more_characters_than_a_clip_has_frames(ctc_weight: float)
         assert all(len(row) <= n for n, row in enumerate(decode_by_beam([model], encoded, beam, ctc_weight), 1))
 
 
-def always_says(token: int) -> FingerspellingModel:
-    model = make_model()
-    with torch.no_grad():
-        model.decoder.layer_norm.weight.zero_()
-        model.decoder.layer_norm.bias.fill_(1.0)
-        model.output_projection.weight.zero_()
-        model.output_projection.weight[token] = 1.0
-    return model
-
-
 @pytest.mark.parametrize("beam", [1, 4, 70])
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
 def test_every_special_token_ends_a_phrase(token: int, beam: int) -> None:
-    model = always_says(token)
+    model = always_says(make_model(), token)
     assert decode_by_beam([model], encode([model], LENGTHS), beam, 0.0) == [[]] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
-    model = always_says(11)
+    model = always_says(make_model(), 11)
     assert decode_by_beam([model], encode([model], LENGTHS), 3, 0.0) == [[11] * 33] * len(LENGTHS)
 
 

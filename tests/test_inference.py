@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import Clip, clip_table, make_batch, make_model
+from synthetic import Clip, always_says, clip_table, make_batch, make_model
 from torch import Tensor
 
 from fingerspelling import inference, text
@@ -51,17 +51,6 @@ def confident(seed: int = 0, logit: float = 9.0, **changes: object) -> Fingerspe
 READER = confident(29)  # ends its phrases at different times
 
 
-def always_says(token: int) -> FingerspellingModel:
-    """Return a model that has one answer to everything."""
-    model = confident()
-    with torch.no_grad():
-        model.decoder.layer_norm.weight.zero_()
-        model.decoder.layer_norm.bias.fill_(1.0)
-        model.output_projection.weight.zero_()
-        model.output_projection.weight[token] = 1.0
-    return model
-
-
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("seeds", [(0,), (8,), (29,), (0, 3, 8)])
 def test_a_batch_reads_as_single_clips_without_a_cache(seeds: tuple[int, ...], stride: int) -> None:
@@ -86,14 +75,14 @@ def test_random_models_show_clips_that_end_at_different_times() -> None:
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
 def test_every_special_token_ends_a_phrase_and_nothing_read_gives_the_constant_one(token: int) -> None:
     frames, mask = make_batch(LENGTHS)
-    model = always_says(token)
+    model = always_says(confident(), token)
     assert decode_greedily([model], [model.encode(normalise(frames), mask)]) == [[]] * len(LENGTHS)
     assert spell([model], frames, mask) == [CONSTANT_PHRASE] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
     frames, mask = make_batch(LENGTHS)
-    assert spell([always_says(text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
+    assert spell([always_says(confident(), text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
 
 
 def test_nothing_follows_the_end() -> None:
@@ -118,7 +107,7 @@ def test_an_ensemble_averages_logits_whatever_the_order() -> None:
 
 def test_short_clips_get_the_constant_phrase() -> None:
     frames, mask = make_batch([14, 15, 16])
-    model = always_says(32)
+    model = always_says(confident(), 32)
     assert spell([model], frames, mask) == [CONSTANT_PHRASE, "a" * 33, "a" * 33]
     assert spell([model], frames[:1, :14]) == [CONSTANT_PHRASE]
 

@@ -215,11 +215,12 @@ class Workbook:
         models, alone = self.models, [folder / "out_of_fold.parquet" for folder in self.trainings]
         if len(models) == 1:
             return pd.read_parquet(alone[0])
-        path, seeds = self.run_dir / "out_of_fold.parquet", list(self.seeds)
-        if path.is_file() and path.stat().st_mtime >= max(file.stat().st_mtime for file in alone):
-            known = pd.read_parquet(path)
-            if known.attrs.get("seeds") == seeds:
-                return known
+        path, readers = (
+            self.run_dir / "out_of_fold.parquet",
+            {file.parent.name: file.stat().st_mtime_ns for file in alone},
+        )
+        if path.is_file() and (known := pd.read_parquet(path)).attrs.get("readers") == readers:
+            return known
         places = split_by_signer(self.store, self.training).validation
         table = self.store.table.iloc[places]
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -227,7 +228,7 @@ class Workbook:
         for model in models:
             model.cpu()
         table = table.assign(prediction=predictions, score=metric.clip_scores(predictions, table["phrase"]))
-        table.attrs["seeds"] = seeds
+        table.attrs["readers"] = readers
         with written_whole(path) as temporary:
             table.to_parquet(temporary)
         return table

@@ -1,5 +1,6 @@
 """Landmarks -> one feature vector a frame."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -28,12 +29,13 @@ class FeatureExtractor(nn.Module):
         """Extract features.
 
         Args:
-            frames: float [batch, frames, points, 3], 0 where a point is missing and on padding frames.
+            frames: float [batch, frames, points, 3], NaN where a point is missing and on padding frames.
             padding: of the features, that is, of every frame_stride-th frame.
 
         Returns:
             float [real frames / frame_stride, d_out].
         """
+        frames = torch.where(torch.isnan(frames), 0.0, frames)  # 0 is the mean
         if self.conv is None:
             y = padding.remove(frames[:, :: self.frame_stride])
         else:

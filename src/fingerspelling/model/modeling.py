@@ -100,13 +100,12 @@ class FingerspellingModel(PreTrainedModel):
         stride = self.config.frame_stride
         mask = None if mask is None else mask[:, ::stride]
         padding = Padding(len(frames), (frames.shape[1] + stride - 1) // stride, mask)
-        features = self.extractor(torch.where(torch.isnan(frames), 0.0, frames), padding)
+        features = self.extractor(frames, padding)
         if self.part_extractors:
             parts = []
             for part, extractor in self.part_extractors.items():
                 points = frames[:, :, torch.as_tensor(PARTS[part], device=frames.device)]
-                points = normalise_per_frame(points)
-                parts.append(extractor(torch.where(torch.isnan(points), 0.0, points), padding))
+                parts.append(extractor(normalise_per_frame(points), padding))
             features = features + torch.cat(parts, -1)
         return padding.add(self.encoder(features, padding)), mask
 
