@@ -16,29 +16,30 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import torch
+from dask.system import CPU_COUNT
 
 from fingerspelling import metric
 from fingerspelling.beam import decode_by_beam
 from fingerspelling.clips import ClipStore, written_whole
 from fingerspelling.competition import DataError
-from fingerspelling.inference import Encoded, spell_store
+from fingerspelling.inference import Decode, Encoded, decode_greedily, spell_store
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parallel import unordered
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.recipe import Recipe
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.workbook import ROOT, Workbook
 
 BASELINE = "the recipe as it is"
-MEMORY = 1.5e9  # bytes that a training takes
 
 
 class Variant(NamedTuple):
@@ -128,8 +129,8 @@ class Results:
     def has(self, name: str, seed: int) -> bool:
         return any((line["variant"], line["seed"]) == (name, seed) for line in self.lines)
 
-    def add(self, name: str, seed: int, score: float, minutes: float, weights: int) -> None:
-        self.lines.append({"variant": name, "seed": seed, "score": score, "minutes": minutes, "weights": weights})
+    def add(self, name: str, seed: int, measured: "Measured") -> None:
+        self.lines.append({"variant": name, "seed": seed, **measured._asdict()})
         with written_whole(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
 
@@ -145,57 +146,79 @@ class Job(NamedTuple):
     log: Path | None  # what it prints goes there; None prints it
 
 
-class Trained(NamedTuple):
-    """What `Results` keeps of a training."""
+class Measured(NamedTuple):
+    """What is known of a training, or of another way to read."""
 
-    score: float
-    minutes: float  # of a training that was killed, those since it went on
+    score: float  # of the held-out clips, read greedily
+    with_ctc: float | None  # read by `JOINT` instead; None without a CTC head
+    minutes: float | None  # of a training that was killed, those since it went on
     weights: int
 
 
-def train_one(job: Job) -> Trained | str:
+JOINT = partial(decode_by_beam, beam=4, ctc_weight=0.3)
+
+
+def train_one(job: Job) -> Measured | str:
     """Train a variant; returns what was wrong where it cannot be."""
     with contextlib.ExitStack() as stack:
         if job.log:
             job.log.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(contextlib.redirect_stdout(stack.enter_context(job.log.open("a"))))
         begun = time.monotonic()
+        store, training = ClipStore(job.store), replace(job.recipe.training, seed=job.seed)
         try:
-            training = replace(job.recipe.training, seed=job.seed)
-            model = train(ClipStore(job.store), job.recipe.model, training, job.folder)
+            model = train(store, job.recipe.model, training, job.folder)
         except (DataError, ParameterError, ArithmeticError, RuntimeError) as error:
             return str(error)
-    minutes = (time.monotonic() - begun) / 60
-    read = pd.read_parquet(job.folder / "out_of_fold.parquet")
+        minutes = (time.monotonic() - begun) / 60
+        read = pd.read_parquet(job.folder / "out_of_fold.parquet")
+        score, with_ctc = metric.score(read["prediction"], read["phrase"]), None
+        if model.ctc is not None:
+            clips = split_by_signer(store, training).validation
+            with_ctc = metric.score(spell_store([model], store, clips, decode=JOINT), store.table["phrase"].iloc[clips])
     shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
-    return Trained(metric.score(read["prediction"], read["phrase"]), minutes, model.num_parameters())
+    return Measured(score, with_ctc, minutes, model.num_parameters())
+
+
+def trained(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Measured | str]]:
+    """Train, one by one here or several at a time, a core each, and yield each as it is done."""
+    if processes == 1:
+        yield from ((job, train_one(job)) for job in jobs)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        calls = {pool.submit(train_one, job): job for job in jobs}
+        try:
+            yield from ((calls[call], call.result()) for call in as_completed(calls))
+        except BaseException:  # those that wait are not begun
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def train_all(
-    store: ClipStore, recipes: dict[str, Recipe], seeds: int, folder: Path, results: Results, side_by_side: bool
+    store: ClipStore, recipes: dict[str, Recipe], seeds: int, folder: Path, results: Results, processes: int
 ) -> int:
     """Train what is not trained yet; returns how many trainings failed."""
-    missing = [(name, seed) for seed in range(1, seeds + 1) for name in recipes if not results.has(name, seed)]
     jobs = []
-    for name, seed in missing:
-        run_dir = folder_of(folder, name, seed)
-        log = run_dir / "training.log" if side_by_side else None
-        jobs.append(Job(name, seed, store.folder, recipes[name], run_dir, log))
-    if jobs:
-        told = f"; what they print is in {folder}/trainings/*/*/training.log" if side_by_side else ""
-        print(f"{len(jobs)} trainings{told}", flush=True)
+    for seed in range(1, seeds + 1):
+        for name in recipes:
+            if not results.has(name, seed):
+                run_dir = folder_of(folder, name, seed)
+                log = run_dir / "training.log" if processes > 1 else None
+                jobs.append(Job(name, seed, store.folder, recipes[name], run_dir, log))
+    logs = f"; what they print is in {folder}/trainings/*/*/training.log" if processes > 1 else ""
+    print(f"{len(jobs)} trainings to do{logs}", flush=True)
     begun, failed = time.monotonic(), 0
-    for done, (place, trained) in enumerate(unordered(train_one, jobs, MEMORY if side_by_side else None), 1):
-        name, seed = jobs[place].name, jobs[place].seed
-        if isinstance(trained, Trained):
-            results.add(name, seed, *trained)
-            told = f"score {trained.score:.3f}"
+    for done, (job, measured) in enumerate(trained(jobs, processes), 1):
+        if isinstance(measured, Measured):
+            results.add(job.name, job.seed, measured)
+            told = f"score {measured.score:.3f}"
+            told += "" if measured.with_ctc is None else f", with CTC {measured.with_ctc:.3f}"
         else:
-            print(f"{name}, seed {seed}: {trained}", file=sys.stderr)
+            print(f"{job.name}, seed {job.seed}: {measured}", file=sys.stderr)
             failed += 1
             told = "failed"
         hours = (time.monotonic() - begun) / 3600 / done * (len(jobs) - done)
-        print(f"{done} of {len(jobs)}: {name}, seed {seed}: {told}; {hours:.1f} hours left", flush=True)
+        print(f"{done} of {len(jobs)}: {job.name}, seed {job.seed}: {told}; {hours:.1f} hours left", flush=True)
     return failed
 
 
@@ -212,7 +235,7 @@ def by_ctc(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list
 READINGS = {
     "read by CTC instead of the decoder": by_ctc,
     "beam of 4 instead of greedy": partial(decode_by_beam, beam=4, ctc_weight=0.0),
-    "beam of 4 with CTC, weight 0.3": partial(decode_by_beam, beam=4, ctc_weight=0.3),
+    "beam of 4 with CTC, weight 0.3": JOINT,
 }
 ALL_READ = "without constant phrase"
 TOGETHER = "all seeds read together"
@@ -226,56 +249,81 @@ def read_otherwise(store: ClipStore, recipe: Recipe, seeds: int, folder: Path, r
     phrases = store.table["phrase"].iloc[clips]
     done = [seed for seed in range(1, seeds + 1) if results.has(BASELINE, seed)]
     models = [FingerspellingModel.from_pretrained(folder_of(folder, BASELINE, seed) / "model") for seed in done]
-    if len(done) > 1 and not results.has(TOGETHER, len(done)):
-        score = metric.score(spell_store(models, store, clips), phrases)
-        results.add(TOGETHER, len(done), score, 0.0, sum(model.num_parameters() for model in models))
+
+    def read(name: str, seed: int, models: Sequence[FingerspellingModel], decode: Decode = decode_greedily) -> None:
+        if not results.has(name, seed):
+            score = metric.score(spell_store(models, store, clips, decode=decode), phrases)
+            results.add(name, seed, Measured(score, None, None, sum(model.num_parameters() for model in models)))
+
+    if len(done) > 1:
+        read(TOGETHER, len(done), models)
     for seed, model in zip(done, models, strict=True):
         for name, decode in READINGS.items():
-            if not results.has(name, seed) and (model.ctc is not None or "CTC" not in name):
-                score = metric.score(spell_store([model], store, clips, decode=decode), phrases)
-                results.add(name, seed, score, 0.0, model.num_parameters())
-        if not results.has(ALL_READ, seed):
-            model.config.min_frames, model.config.min_confidence = 0, 0.0
-            results.add(
-                ALL_READ, seed, metric.score(spell_store([model], store, clips), phrases), 0.0, model.num_parameters()
-            )
+            if model.ctc is not None or "CTC" not in name:
+                read(name, seed, [model], decode)
+        model.config.min_frames, model.config.min_confidence = 0, 0.0
+        read(ALL_READ, seed, [model])
+
+
+def compared(results: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return each variant's mean, its difference to the baseline, and the difference's standard error.
+
+    The error comes from what the seeds of all variants differ by: two are too few alone.
+    """
+    groups = results.dropna(subset=column).groupby("variant")[column]
+    rows = pd.DataFrame({"mean": groups.mean(), "seeds": groups.size()})
+    freedom = rows["seeds"].sum() - len(rows)
+    noise = (groups.var() * (rows["seeds"] - 1)).sum() / freedom if freedom else math.nan
+    base = rows.reindex([BASELINE]).iloc[0]
+    return rows.assign(
+        difference=rows["mean"] - base["mean"], error=(noise / rows["seeds"] + noise / base["seeds"]) ** 0.5
+    )
 
 
 def table(lines: Sequence[dict]) -> str:
-    """Return what helped and what did not, best first, as a Markdown table.
-
-    A difference stands with its standard error, from what the seeds of all variants differ by: two are too few alone.
-    """
-    results = pd.DataFrame(lines)
-    if results.empty or BASELINE not in set(results["variant"]):
+    """Return what helped and what did not, best first, as a Markdown table."""
+    results = pd.DataFrame(lines, columns=["variant", "seed", *Measured._fields]).astype({"with_ctc": float})
+    if BASELINE not in set(results["variant"]):
         return "no training of the baseline is finished yet"
-    groups = results.groupby("variant", sort=False)
-    rows = groups.agg({"score": "mean", "minutes": "mean", "weights": "mean"}).assign(seeds=groups.size())
-    rows["difference"] = rows["score"] - rows["score"][BASELINE]
-    freedom = len(results) - len(rows)
-    squares = ((results["score"] - groups["score"].transform("mean")) ** 2).sum()
-    noise = math.sqrt(squares / freedom) if freedom else math.nan
-    rows["error"] = noise * (1 / rows["seeds"] + 1 / rows["seeds"][BASELINE]) ** 0.5
-    printed = ["| | score | difference | its authors' | minutes | weights | seeds |", "|---|---|---|---|---|---|---|"]
-    for name, row in rows.sort_values("difference", ascending=False).iterrows():
-        known = AUTHORS.get(name, math.nan)
-        printed.append(
-            f"| {name} | {row['score']:.3f} "
-            + ("| " if name == BASELINE else f"| {row['difference']:+.3f} ± {row['error']:.3f} ")
-            + ("| " if math.isnan(known) else f"| {known:+.3f} ")
-            + (f"| {row['minutes']:.1f} " if row["minutes"] else "| ")
-            + f"| {row['weights'] / 1e6:.2f} M | {row['seeds']:.0f} |"
-        )
+    groups = results.groupby("variant")
+    rows = groups[["minutes", "weights"]].mean().assign(seeds=groups.size())
+    scores = {column: compared(results, column).reindex(rows.index) for column in ("score", "with_ctc")}
+    rows["order"] = scores["with_ctc"]["difference"].fillna(scores["score"]["difference"])
+
+    def told(column: str, name: str) -> str:
+        value = scores[column].loc[name]
+        if math.isnan(value["mean"]):
+            return ""
+        difference = "" if name == BASELINE else f" ({value['difference']:+.3f} ± {value['error']:.3f})"
+        return f"{value['mean']:.3f}{difference}"
+
+    printed = [
+        "| | greedy | beam of 4 with CTC | its authors' | minutes | weights | seeds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.sort_values("order", ascending=False).iterrows():
+        known, minutes = AUTHORS.get(name, math.nan), row["minutes"]
+        cells = [
+            name,
+            told("score", name),
+            told("with_ctc", name),
+            "" if math.isnan(known) else f"{known:+.3f}",
+            "" if math.isnan(minutes) else f"{minutes:.1f}",
+            f"{row['weights'] / 1e6:.2f} M",
+            f"{row['seeds']:.0f}",
+        ]
+        printed.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
     return "\n".join(printed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    side_by_side = 1 if torch.cuda.is_available() else CPU_COUNT
     parser.add_argument("--params", type=Path, default=ROOT / "notebooks/params/ablations.yaml")
     parser.add_argument("--seeds", type=int, default=2, help="trainings a variant")
     parser.add_argument("--only", default="", help="parts of the variants' names, separated by commas")
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/ablations")
-    parser.add_argument("--one-by-one", action="store_true", help="train on all cores, and print what trainings print")
+    parser.add_argument("--processes", type=int, default=side_by_side, help="trainings side by side, a core each")
     parser.add_argument("--table", action="store_true", help="print the table and train nothing")
     told = parser.parse_args(arguments)
     results, failed = Results(told.folder / "results.jsonl"), 0
@@ -287,8 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (ParameterError, DataError) as error:
             print(f"{told.params}: {error}", file=sys.stderr)
             return 2
-        side_by_side = not told.one_by_one and not torch.cuda.is_available()
-        failed = train_all(store, recipes, told.seeds, told.folder, results, side_by_side)
+        failed = train_all(store, recipes, told.seeds, told.folder, results, told.processes)
         read_otherwise(store, recipes[BASELINE], told.seeds, told.folder, results)
     print(table(results.lines))
     return 1 if failed else 0

@@ -35,6 +35,7 @@ from fingerspelling.simulation import SimulationConfig, simulate
 
 LENGTHS = (50, 150, 384)
 PRECISIONS = ("fp32", "fp16", "int8")
+CTC_WEIGHT = 0.3  # in a beam search
 MOST_ROWS = FingerspellingConfig().max_new_tokens
 HANDS = [PARTS["left_hand"], PARTS["right_hand"]]
 DEMO = Path(__file__).parents[1] / "notebooks" / "params" / "demo.yaml"
@@ -46,12 +47,17 @@ class Variant(NamedTuple):
     seeds: int
     precision: str
     loop: bool = True
+    beam: int = 1  # of more than one, together with CTC
 
     def __str__(self) -> str:
-        return f"{self.seeds} seed(s), {self.precision}{'' if self.loop else ', unrolled'}"
+        search = f", beam of {self.beam} with CTC" if self.beam > 1 else ""
+        return f"{self.seeds} seed(s), {self.precision}{search}{'' if self.loop else ', unrolled'}"
 
 
-VARIANTS = [Variant(s, p) for s in (1, 2) for p in ("fp16", "int8")] + [Variant(2, "fp16", loop=False)]
+VARIANTS = [
+    Variant(seeds, precision, beam=beam) for beam in (1, 4) for seeds in (1, 2) for precision in ("fp16", "int8")
+]
+VARIANTS.append(Variant(2, "fp16", loop=False))
 
 
 class Bench:
@@ -62,7 +68,7 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
 
     def variant(self, variant: Variant) -> Path:
-        path = self.folder / f"{variant.seeds}_{variant.precision}{'' if variant.loop else '_unrolled'}.tflite"
+        path = self.folder / f"{str(variant).replace(', ', '_').replace(' ', '-')}.tflite"
         return path if path.is_file() else export_variant(variant, path)
 
     def model(self) -> FingerspellingModel:
@@ -79,12 +85,13 @@ def runner(path: Path) -> Callable:
 
 def export_variant(variant: Variant, path: Path) -> Path:
     """Export random models of the second round's sizes that never end a phrase."""
-    models = []
+    models, ctc_weight = [], CTC_WEIGHT if variant.beam > 1 else 0.0
     for seed in range(variant.seeds):
         torch.manual_seed(seed)
-        models.append(FingerspellingModel(FingerspellingConfig(min_confidence=0.0)).eval())
+        config = FingerspellingConfig(min_confidence=0.0, ctc_weight=ctc_weight)
+        models.append(FingerspellingModel(config).eval())
         models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
-    return export_tflite(models, path, variant.precision, loop=variant.loop)
+    return export_tflite(models, path, variant.precision, loop=variant.loop, beam=variant.beam, ctc_weight=ctc_weight)
 
 
 def export_measured(variant: Variant, path: Path) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import ablations
-from ablations import BASELINE, TOGETHER, VARIANTS, Variant, chosen_recipes, main, table
+from ablations import BASELINE, TOGETHER, VARIANTS, Measured, Variant, chosen_recipes, main, table
 
 TINY = ROOT / "tests/tiny.yaml"
 
@@ -49,7 +49,7 @@ def test_variants_are_trained_once_and_read_in_other_ways(
     train = ablations.train
     monkeypatch.setattr(ablations, "train", recording)
     folder = tmp_path / "ablations"
-    command = ["--params", str(params), "--folder", str(folder), "--seeds", "2", "--one-by-one"]
+    command = ["--params", str(params), "--folder", str(folder), "--seeds", "2", "--processes", "1"]
     with pytest.raises(KeyboardInterrupt):
         main(command)
     printed = capsys.readouterr().out
@@ -79,26 +79,28 @@ def test_variants_are_trained_once_and_read_in_other_ways(
     assert "| still |" in capsys.readouterr().out
 
 
-def line(variant: str, seed: int, score: float, minutes: float = 4.0) -> dict:
-    return {"variant": variant, "seed": seed, "score": score, "minutes": minutes, "weights": 1_230_000}
+def line(
+    variant: str, seed: int, score: float, with_ctc: float | None = None, minutes: float | None = 4.0
+) -> dict[str, object]:
+    return {"variant": variant, "seed": seed, **Measured(score, with_ctc, minutes, 1_230_000)._asdict()}
 
 
 def test_the_table_tells_differences_with_their_spread() -> None:
     lines = [
-        line(BASELINE, 1, 0.70),
-        line(BASELINE, 2, 0.72),
-        line("without cut-mix", 1, 0.64),
-        line("without cut-mix", 2, 0.66),
-        line("Muon", 1, 0.75, minutes=5),
-        line(TOGETHER, 2, 0.74, minutes=0.0),
+        line(BASELINE, 1, 0.70, 0.81),
+        line(BASELINE, 2, 0.72, 0.82),
+        line("without cut-mix", 1, 0.64, 0.80),
+        line("without cut-mix", 2, 0.66, 0.81),
+        line("Muon", 1, 0.75, minutes=5.0),
+        line(TOGETHER, 2, 0.74, minutes=None),
     ]
     rows = table(lines).splitlines()
-    # Both pairs differ by 0.02, so the standard deviation between seeds is 0.02 / sqrt(2).
+    # Both pairs differ by 0.02, so the standard deviation between seeds is 0.02 / sqrt(2); half of that with CTC.
     assert rows[2:] == [
-        "| Muon | 0.750 | +0.040 ± 0.017 | | 5.0 | 1.23 M | 1 |",
-        f"| {TOGETHER} | 0.740 | +0.030 ± 0.017 | +0.010 | | 1.23 M | 1 |",
-        f"| {BASELINE} | 0.710 | | | 4.0 | 1.23 M | 2 |",
-        "| without cut-mix | 0.650 | -0.060 ± 0.014 | -0.005 | 4.0 | 1.23 M | 2 |",
+        "| Muon | 0.750 (+0.040 ± 0.017) | | | 5.0 | 1.23 M | 1 |",
+        f"| {TOGETHER} | 0.740 (+0.030 ± 0.017) | | +0.010 | | 1.23 M | 1 |",
+        f"| {BASELINE} | 0.710 | 0.815 | | 4.0 | 1.23 M | 2 |",
+        "| without cut-mix | 0.650 (-0.060 ± 0.014) | 0.805 (-0.010 ± 0.007) | -0.005 | 4.0 | 1.23 M | 2 |",
     ]
 
 
@@ -118,7 +120,7 @@ def test_a_failed_training_costs_no_other(
     other.mkdir(parents=True)
     (other / "training.json").write_text(json.dumps({"model": {"d_model": 16}, "training": {}}))
     command = ["--params", str(params), "--folder", str(folder), "--seeds", "1"]
-    assert main(command if side_by_side else [*command, "--one-by-one"]) == 1
+    assert main([*command, "--processes", "2" if side_by_side else "1"]) == 1
     captured = capsys.readouterr()
     assert "big, seed 1: " in captured.err
     assert f"| {BASELINE} |" in captured.out

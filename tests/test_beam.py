@@ -10,7 +10,7 @@ from synthetic import always_says, make_batch, make_model
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.beam import CtcPrefixScorer, decode_by_beam
+from fingerspelling.beam import LEAST, CtcPrefixScorer, decode_by_beam
 from fingerspelling.inference import decode_greedily
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
@@ -59,10 +59,11 @@ def test_prefix_scores_are_those_of_all_alignments(data: st.DataObject) -> None:
 
     beam = 2
     scorer = CtcPrefixScorer(log_probabilities, None if len({*lengths}) == 1 else mask, beam)
+    state, last = scorer.start(), torch.zeros(len(lengths) * beam, dtype=torch.long)
     prefixes = [[()] * beam for _ in lengths]
     places, characters = st.integers(0, beam - 1), st.integers(0, 1)
     for _ in range(data.draw(st.integers(1, 4))):
-        following = scorer.next_log_probabilities().exp()
+        following = scorer.next_log_probabilities(state, last).exp().unflatten(0, (-1, beam))
         for clip, row in enumerate(prefixes):
             for place, prefix in enumerate(row):
                 begun = sum(p for phrase, p in real[clip].items() if phrase[: len(prefix)] == prefix)
@@ -79,23 +80,39 @@ def test_prefix_scores_are_those_of_all_alignments(data: st.DataObject) -> None:
             [(*row[parent], token) for parent, token in zip(*chosen, strict=True)]
             for row, *chosen in zip(prefixes, parents, tokens, strict=True)
         ]
-        scorer.extend(torch.tensor(parents), torch.tensor(tokens))
+        rows = torch.tensor(parents) + torch.arange(len(lengths))[:, None] * beam
+        state = scorer.extend(state, last, rows.flatten(), torch.tensor(tokens).flatten())
+        last = torch.tensor(tokens).flatten()
 
 
 @pytest.mark.parametrize("frames", [1, 400])
-@pytest.mark.parametrize("spread", [1.0, 100.0])
+@pytest.mark.parametrize("spread", [0.25, 0.5])
 def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) -> None:
     noise = torch.randn(1, frames, 60, generator=torch.Generator().manual_seed(0)) * spread
-    log_probabilities = noise.log_softmax(-1)
     phrase = [7, 7, 0, 58, 58, 58, 3][:frames]
+    spoken = torch.full((frames,), 59)  # blanks but for the phrase, evenly spread
+    spoken[[frames * place // len(phrase) for place in range(len(phrase))]] = torch.tensor(phrase)
+    log_probabilities = (noise + 6 * F.one_hot(spoken, 60)).log_softmax(-1)
     scorer, score = CtcPrefixScorer(log_probabilities, None, 1), 0.0
-    for token in phrase:
-        score += scorer.next_log_probabilities()[0, 0, token].item()
-        scorer.extend(torch.tensor([[0]]), torch.tensor([[token]]))
-    score += scorer.next_log_probabilities()[0, 0, -1].item()
+    state, last = scorer.start(), torch.tensor([60])
+    for token in torch.tensor(phrase)[:, None]:
+        score += scorer.next_log_probabilities(state, last)[0, token].item()
+        state, last = scorer.extend(state, last, torch.tensor([0]), token), token
+    score += scorer.next_log_probabilities(state, last)[0, -1].item()
     told = torch.tensor([phrase]), torch.tensor([frames]), torch.tensor([len(phrase)])
     loss = F.ctc_loss(log_probabilities.transpose(0, 1), *told, blank=59, reduction="sum")
     assert score == pytest.approx(-loss.item(), rel=1e-3)
+
+
+def test_what_is_too_unlikely_for_a_float_upsets_nothing() -> None:
+    noise = torch.randn(2, 400, 60, generator=torch.Generator().manual_seed(0)) * 100
+    scorer = CtcPrefixScorer(noise.log_softmax(-1), None, 3)
+    state, last, parents = scorer.start(), torch.full((6,), 60), torch.tensor([0, 0, 1, 5, 4, 4])
+    for tokens in torch.randint(60, (33, 6), generator=torch.Generator().manual_seed(1)):
+        following = scorer.next_log_probabilities(state, last)
+        assert following.isfinite().all() and following.max() <= 0
+        state, last = scorer.extend(state, last, parents, tokens), tokens
+    assert following.min() == pytest.approx(math.log(LEAST))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -188,7 +205,7 @@ def test_ctc_alone_reads_what_its_frames_say() -> None:
     assert decode_by_beam([model], [(hidden, mask)], 4, 1.0) == [[7, 7, 12, 3, 58], [7, 7, 12]]
 
 
-@pytest.mark.parametrize("ctc_weight", [0.01, 1.0])
+@pytest.mark.parametrize("ctc_weight", [0.3, 1.0])
 def test_ctc_spells_no_more_characters_than_a_clip_has_frames(ctc_weight: float) -> None:
     model = make_model(8, ctc_weight=0.5)
     with torch.no_grad():

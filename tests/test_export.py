@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from fingerspelling import text
+from fingerspelling.beam import decoding
 from fingerspelling.export import check_parity, export_tflite, write_submission
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
@@ -45,6 +46,9 @@ def build(seed: int, **sizes: int | bool) -> FingerspellingModel:
         if model.confidence is not None:
             model.confidence.weight.normal_(std=0.2)
             model.confidence.bias.fill_(-1.7)
+        if model.ctc is not None:
+            model.ctc.weight.mul_(8)
+            model.ctc.bias[text.PAD] += 12  # most frames are blank
     return model
 
 
@@ -62,8 +66,8 @@ def clips() -> list[np.ndarray]:
     return [*map(clip, LENGTHS), nothing_seen, *(clip(60, seed) for seed in range(1, 9))]
 
 
-def submit(folder: Path, models: list[FingerspellingModel], precision: str) -> Submission:
-    tflite = export_tflite(models, folder / "model.tflite", precision)
+def submit(folder: Path, models: list[FingerspellingModel], precision: str, **search: float) -> Submission:
+    tflite = export_tflite(models, folder / "model.tflite", precision, **search)
     return Submission(write_submission(tflite, folder / "submission.zip"))
 
 
@@ -176,6 +180,49 @@ def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path):
     assert len(lengths) > 2, "the clips do not tell where a phrase ends"
 
 
+SEARCH = {"beam": 3, "ctc_weight": 0.4}
+
+
+@pytest.fixture(scope="module")
+def searching(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[FingerspellingModel], Submission]:
+    """Two models with CTC heads, of different frame rates, and the file that searches with both."""
+    models = [build(4, frame_stride=2, ctc_weight=0.3), build(10, d_model=48, decoder_layers=1, ctc_weight=0.3)]
+    for model in models:
+        model.config.min_confidence = 0.0
+    return models, submit(tmp_path_factory.mktemp("searching"), models, "fp32", **SEARCH)
+
+
+def test_the_file_searches_as_pytorch_does(searching):
+    models, submission = searching
+    table = check_parity(models, submission, clips(), decoding(**SEARCH))
+    assert table["same"].all(), table[~table["same"]]
+    assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
+    read = table["tflite"][table["frames"] >= 15]
+    assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
+    other = check_parity(models, submission, clips())
+    assert not other["same"].all(), "greedy decoding finds the same, so the search is not seen"
+
+
+@given(arrays.arrays(np.float32, st.tuples(st.integers(0, 40), st.just(30)), elements=WILD), st.integers(0, 2000))
+@settings(max_examples=30, deadline=None)
+def test_no_input_breaks_the_search(searching, values, n_frames):
+    test_no_input_breaks_the_file.hypothesis.inner_test(searching, values, n_frames)
+
+
+def test_unrolled_the_search_says_the_same_without_a_loop(tmp_path):
+    models = [
+        build(10, max_new_tokens=6, decoder_layers=1, part_extractors=False, confidence_head=False, ctc_weight=0.3)
+    ]
+    files = [
+        export_tflite(models, tmp_path / f"{loop}", "fp32", constant_phrase="a b", loop=loop, **SEARCH)
+        for loop in (True, False)
+    ]
+    loop, unrolled = (load_runner(path.read_bytes()) for path in files)
+    read = [[run(inputs=frames)["outputs"].argmax(1).tolist() for frames in clips()] for run in (loop, unrolled)]
+    assert read[0] == read[1]
+    assert len({len(ids) for ids in read[0]}) > 2, "the clips do not tell where a phrase ends"
+
+
 def subgraphs(model: bytes) -> int:
     from tensorflow.lite.tools import flatbuffer_utils
 
@@ -226,6 +273,8 @@ def test_folding_changes_no_output_and_leaves_no_scale():
         (lambda: [build(1)], {"constant_phrase": "Ä"}, "Ä"),
         (lambda: [build(1)], {"constant_phrase": "a" * 34}, "1 to 33"),
         (lambda: [build(1)], {"constant_phrase": ""}, "1 to 33"),
+        (lambda: [build(1)], {"beam": 0}, "beam 0"),
+        (lambda: [build(1, ctc_weight=0.3), build(1)], {"ctc_weight": 0.3}, "no CTC head"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_at_once(tmp_path, models, options, message):

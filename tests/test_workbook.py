@@ -1,4 +1,5 @@
 import os
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from fingerspelling import metric, workbook
+from fingerspelling.beam import decode_by_beam
 from fingerspelling.clips import ClipStore
 from fingerspelling.competition import ENVIRONMENT_VARIABLE, DataError
 from fingerspelling.inference import spell_store
@@ -67,6 +69,7 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"simulation": {"signers": 0}}, r"simulation.*signers"),
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
+        ({"model": {"ctc_weight": 0.0}}, r"submission.ctc_weight: .*no CTC head"),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
         ({"scheduler": 3}, r"scheduler: expected an address, got 3"),
         ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
@@ -137,6 +140,7 @@ def chain(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
         "data_dir": str(competition),
         "first_round": str(folder / "round1.yaml"),
         "training": TINY["training"] | {"epochs": 1, "batch_size": 4},
+        "submission": {"clips": 6},
     }
     _ = Workbook.from_parameters(values).held_out
     return values
@@ -186,6 +190,16 @@ def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatc
     os.utime(alone.run_dir / "seed2/out_of_fold.parquet")  # as if the model had been trained anew
     _ = Workbook.from_parameters(chain | {"seeds": [2, 1]}).held_out
     assert asked == [2]
+
+
+def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: dict, store: ClipStore) -> None:
+    for seeds in ([1], [1, 2]):
+        greedy = Workbook.from_parameters(chain | {"seeds": seeds})
+        searching = Workbook.from_parameters(chain | {"seeds": seeds, "submission": {"beam": 3, "ctc_weight": 0.5}})
+        places = np.flatnonzero(store.table["sequence_id"].isin(searching.held_out["sequence_id"]))
+        by_search = spell_store(searching.models, store, places, decode=partial(decode_by_beam, beam=3, ctc_weight=0.5))
+        assert searching.held_out["prediction"].tolist() == by_search
+        assert greedy.held_out["prediction"].tolist() == spell_store(greedy.models, store, places) != by_search
 
 
 def test_models_do_without_a_first_round_that_is_gone(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,82 +2,231 @@
 
 Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (2017), section IV-A. The
 competition's 2nd place gained .007 with it; without CTC, a beam did not help the winner.
+
+A row is a hypothesis: `beam` of them a clip, clip after clip. All but `decode_by_beam` is traced for the exported file
+too, and therefore made of tensors alone.
 """
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from fingerspelling.inference import Encoded, next_logits
+from fingerspelling.inference import Decode, Encoded, decode_greedily, next_logits
 from fingerspelling.model import FingerspellingModel
+
+FLOATS = torch.finfo(torch.float32)
+LEAST = 1e-30  # of 1; what CTC finds impossible costs 69 times its weight
+LONGEST_RUN = 64  # frames, a power of two; two seconds of the recordings
+
+
+class Prefixes(NamedTuple):
+    """What CTC knows of the hypotheses so far: the paper's gamma, up to a factor a row.
+
+    The probabilities that the first 0, 1, ... frames spell the prefix, the last of them a blank or its last character;
+    float32 [rows, frames + 1].
+    """
+
+    on_blank: Tensor
+    on_character: Tensor
 
 
 class CtcPrefixScorer:
-    """How likely CTC finds each next character of a beam's prefixes; all begin empty.
+    """How likely CTC finds each next character of the hypotheses.
+
+    It computes with probabilities, many times quicker than with their logarithms. So that nothing depends on how a
+    processor treats the smallest floats, each of what can follow is `LEAST` likelier than it is, and what follows on
+    something less likely is all the same. A character in more than `LONGEST_RUN` frames on end is not thought of.
 
     Args:
         log_probabilities: float32 [batch, frames, characters + 1] of the CTC head, the blank last.
         mask: bool [batch, frames], True on real frames; None where all are real.
-        beam: prefixes a clip.
+        beam: hypotheses a clip.
     """
 
     def __init__(self, log_probabilities: Tensor, mask: Tensor | None, beam: int) -> None:
+        probabilities = log_probabilities.exp()
+        batch, frames, columns = probabilities.shape
+        device = probabilities.device
+        self.beam, self.columns = beam, torch.arange(columns, device=device)
+        self.blank = columns - 1
         if mask is not None:
             # On padding, the blank is certain: nothing is spelled there, and nothing becomes less likely.
-            certain = torch.full_like(log_probabilities[0, 0], -math.inf)
-            certain[-1] = 0.0
-            log_probabilities = torch.where(mask[..., None], log_probabilities, certain)
-        self.log_probabilities = log_probabilities[:, None]
-        # Log probabilities that the first 0, 1, ... frames spell the prefix, the last of them its last character or
-        # a blank: float32 [batch, beam, frames + 1]. The paper's gamma.
-        blanks = log_probabilities[..., -1].cumsum(1)
-        self.on_blank = F.pad(blanks, (1, 0))[:, None].repeat(1, beam, 1)
-        self.on_character = torch.full_like(self.on_blank, -math.inf)
-        self.last = torch.zeros(self.on_blank.shape[:2], dtype=torch.long, device=log_probabilities.device)
+            certain = (self.columns == self.blank).to(probabilities.dtype)
+            probabilities = torch.where(mask[..., None], probabilities, certain)
+        # Of each clip's tokens, [batch * tokens, frames + 1] with the state before the first frame in front: how likely
+        # they are in this frame; in this one and the one before; in these four, and so on.
+        self.runs = [F.pad(probabilities.transpose(1, 2).flatten(0, 1), (1, 0))]
+        for n in range(round(math.log2(LONGEST_RUN)) - 1):
+            self.runs.append(self.runs[-1] * _later(self.runs[-1], 2**n))
+        self.of_clip = (
+            torch.arange(batch * beam, device=device) // beam * columns
+        )  # where those of each row's clip begin
+        # How likely all frames after the first s are blank up to the first t; [batch, s, t], 0 where s is not before t.
+        states = torch.arange(frames + 1, device=device)
+        blanks = F.pad(probabilities[..., self.blank].clamp(min=FLOATS.tiny).log(), (1, 0))
+        blanks = blanks[:, None] @ (states[:, None] <= states).float()
+        self.from_start = blanks.exp()
+        self.blank_runs = torch.where(states[:, None] < states, (blanks - blanks.transpose(1, 2)).exp(), 0.0)
 
-    def next_log_probabilities(self) -> Tensor:
+    def start(self) -> Prefixes:
+        """Return the empty prefixes, which frames spell that are all blank."""
+        on_blank = self.from_start + torch.zeros(self.beam, 1, device=self.columns.device)
+        return Prefixes(on_blank.flatten(0, 1), torch.zeros_like(on_blank.flatten(0, 1)))
+
+    def next_log_probabilities(self, prefixes: Prefixes, last: Tensor) -> Tensor:
         """Return the log probabilities of each next character and, in the blank's place, that the phrase ends here.
 
-        Returns:
-            float32 [batch, beam, characters + 1], -inf where too few frames are left; NaN only for prefixes that
-            cannot be themselves.
-        """
-        spelled = torch.logaddexp(self.on_character, self.on_blank)
-        following = (spelled[..., :-1, None] + self.log_probabilities).logsumexp(2)
-        repeated = (self.on_blank[..., :-1] + self._of(self.last)).logsumexp(2, keepdim=True)
-        following.scatter_(2, self.last[..., None], repeated)
-        following[..., -1] = spelled[..., -1]
-        # A prefix is as likely as all that can follow it together, the end included.
-        return following.log_softmax(-1)
+        Args:
+            prefixes: the hypotheses.
+            last: int64 [rows], their last characters; any other token where there are none.
 
-    def extend(self, parents: Tensor, tokens: Tensor) -> None:
-        """Replace the prefixes by longer ones.
+        Returns:
+            float32 [rows, characters + 1].
+        """
+        on_blank, on_character = prefixes
+        spelled = on_blank + on_character
+        tokens = self.runs[0].unflatten(0, (-1, len(self.columns)))
+        following = (self._by_clip(_later(spelled, 1)) @ tokens.transpose(1, 2)).flatten(0, 1)
+        here = self.runs[0].index_select(0, self.of_clip + last.clamp(max=self.blank))
+        repeated = (_later(on_blank, 1) * here).sum(1, keepdim=True)  # needs a blank between
+        following = torch.where(self.columns == last[:, None], repeated, following)
+        following = torch.where(self.columns == self.blank, spelled[:, -1:], following)
+        # A prefix is as likely as all that can follow it together, the end included.
+        return (following / following.sum(1, keepdim=True).clamp(min=LEAST) + LEAST).log()
+
+    def extend(self, prefixes: Prefixes, last: Tensor, parents: Tensor, tokens: Tensor) -> Prefixes:
+        """Return longer prefixes.
 
         Args:
-            parents: int64 [batch, beam], the place in the beam of the prefix that each of them continues.
-            tokens: int64 [batch, beam], their new last characters.
+            prefixes: the shorter ones.
+            last: int64 [rows], their last characters.
+            parents: int64 [rows], which of them each of the longer ones continues.
+            tokens: int64 [rows], their new last characters.
         """
-        on_character = self.on_character.take_along_dim(parents[..., None], 1)
-        on_blank = self.on_blank.take_along_dim(parents[..., None], 1)
-        repeats = tokens == self.last.gather(1, parents)  # needs a blank between
-        before = torch.where(repeats[..., None], on_blank, torch.logaddexp(on_character, on_blank)).unbind(2)
-        characters, blanks = self._of(tokens).unbind(2), self.log_probabilities[..., -1].unbind(2)
-        character = blank = torch.full_like(before[0], -math.inf)
-        states = [(character, blank)]
-        for frame in range(len(blanks)):
-            blank = torch.logaddexp(character, blank) + blanks[frame]
-            character = torch.logaddexp(character, before[frame]) + characters[frame]
-            states.append((character, blank))
-        self.on_character, self.on_blank = (torch.stack(state, 2) for state in zip(*states, strict=True))
-        self.last = tokens
+        on_blank, on_character, last = (state.index_select(0, parents) for state in (*prefixes, last))
+        before = torch.where((tokens == last)[:, None], on_blank, on_blank + on_character)
+        rows = self.of_clip + tokens
+        on_character = self.runs[0].index_select(0, rows) * _later(before, 1)
+        # Whoever is on the character may stay there: twice as many frames are counted in each step.
+        for n, run in enumerate(self.runs):
+            on_character = on_character + run.index_select(0, rows) * _later(on_character, 2**n)
+        on_blank = (self._by_clip(on_character) @ self.blank_runs).flatten(0, 1)
+        most = (on_blank + on_character).amax(1, keepdim=True)
+        most = torch.where(most > LEAST, most, math.inf)
+        return Prefixes(on_blank / most, on_character / most)
 
-    def _of(self, tokens: Tensor) -> Tensor:
-        """Pick one token's log probabilities for each prefix: [batch, beam, frames]."""
-        return self.log_probabilities.take_along_dim(tokens[..., None, None], 3).squeeze(3)
+    def _by_clip(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(0, (-1, self.beam))
+
+
+def _later(x: Tensor, frames: int) -> Tensor:
+    """Move a sequence, float [rows, frames], so many frames on; zeros come in front."""
+    return F.pad(x, (frames, 0))[:, : x.shape[1]]
+
+
+class Beam(NamedTuple):
+    """The hypotheses."""
+
+    scores: Tensor  # float32 [batch, beam], the best first; -inf for none
+    tokens: Tensor  # int64 [rows], the last ones: START, a character, or the padding token where a phrase has ended
+    spelled: Tensor  # int64 [rows, max_new_tokens], all of them, then padding
+    prefixes: tuple[Prefixes, ...]  # CTC's of each model
+
+
+class BeamSearch:
+    """A beam search with everything but the decoders.
+
+    A phrase's score is (1 - ctc_weight) * its log probability by the decoder + ctc_weight * that by CTC. While it
+    goes on, CTC counts all phrases that begin so.
+
+    Args:
+        models: their CTC heads' scores are averaged.
+        encoded: what `encode` gave for each of them.
+        beam: hypotheses that are kept for each clip.
+        ctc_weight: 0 for the decoder alone, 1 for CTC alone.
+    """
+
+    def __init__(self, models: Sequence[FingerspellingModel], encoded: Encoded, beam: int, ctc_weight: float) -> None:
+        self.config, self.beam, self.ctc_weight = models[0].config, beam, ctc_weight
+        self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
+        self.end = self.config.pad_token_id  # column of the end behind those of the characters; CTC has its blank there
+        self.scorers = [
+            CtcPrefixScorer(model.ctc(hidden).float().log_softmax(-1), mask, beam)
+            for model, (hidden, mask) in zip(models, encoded, strict=True)
+            if ctc_weight
+        ]
+
+    def start(self) -> Beam:
+        """Return empty hypotheses. All are alike, so only the first of each clip counts."""
+        rows, device = self.batch * self.beam, self.device
+        first = torch.arange(self.beam, device=device) == 0
+        return Beam(
+            torch.zeros(self.batch, 1, device=device) + torch.where(first, 0.0, -math.inf),
+            torch.full((rows,), self.config.bos_token_id, device=device),
+            torch.full((rows, self.config.max_new_tokens), self.end, device=device),
+            tuple(scorer.start() for scorer in self.scorers),
+        )
+
+    def ended(self, beam: Beam) -> Tensor:
+        """Tell which hypotheses have ended, or are none; bool [rows]."""
+        return (beam.tokens == self.end) | (beam.scores.flatten() < FLOATS.min)
+
+    def inputs(self, beam: Beam) -> Tensor:
+        """Return what the decoders read next, int64 [rows]; padding would upset the positions in their caches."""
+        return torch.where(self.ended(beam), self.config.mask_token_id, beam.tokens)
+
+    def advance(self, beam: Beam, step: int | Tensor, logits: Tensor) -> tuple[Beam, Tensor]:
+        """Continue the hypotheses by a token, and keep the best.
+
+        Args:
+            beam: the hypotheses.
+            step: how many tokens they have.
+            logits: the decoders' averaged ones, float [rows, vocabulary], after `inputs`.
+
+        Returns:
+            The new hypotheses, and which of the old ones, int64 [rows], each of them continues.
+        """
+        by_decoder = logits.float().log_softmax(-1)
+        # The likeliest special token is the end, whichever it is, as in greedy decoding.
+        special = by_decoder[:, self.end :].amax(1, keepdim=True)
+        following = torch.cat([by_decoder[:, : self.end], special], 1)
+        if self.scorers:
+            pairs = zip(self.scorers, beam.prefixes, strict=True)
+            by_ctc = sum(scorer.next_log_probabilities(prefixes, beam.tokens) for scorer, prefixes in pairs)
+            by_ctc = by_ctc / len(self.scorers)
+            following = (1 - self.ctc_weight) * following + self.ctc_weight * by_ctc
+        columns = torch.arange(self.end + 1, device=self.device)
+        stays = torch.where(columns == self.end, 0.0, -math.inf)  # what has ended stays in the beam with its score
+        following = torch.where(self.ended(beam)[:, None], stays, following)
+        candidates = beam.scores.flatten()[:, None] + following
+        scores, best = candidates.view(self.batch, -1).topk(self.beam)
+        first = torch.arange(self.batch, device=self.device)[:, None] * self.beam
+        parents, tokens = (first + best // len(columns)).flatten(), (best % len(columns)).flatten()
+        here = torch.arange(beam.spelled.shape[1], device=self.device) == step
+        spelled = torch.where(here, tokens[:, None], beam.spelled.index_select(0, parents))
+        prefixes = tuple(
+            scorer.extend(state, beam.tokens, parents, tokens)
+            for scorer, state in zip(self.scorers, beam.prefixes, strict=True)
+        )
+        return Beam(scores, tokens, spelled, prefixes), parents
+
+
+def check_search(models: Sequence[FingerspellingModel], beam: int, ctc_weight: float) -> None:
+    """Refuse a search that cannot be.
+
+    Raises:
+        ValueError: beam or ctc_weight is out of range, or a model has no CTC head to weigh.
+    """
+    if beam < 1 or not 0 <= ctc_weight <= 1:
+        raise ValueError(f"beam {beam} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
+    if ctc_weight and any(model.ctc is None for model in models):
+        raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
 
 
 @torch.inference_mode()
@@ -87,10 +236,7 @@ def decode_by_beam(
     beam: int,
     ctc_weight: float,
 ) -> list[list[int]]:
-    """Spell from the encoders' outputs the likeliest phrases that a beam search finds.
-
-    A phrase's score is (1 - ctc_weight) * its log probability by the decoder + ctc_weight * that by CTC. While it
-    goes on, CTC counts all phrases that begin so.
+    """Spell from the encoders' outputs the likeliest phrases that a `BeamSearch` finds.
 
     Args:
         models: the decoders' logits are averaged, and so are the scores of the CTC heads.
@@ -102,49 +248,25 @@ def decode_by_beam(
         The ids of each clip's characters, without the token that ended it.
 
     Raises:
-        ValueError: beam or ctc_weight is out of range, or a model has no CTC head to weigh.
+        ValueError: as `check_search` says.
     """
-    if beam < 1 or not 0 <= ctc_weight <= 1:
-        raise ValueError(f"beam {beam} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
-    if ctc_weight and any(model.ctc is None for model in models):
-        raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
-    batch, device = len(encoded[0][0]), encoded[0][0].device
-    config = models[0].config
-    end = config.pad_token_id  # column of the end behind those of the characters; CTC has its blank there
+    check_search(models, beam, ctc_weight)
+    search = BeamSearch(models, encoded, beam, ctc_weight)
     caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
-    scorers = [
-        CtcPrefixScorer(model.ctc(hidden).float().log_softmax(-1), mask, beam)
-        for model, (hidden, mask) in zip(models, encoded, strict=True)
-        if ctc_weight
-    ]
     encoded = [[None if part is None else part.repeat_interleave(beam, 0) for part in parts] for parts in encoded]
-    tokens = torch.full((batch, beam), config.bos_token_id, device=device)
-    # All hypotheses begin alike, so only the first counts. What has ended stays in the beam with its score.
-    ended = torch.arange(beam, device=device).expand(batch, beam) > 0
-    scores = torch.where(ended, -math.inf, 0.0)
-    spelled = tokens[..., None][..., :0]
-    nothing = torch.full((end + 1,), -math.inf, device=device)
-    nothing[end] = 0.0
-    for _ in range(config.max_new_tokens):
-        logits = next_logits(models, encoded, caches, tokens.view(-1, 1)) / len(models)
-        log_probabilities = logits.float().log_softmax(-1).view(batch, beam, -1)
-        # The likeliest special token is the end, whichever it is, as in greedy decoding.
-        special = log_probabilities[..., end:].amax(-1, keepdim=True)
-        following = torch.cat([log_probabilities[..., :end], special], -1)
-        if scorers:
-            by_ctc = sum(scorer.next_log_probabilities() for scorer in scorers) / len(scorers)
-            following = (1 - ctc_weight) * following + ctc_weight * by_ctc
-        candidates = scores[..., None] + torch.where(ended[..., None], nothing, following)
-        scores, best = candidates.flatten(1).topk(beam)
-        parents, tokens = best // (end + 1), best % (end + 1)
-        spelled = torch.cat([spelled.take_along_dim(parents[..., None], 1), tokens[..., None]], 2)
-        ended = (tokens == end) | scores.isneginf()
-        if ended[:, 0].all():  # scores only fall, so nothing overtakes the best
+    hypotheses = search.start()
+    for step in range(search.config.max_new_tokens):
+        logits = next_logits(models, encoded, caches, search.inputs(hypotheses)[:, None]) / len(models)
+        hypotheses, parents = search.advance(hypotheses, step, logits)
+        if search.ended(hypotheses)[::beam].all():  # scores only fall, so nothing overtakes the best
             break
-        rows = (parents + beam * torch.arange(batch, device=device)[:, None]).flatten()
         for cache in caches:  # the encoder's part is the same for all hypotheses of a clip
-            cache.self_attention_cache.reorder_cache(rows)
-        for scorer in scorers:
-            scorer.extend(parents, tokens)
-        tokens = torch.where(ended, config.mask_token_id, tokens)
-    return [[token for token in row if token < end] for row in spelled[:, 0].tolist()]
+            cache.self_attention_cache.reorder_cache(parents)
+    return [[token for token in row if token < search.end] for row in hypotheses.spelled[::beam].tolist()]
+
+
+def decoding(beam: int, ctc_weight: float) -> Decode:
+    """Return the way to decode that these settings mean: greedy where there is nothing to search."""
+    if beam == 1 and not ctc_weight:
+        return decode_greedily
+    return partial(decode_by_beam, beam=beam, ctc_weight=ctc_weight)

@@ -113,15 +113,15 @@ def spell_encoded(
     return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
-def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor) -> str:
-    """Read one clip of any length, float32 [frames, 390] as `competition.read_clip` gives it.
+def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
+    """Read one clip of any length, float32 [frames, 390] as `landmark_files.read_clip` gives it.
 
     Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
     """
     if len(frames) == 0:
         frames = torch.full((1, frames.shape[1]), torch.nan)
     frames = frames[resize_index(len(frames), models[0].config.max_frames)]
-    return spell(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None])[0]
+    return spell(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
 
 
 def reading_batch(device: torch.device) -> int:

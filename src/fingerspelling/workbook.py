@@ -5,7 +5,7 @@
       first_round/fold0/ ...              the first round, a training for each fold that is held out
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
-      out_of_fold.parquet                 what an ensemble of several seeds reads of the validation clips
+      out_of_fold.parquet                 what they read together of the validation clips
       figures/  metrics.json  submission.zip
 
 Every stage is made when it is first asked for, and kept: so any notebook can be run alone, and a run that was
@@ -28,13 +28,14 @@ from accelerate import PartialState
 from matplotlib.figure import Figure
 
 from fingerspelling import metric
+from fingerspelling.beam import decoding
 from fingerspelling.clips import ClipStore, written_whole
 from fingerspelling.competition import find_data
 from fingerspelling.extraction import extract
-from fingerspelling.inference import spell_store
+from fingerspelling.inference import Decode, decode_greedily, spell_store
 from fingerspelling.launch import train_in_processes, training_processes
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
-from fingerspelling.parameters import ParameterError, build, parameters, read_parameters, unknown_name
+from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters, unknown_name
 from fingerspelling.recipe import Recipe
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training import TrainingConfig, split_by_signer, train
@@ -48,7 +49,16 @@ class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
+    # Hypotheses of a beam search, and the weight of the CTC heads in their scores; with 1 and 0, decoding is greedy.
+    # Together they read far better where a model was trained with model.ctc_weight, and take up to half as long again.
+    beam: pydantic.PositiveInt = 1
+    ctc_weight: Probability = 0.0
     clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
+
+    @property
+    def decode(self) -> Decode:
+        """How the submission finds the characters."""
+        return decoding(self.beam, self.ctc_weight)
 
 
 STRINGS = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address", "first_round": "a path"}
@@ -99,6 +109,8 @@ class Workbook:
         first_round = _read_first_round(_in_project(values["first_round"])) if values["first_round"] else None
         if first_round and not recipe.model.confidence_head:
             raise ParameterError("first_round: its scores teach the confidence head, which model.confidence_head omits")
+        if submission.ctc_weight and not recipe.model.ctc_weight:
+            raise ParameterError("submission.ctc_weight: the model has no CTC head to weigh, as model.ctc_weight is 0")
         data = find_data(_in_project(values["data_dir"]) if values["data_dir"] else None)
         run_dir = _in_project(values["run_dir"] or "outputs/demo")
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -208,23 +220,23 @@ class Workbook:
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
-        """The validation clips with what the models together read of them and each clip's score.
+        """The validation clips with what the models together read of them, as the submission does, and their scores.
 
-        Read once: a single model's are its own out_of_fold.parquet, an ensemble's are kept as that of the run.
+        Read once: a single model's greedy ones are its own out_of_fold.parquet, others are kept as that of the run.
         """
         models, alone = self.models, [folder / "out_of_fold.parquet" for folder in self.trainings]
-        if len(models) == 1:
+        if len(models) == 1 and self.submission.decode is decode_greedily:
             return pd.read_parquet(alone[0])
-        path, readers = (
-            self.run_dir / "out_of_fold.parquet",
-            {file.parent.name: file.stat().st_mtime_ns for file in alone},
-        )
+        path = self.run_dir / "out_of_fold.parquet"
+        readers = {file.parent.name: file.stat().st_mtime_ns for file in alone}
+        readers |= {"beam": self.submission.beam, "ctc_weight": self.submission.ctc_weight}
         if path.is_file() and (known := pd.read_parquet(path)).attrs.get("readers") == readers:
             return known
         places = split_by_signer(self.store, self.training).validation
         table = self.store.table.iloc[places]
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        predictions = spell_store([model.to(device) for model in models], self.store, places, label="the ensemble")
+        models = [model.to(device) for model in models]
+        predictions = spell_store(models, self.store, places, "held-out clips", self.submission.decode)
         for model in models:
             model.cpu()
         table = table.assign(prediction=predictions, score=metric.clip_scores(predictions, table["phrase"]))

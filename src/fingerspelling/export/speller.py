@@ -12,6 +12,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
+from fingerspelling.beam import Beam, BeamSearch, check_search
 from fingerspelling.landmarks import SELECTED
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index
@@ -59,10 +60,19 @@ class ClipSpeller(nn.Module):
         models: the models of the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames, min_confidence.
         constant_phrase: what to answer where a clip is too short, where the models' confidence heads, on average, trust
             themselves too little, or where nothing is spelled.
+        beam: hypotheses of a beam search.
+        ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
+
+    Raises:
+        ValueError: as `beam.check_search` says.
     """
 
-    def __init__(self, models: Sequence[FingerspellingModel], constant_phrase: str) -> None:
+    def __init__(
+        self, models: Sequence[FingerspellingModel], constant_phrase: str, beam: int = 1, ctc_weight: float = 0.0
+    ) -> None:
         super().__init__()
+        check_search(models, beam, ctc_weight)
+        self.beam, self.ctc_weight = beam, ctc_weight
         self.models = nn.ModuleList(models)
         self.config = models[0].config
         self.max_steps = self.config.max_new_tokens
@@ -77,12 +87,14 @@ class ClipSpeller(nn.Module):
             inputs: float32 [frames, 390], at least one frame, NaN where a point was not detected.
 
         Returns:
-            float32 [max_new_tokens, 59] and int32 [1]: how many of these rows are the phrase, at least one.
+            float32 [max_new_tokens, 59], whose largest values are the characters: the logits, or 1 for each that a
+            search has chosen. And int32 [1]: how many of these rows are the phrase, at least one.
         """
         frames = self._preprocess(inputs)
         hidden = [model.encode(frames)[0] for model in self.models]
         readable = self._readable(inputs.shape[0], hidden)
-        logits, length = self._decode(hidden, torch.where(readable, self.max_steps, 0))
+        greedy = self.beam == 1 and not self.ctc_weight
+        logits, length = (self._decode if greedy else self._search)(hidden, torch.where(readable, self.max_steps, 0))
         # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
         spelled = length > 0
         logits = torch.where(spelled, logits, self.constant)
@@ -119,13 +131,7 @@ class ClipSpeller(nn.Module):
             return spelling(step, token).squeeze()
 
         def advance(step: Tensor, token: Tensor, logits: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
-            remaining = iter(caches)
-            rows, written = [], []
-            for model, encoded, keys_values in zip(self.models, hidden, cross, strict=True):
-                cache = [FixedCacheLayer(next(remaining), next(remaining), step) for _ in model.decoder.layers]
-                rows.append(_next_logits(model, token, step, cache, encoded, keys_values))
-                written += [states for layer in cache for states in (layer.keys, layer.values)]
-            row = torch.stack(rows).mean(0)
+            row, written = self._averaged_logits(token, step, hidden, cross, caches)
             here = (torch.arange(self.max_steps) == step)[:, None]
             logits = torch.where(here, row[:, : text.PAD], logits)
             # Once unrolled, steps follow the last one: they stay where it ended and write behind the phrase.
@@ -136,10 +142,59 @@ class ClipSpeller(nn.Module):
             torch.zeros(1, dtype=torch.int32),
             torch.full((1,), text.START, dtype=torch.int32),
             torch.zeros(self.max_steps, text.PAD),
-            *(states for model in self.models for states in _empty_cache(model, self.max_steps)),
+            *self._empty_caches(1),
         )
         step, token, logits, *_ = while_loop(running, advance, start)
         return logits, torch.where(token < text.PAD, step, step - 1)
+
+    def _search(self, hidden: list[Tensor], max_steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode by beam search, in at most max_steps, int [1].
+
+        Returns:
+            float [steps, 59], 1 for each character of the best phrase, and int32 [1]: how many these are.
+        """
+        cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
+        encoded = [(states, None) for states in hidden]
+        search = BeamSearch(self.models, encoded, self.beam, self.ctc_weight)
+
+        def running(step: Tensor, hypotheses: Beam, *_: Tensor) -> Tensor:
+            return ((step < max_steps) & ~search.ended(hypotheses)[:1]).squeeze()
+
+        def advance(step: Tensor, hypotheses: Beam, *caches: Tensor) -> tuple[Tensor | Beam, ...]:
+            tokens = search.inputs(hypotheses)
+            logits, written = self._averaged_logits(tokens, step, hidden, cross, caches)
+            hypotheses, parents = search.advance(hypotheses, step, logits)
+            return step + 1, hypotheses, *(states.index_select(0, parents) for states in written)
+
+        start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches(self.beam)
+        _, hypotheses, *_ = while_loop(running, advance, start)
+        best = hypotheses.spelled[0]
+        # Once unrolled, steps follow the last one: what has ended stays so, and what must not begin counts nothing.
+        length = torch.where(max_steps > 0, (best < text.PAD).int().sum(0, keepdim=True), 0)
+        return (best[:, None] == torch.arange(text.PAD)).float(), length.int()
+
+    def _averaged_logits(
+        self,
+        tokens: Tensor,
+        step: Tensor,
+        hidden: list[Tensor],
+        cross: list[list[KeysValues]],
+        caches: Sequence[Tensor],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the models' averaged logits after more tokens, float [rows, vocabulary], and the caches written to."""
+        remaining = iter(caches)
+        logits, written = [], []
+        for model, encoded, keys_values in zip(self.models, hidden, cross, strict=True):
+            cache = [FixedCacheLayer(next(remaining), next(remaining), step) for _ in model.decoder.layers]
+            logits.append(_next_logits(model, tokens, step, cache, encoded, keys_values))
+            written += [states for layer in cache for states in (layer.keys, layer.values)]
+        return torch.stack(logits).mean(0), written
+
+    def _empty_caches(self, rows: int) -> list[Tensor]:
+        """Return zero keys and values for every layer's self-attention, float [rows, heads, steps, d_head] each."""
+        attentions = [layer.self_attn for model in self.models for layer in model.decoder.layers]
+        shapes = [(rows, attention.num_heads, self.max_steps, attention.head_dim) for attention in attentions]
+        return [torch.zeros(shape) for shape in shapes for _ in ("keys", "values")]
 
 
 def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysValues]:
@@ -155,24 +210,18 @@ def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysV
     return keys_values
 
 
-def _empty_cache(model: FingerspellingModel, length: int) -> list[Tensor]:
-    """Return zero keys and values for every layer's self-attention."""
-    attentions = [layer.self_attn for layer in model.decoder.layers for _ in ("keys", "values")]
-    return [torch.zeros(1, attention.num_heads, length, attention.head_dim) for attention in attentions]
-
-
 def _next_logits(
     model: FingerspellingModel,
-    token: Tensor,
+    tokens: Tensor,
     step: Tensor,
     cache: list[FixedCacheLayer],
     hidden: Tensor,
     cross: list[KeysValues],
 ) -> Tensor:
-    """Return one model's logits for the next token, float [1, vocabulary]; writes to the cache."""
+    """Return one model's logits after more tokens, int [rows], float [rows, vocabulary]; writes to the cache."""
     written = torch.arange(cache[0].get_max_length()) <= step
     decoded = model.decoder(
-        input_ids=token[None],
+        input_ids=tokens[:, None],
         attention_mask=torch.where(written, 0.0, MASKED)[None, None, None],
         encoder_hidden_states=hidden,
         encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would be made into a full mask
@@ -181,4 +230,4 @@ def _next_logits(
         ),
         use_cache=True,
     )
-    return model.output_projection(decoded.last_hidden_state)[0]
+    return model.output_projection(decoded.last_hidden_state)[:, 0]

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from fingerspelling.clips import written_whole
-from fingerspelling.inference import spell_clip
+from fingerspelling.inference import Decode, decode_greedily, spell_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.progress import track
@@ -44,7 +44,10 @@ def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float =
 
 
 def check_parity(
-    models: Sequence[FingerspellingModel], submission: Submission, clips: Sequence[np.ndarray]
+    models: Sequence[FingerspellingModel],
+    submission: Submission,
+    clips: Sequence[np.ndarray],
+    decode: Decode = decode_greedily,
 ) -> pd.DataFrame:
     """Read clips with the PyTorch models and with the file made of them.
 
@@ -52,6 +55,7 @@ def check_parity(
         models: the models that were exported, in evaluation mode.
         submission: the file's, loaded.
         clips: float32 [frames, 390] each, raw landmarks.
+        decode: how the file finds the characters.
 
     Returns:
         A row a clip: frames, pytorch and tflite (the phrases), same.
@@ -59,7 +63,7 @@ def check_parity(
     rows = [
         {
             "frames": len(clip),
-            "pytorch": spell_clip(models, torch.from_numpy(clip)),
+            "pytorch": spell_clip(models, torch.from_numpy(clip), decode),
             "tflite": submission.spell(clip),
         }
         for clip in track(clips, "parity", "clips")

@@ -35,12 +35,14 @@ def export_tflite(
     *,
     constant_phrase: str = CONSTANT_PHRASE,
     loop: bool = True,
+    beam: int = 1,
+    ctc_weight: float = 0.0,
 ) -> Path:
     """Write models as one .tflite file that the competition's scorer runs.
 
     Its signature serving_default takes "inputs", float32 [frames, 390] in the order of `SELECTED_COLUMNS`, with any
-    number of frames, and gives "outputs", float32 [length, 59]: a row of logits a character of the phrase. Made
-    of TensorFlow Lite's builtin operators only.
+    number of frames, and gives "outputs", float32 [length, 59]: a row for each character of the phrase, in which its
+    own value is the largest. Made of TensorFlow Lite's builtin operators only.
 
     Args:
         models: the ensemble; logits are averaged. The models are left as they are.
@@ -52,16 +54,18 @@ def export_tflite(
             min_confidence), and where nothing is spelled.
         loop: decode in a WHILE operator, which stops at the phrase's end; otherwise in max_new_tokens steps one after
             another, whatever the phrase, for runtimes that cannot run one.
+        beam: hypotheses of a beam search (`beam.BeamSearch`).
+        ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
 
     Raises:
         ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
-            not made of the 59 characters.
+            not made of the 59 characters, a search that cannot be.
         UnmappedOperatorError: the models use an operator that TensorFlow has not been taught.
     """
     path = Path(path)
     _check(models, precision, constant_phrase)
     with _step("tracing the model"):
-        program = _trace(ClipSpeller(_folded(models), constant_phrase))
+        program = _trace(ClipSpeller(_folded(models), constant_phrase, beam, ctc_weight))
     with _step("loading TensorFlow"):
         conversion = _conversion()
     with tempfile.TemporaryDirectory() as folder:
