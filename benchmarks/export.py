@@ -1,11 +1,12 @@
 """How large, fast, robust and faithful is the exported file?
 
     python benchmarks/export.py [sizes latency unseen memory fuzz parity] [--folder outputs/benchmark] [--clips N]
+    python benchmarks/export.py parity --beam 4 --ctc-weight 0.3    # of a file that searches
 
 Sizes, latency and unseen are measured with the architecture of the winner's second round and random weights that
 never end a phrase, so that every clip takes all decoding steps; memory, fuzz and parity with a trained model
-(outputs/demo/model unless --model says otherwise). Files that --folder already has are used again: delete it after
-changes to the export. Times are of the processor, of one thread, so that neighbours disturb them less.
+(outputs/demo/seed1/model unless --model says otherwise). Files that --folder already has are used again: delete it
+after changes to the export. Times are of the processor, of one thread, so that neighbours disturb them less.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import torch
 import yaml
 
 from fingerspelling import metric, text
+from fingerspelling.beam import decoding
 from fingerspelling.competition import read_table
 from fingerspelling.export import export_tflite
 from fingerspelling.inference import spell_clip
@@ -63,8 +65,9 @@ VARIANTS.append(Variant(2, "fp16", loop=False))
 class Bench:
     """The files that are measured, made when they are first needed."""
 
-    def __init__(self, folder: Path, model: Path) -> None:
+    def __init__(self, folder: Path, model: Path, beam: int, ctc_weight: float) -> None:
         self.folder, self.model_folder = folder, model
+        self.search = {"beam": beam, "ctc_weight": ctc_weight}
         folder.mkdir(parents=True, exist_ok=True)
 
     def variant(self, variant: Variant) -> Path:
@@ -75,8 +78,8 @@ class Bench:
         return FingerspellingModel.from_pretrained(self.model_folder).eval()
 
     def trained(self, precision: str) -> Callable:
-        path = self.folder / f"trained_{precision}.tflite"
-        return runner(path if path.is_file() else export_tflite([self.model()], path, precision))
+        path = self.folder / "_".join(["trained", precision, *map(str, self.search.values())])
+        return runner(path if path.is_file() else export_tflite([self.model()], path, precision, **self.search))
 
 
 def runner(path: Path) -> Callable:
@@ -224,10 +227,10 @@ def simulated(folder: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
 
 def parity(bench: Bench, clips: int | None) -> pd.DataFrame:
     """Read simulated clips with PyTorch and with the files made of the same model."""
-    count, model = clips or 2000, bench.model()
+    count, model, decode = clips or 2000, bench.model(), decoding(**bench.search)
     readers = {precision: bench.trained(precision) for precision in PRECISIONS}
     rows = [
-        {"phrase": phrase, "PyTorch": spell_clip([model], torch.from_numpy(clip))}
+        {"phrase": phrase, "PyTorch": spell_clip([model], torch.from_numpy(clip), decode)}
         | {precision: text.decode(run(inputs=clip)["outputs"].argmax(1).tolist()) for precision, run in readers.items()}
         for clip, phrase in track(simulated(bench.folder, count), "parity", "clips", count)
     ]
@@ -257,12 +260,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS_OF_BENCH))
     parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark"))
-    parser.add_argument("--model", type=Path, default=Path("outputs/demo/model"))
+    parser.add_argument("--model", type=Path, default=Path("outputs/demo/seed1/model"))
+    parser.add_argument("--beam", type=int, default=1, help="hypotheses of the trained model's search")
+    parser.add_argument("--ctc-weight", type=float, default=0.0, help="of its CTC head in that search")
     parser.add_argument("--clips", type=int, help="repeats, lengths, calls or clips, instead of each part's own")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS_OF_BENCH):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS_OF_BENCH)}")
-    bench = Bench(options.folder, options.model)
+    bench = Bench(options.folder, options.model, options.beam, options.ctc_weight)
     for name in options.parts or PARTS_OF_BENCH:
         table = PARTS_OF_BENCH[name](bench, options.clips)
         print(f"\n{name}\n{table.to_string(index=False, float_format='{:.4g}'.format)}\n", flush=True)

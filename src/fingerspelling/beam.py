@@ -64,9 +64,8 @@ class CtcPrefixScorer:
         self.runs = [F.pad(probabilities.transpose(1, 2).flatten(0, 1), (1, 0))]
         for n in range(round(math.log2(LONGEST_RUN)) - 1):
             self.runs.append(self.runs[-1] * _later(self.runs[-1], 2**n))
-        self.of_clip = (
-            torch.arange(batch * beam, device=device) // beam * columns
-        )  # where those of each row's clip begin
+        # Where those of each row's clip begin.
+        self.of_clip = torch.arange(batch * beam, device=device) // beam * columns
         # How likely all frames after the first s are blank up to the first t; [batch, s, t], 0 where s is not before t.
         states = torch.arange(frames + 1, device=device)
         blanks = F.pad(probabilities[..., self.blank].clamp(min=FLOATS.tiny).log(), (1, 0))
