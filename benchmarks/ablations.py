@@ -119,6 +119,15 @@ def folder_of(folder: Path, name: str, seed: int) -> Path:
     return folder / "trainings" / "".join(c if c.isalnum() else "-" for c in name) / f"seed{seed}"
 
 
+class Measured(NamedTuple):
+    """What is known of a training, or of another way to read."""
+
+    score: float  # of the held-out clips, read greedily
+    with_ctc: float | None  # read by `JOINT` instead; None without a CTC head
+    minutes: float | None  # of a training that was killed, those since it went on
+    weights: int
+
+
 class Results:
     """What has been measured so far: results.jsonl, a JSON object a line."""
 
@@ -129,7 +138,7 @@ class Results:
     def has(self, name: str, seed: int) -> bool:
         return any((line["variant"], line["seed"]) == (name, seed) for line in self.lines)
 
-    def add(self, name: str, seed: int, measured: "Measured") -> None:
+    def add(self, name: str, seed: int, measured: Measured) -> None:
         self.lines.append({"variant": name, "seed": seed, **measured._asdict()})
         with written_whole(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
@@ -144,15 +153,6 @@ class Job(NamedTuple):
     recipe: Recipe
     folder: Path
     log: Path | None  # what it prints goes there; None prints it
-
-
-class Measured(NamedTuple):
-    """What is known of a training, or of another way to read."""
-
-    score: float  # of the held-out clips, read greedily
-    with_ctc: float | None  # read by `JOINT` instead; None without a CTC head
-    minutes: float | None  # of a training that was killed, those since it went on
-    weights: int
 
 
 JOINT = partial(decode_by_beam, beam=4, ctc_weight=0.3)
