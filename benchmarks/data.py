@@ -51,7 +51,7 @@ def decoding(folder: Path, repeats: int) -> Iterator[float]:
     for _ in range(repeats):
         start = time.perf_counter()
         for path in paths:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 for _ in file.iter_batches(ROWS_PER_BATCH, columns=COLUMNS, use_threads=False):
                     pass
         yield len(paths) * CLIPS_PER_FILE / (time.perf_counter() - start)
