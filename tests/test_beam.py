@@ -58,7 +58,7 @@ def test_prefix_scores_are_those_of_all_alignments(data: st.DataObject) -> None:
     real = [spelled_by_alignments(rows[:length]) for rows, length in zip(log_probabilities, lengths, strict=True)]
 
     beam = 2
-    scorer = CtcPrefixScorer(log_probabilities, None if len({*lengths}) == 1 else mask, beam)
+    scorer = CtcPrefixScorer(log_probabilities, None if len({*lengths}) == 1 else mask, beam, max(lengths))
     state, last = scorer.start(), torch.zeros(len(lengths) * beam, dtype=torch.long)
     prefixes = [[()] * beam for _ in lengths]
     places, characters = st.integers(0, beam - 1), st.integers(0, 1)
@@ -93,7 +93,7 @@ def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) ->
     spoken = torch.full((frames,), 59)  # blanks but for the phrase, evenly spread
     spoken[[frames * place // len(phrase) for place in range(len(phrase))]] = torch.tensor(phrase)
     log_probabilities = (noise + 6 * F.one_hot(spoken, 60)).log_softmax(-1)
-    scorer, score = CtcPrefixScorer(log_probabilities, None, 1), 0.0
+    scorer, score = CtcPrefixScorer(log_probabilities, None, 1, frames), 0.0
     state, last = scorer.start(), torch.tensor([60])
     for token in torch.tensor(phrase)[:, None]:
         score += scorer.next_log_probabilities(state, last)[0, token].item()
@@ -106,7 +106,7 @@ def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) ->
 
 def test_what_is_too_unlikely_for_a_float_upsets_nothing() -> None:
     noise = torch.randn(2, 400, 60, generator=torch.Generator().manual_seed(0)) * 100
-    scorer = CtcPrefixScorer(noise.log_softmax(-1), None, 3)
+    scorer = CtcPrefixScorer(noise.log_softmax(-1), None, 3, 400)
     state, last, parents = scorer.start(), torch.full((6,), 60), torch.tensor([0, 0, 1, 5, 4, 4])
     for tokens in torch.randint(60, (33, 6), generator=torch.Generator().manual_seed(1)):
         following = scorer.next_log_probabilities(state, last)

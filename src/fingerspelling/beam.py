@@ -22,7 +22,7 @@ from fingerspelling.model import FingerspellingModel
 
 FLOATS = torch.finfo(torch.float32)
 LEAST = 1e-30  # of 1; what CTC finds impossible costs 69 times its weight
-LONGEST_RUN = 64  # frames, a power of two; two seconds of the recordings
+LONGEST_RUN = 63  # frames; two seconds of the recordings
 
 
 class Prefixes(NamedTuple):
@@ -47,11 +47,12 @@ class CtcPrefixScorer:
         log_probabilities: float32 [batch, frames, characters + 1] of the CTC head, the blank last.
         mask: bool [batch, frames], True on real frames; None where all are real.
         beam: hypotheses a clip.
+        max_frames: the most that there can be; frames itself is unknown where this is traced.
     """
 
-    def __init__(self, log_probabilities: Tensor, mask: Tensor | None, beam: int) -> None:
+    def __init__(self, log_probabilities: Tensor, mask: Tensor | None, beam: int, max_frames: int) -> None:
         probabilities = log_probabilities.exp()
-        batch, frames, columns = probabilities.shape
+        batch, _, columns = probabilities.shape
         device = probabilities.device
         self.beam, self.columns = beam, torch.arange(columns, device=device)
         self.blank = columns - 1
@@ -59,23 +60,18 @@ class CtcPrefixScorer:
             # On padding, the blank is certain: nothing is spelled there, and nothing becomes less likely.
             certain = (self.columns == self.blank).to(probabilities.dtype)
             probabilities = torch.where(mask[..., None], probabilities, certain)
-        # Of each clip's tokens, [batch * tokens, frames + 1] with the state before the first frame in front: how likely
-        # they are in this frame; in this one and the one before; in these four, and so on.
-        self.runs = [F.pad(probabilities.transpose(1, 2).flatten(0, 1), (1, 0))]
-        for n in range(round(math.log2(LONGEST_RUN)) - 1):
-            self.runs.append(self.runs[-1] * _later(self.runs[-1], 2**n))
+        # Of each clip's tokens, with the state before the first frame in front; [batch, tokens, frames + 1].
+        self.tokens = F.pad(probabilities.transpose(1, 2), (1, 0))
         # Where those of each row's clip begin.
         self.of_clip = torch.arange(batch * beam, device=device) // beam * columns
-        # How likely all frames after the first s are blank up to the first t; [batch, s, t], 0 where s is not before t.
-        states = torch.arange(frames + 1, device=device)
-        blanks = F.pad(probabilities[..., self.blank].clamp(min=FLOATS.tiny).log(), (1, 0))
-        blanks = blanks[:, None] @ (states[:, None] <= states).float()
-        self.from_start = blanks.exp()
-        self.blank_runs = torch.where(states[:, None] < states, (blanks - blanks.transpose(1, 2)).exp(), 0.0)
+        self.runs = _runs(self.tokens.flatten(0, 1), LONGEST_RUN)
+        self.blank_runs = _runs(self.tokens[:, self.blank], max_frames)
 
     def start(self) -> Prefixes:
         """Return the empty prefixes, which frames spell that are all blank."""
-        on_blank = self.from_start + torch.zeros(self.beam, 1, device=self.columns.device)
+        # What is before the first frame counts as a blank here, and only here.
+        before = F.pad(torch.zeros_like(self.tokens[:, :1, 1:]), (1, 0), value=1.0)
+        on_blank = _extended(before, self.blank_runs) + torch.zeros(self.beam, 1, device=self.columns.device)
         return Prefixes(on_blank.flatten(0, 1), torch.zeros_like(on_blank.flatten(0, 1)))
 
     def next_log_probabilities(self, prefixes: Prefixes, last: Tensor) -> Tensor:
@@ -90,9 +86,8 @@ class CtcPrefixScorer:
         """
         on_blank, on_character = prefixes
         spelled = on_blank + on_character
-        tokens = self.runs[0].unflatten(0, (-1, len(self.columns)))
-        following = (self._by_clip(_later(spelled, 1)) @ tokens.transpose(1, 2)).flatten(0, 1)
-        here = self.runs[0].index_select(0, self.of_clip + last.clamp(max=self.blank))
+        following = (self._by_clip(_later(spelled, 1)) @ self.tokens.transpose(1, 2)).flatten(0, 1)
+        here = self.tokens.flatten(0, 1).index_select(0, self.of_clip + last.clamp(max=self.blank))
         repeated = (_later(on_blank, 1) * here).sum(1, keepdim=True)  # needs a blank between
         following = torch.where(self.columns == last[:, None], repeated, following)
         following = torch.where(self.columns == self.blank, spelled[:, -1:], following)
@@ -110,12 +105,10 @@ class CtcPrefixScorer:
         """
         on_blank, on_character, last = (state.index_select(0, parents) for state in (*prefixes, last))
         before = torch.where((tokens == last)[:, None], on_blank, on_blank + on_character)
-        rows = self.of_clip + tokens
-        on_character = self.runs[0].index_select(0, rows) * _later(before, 1)
-        # Whoever is on the character may stay there: twice as many frames are counted in each step.
-        for n, run in enumerate(self.runs):
-            on_character = on_character + run.index_select(0, rows) * _later(on_character, 2**n)
-        on_blank = (self._by_clip(on_character) @ self.blank_runs).flatten(0, 1)
+        runs = self.runs.index_select(0, self.of_clip + tokens)
+        on_character = _extended(runs[:, :1] * _later(before[:, None], 1), runs).flatten(1)
+        blank = self.blank_runs[:, :1] * _later(self._by_clip(on_character), 1)
+        on_blank = _extended(blank, self.blank_runs).flatten(0, 1)
         most = (on_blank + on_character).amax(1, keepdim=True)
         most = torch.where(most > LEAST, most, math.inf)
         return Prefixes(on_blank / most, on_character / most)
@@ -125,8 +118,26 @@ class CtcPrefixScorer:
 
 
 def _later(x: Tensor, frames: int) -> Tensor:
-    """Move a sequence, float [rows, frames], so many frames on; zeros come in front."""
-    return F.pad(x, (frames, 0))[:, : x.shape[1]]
+    """Move a sequence, float [..., frames], so many frames on; zeros come in front."""
+    return F.pad(x, (frames, 0))[..., :-frames]
+
+
+def _runs(probabilities: Tensor, longest: int) -> Tensor:
+    """Tell how likely tokens are in 1, 2, 4, ... frames on end, together at least `longest`, up to each.
+
+    float [rows, frames + 1] to [rows, runs, frames + 1].
+    """
+    runs = [probabilities]
+    for n in range(longest.bit_length() - 1):
+        runs.append(runs[-1] * _later(runs[-1], 2**n))
+    return torch.stack(runs, 1)
+
+
+def _extended(first: Tensor, runs: Tensor) -> Tensor:
+    """Let whoever is on a token stay there, as long as `runs` last: twice as many frames are counted in each step."""
+    for n, run in enumerate(runs.split(1, 1)):
+        first = first + run * _later(first, 2**n)
+    return first
 
 
 class Beam(NamedTuple):
@@ -156,7 +167,12 @@ class BeamSearch:
         self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
         self.end = self.config.pad_token_id  # column of the end behind those of the characters; CTC has its blank there
         self.scorers = [
-            CtcPrefixScorer(model.ctc(hidden).float().log_softmax(-1), mask, beam)
+            CtcPrefixScorer(
+                model.ctc(hidden).float().log_softmax(-1),
+                mask,
+                beam,
+                -(-model.config.max_frames // model.config.frame_stride),
+            )
             for model, (hidden, mask) in zip(models, encoded, strict=True)
             if ctc_weight
         ]
