@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.model.encoder import Attention, Dropout, ScaleBias, rotary_angles
+from fingerspelling.model.encoder import Attention, Dropout, ScaleBias, rotary_angles, rotate
 from fingerspelling.model.extractor import FeatureExtractor
 from fingerspelling.model.padding import Padding
 
@@ -44,11 +44,12 @@ def test_padding_does_not_reach_the_features_statistics() -> None:
 # --- encoder
 
 
-def test_rotary_angles_follow_their_formula() -> None:
-    cos, sin = rotary_angles(5, 8, torch.device("cpu"))
-    angles = torch.tensor([[t * 10_000 ** (-2 * (i % 4) / 8) for i in range(8)] for t in range(5)])
-    torch.testing.assert_close(cos, angles.cos())
-    torch.testing.assert_close(sin, angles.sin())
+def test_pairs_of_features_turn_by_their_formula() -> None:
+    y = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
+    angles = torch.tensor([[t * 10_000 ** (-2 * i / 8) for i in range(4)] for t in range(5)])
+    turned = torch.complex(y[..., :4], y[..., 4:]) * torch.polar(torch.ones(5, 4), angles)
+    expected = torch.cat((turned.real, turned.imag), -1)
+    torch.testing.assert_close(rotate(y, *rotary_angles(5, 8, torch.device("cpu"))), expected)
 
 
 @pytest.mark.parametrize("rotary", [True, False])

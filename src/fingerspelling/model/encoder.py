@@ -14,11 +14,13 @@ from fingerspelling.model.padding import Padding
 
 
 def rotary_angles(n_frames: int | torch.SymInt, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the cosines and sines of the rotary positions, float [frames, d_head] each."""
+    """Return what `rotate` multiplies with, float [frames, d_head] each.
+
+    The cosines of the rotary positions, and their sines, which are negative in the first half.
+    """
     frequency = 10_000 ** (-torch.arange(0, d_head, 2, device=device, dtype=torch.float32) / d_head)
     angles = torch.arange(n_frames, device=device, dtype=torch.float32)[:, None] * frequency
-    angles = torch.cat((angles, angles), -1)
-    return angles.cos(), angles.sin()
+    return torch.cat((angles, angles), -1).cos(), torch.cat((-angles, angles), -1).sin()
 
 
 class ScaleBias(nn.Module):
@@ -83,7 +85,7 @@ class Attention(nn.Module):
 def rotate(y: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair of features (i, i + d_head / 2) by its frame's angle, float [..., frames, d_head]."""
     first, second = y.chunk(2, -1)
-    return y * cos + torch.cat((-second, first), -1) * sin
+    return y * cos + torch.cat((second, first), -1) * sin
 
 
 class FeedForward(nn.Module):
