@@ -326,6 +326,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=side_by_side, help="trainings side by side, a core each")
     parser.add_argument("--table", action="store_true", help="print the table and train nothing")
     told = parser.parse_args(arguments)
+    if told.seeds < 1 or told.processes < 1:
+        parser.error(f"--seeds {told.seeds} and --processes {told.processes} must be at least 1")
     results, failed = Results(told.folder / "results.jsonl"), 0
     if not told.table:
         try:

@@ -138,6 +138,13 @@ def test_bad_commands_say_so(options: list[str], reason: str, tmp_path: Path, ca
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--seeds", "--processes"])
+def test_nothing_is_trained_by_nobody(option: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([option, "0", "--folder", str(tmp_path)])
+    assert f"{option} 0" in capsys.readouterr().err
+
+
 def test_only_some_and_the_baseline() -> None:
     values = read_parameters(ROOT / "notebooks/params/ablations.yaml")
     assert list(chosen_recipes(values, ["cut-mix", "finger"])) == [
