@@ -88,7 +88,8 @@ def changed_time(changes: Mapping[str, Change]) -> Figure:
         axis.set_title(f"{name}: {change.phrase!r}")
         for row, ((phrase, frames), colour) in enumerate(zip(change.before.items(), (BLUE, ORANGE), strict=False)):
             height = len(change.before) - row
-            axis.text(len(frames) + 2, height, repr(phrase), color=colour, va="center", fontsize=9)
+            label = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # keeps the other clip's lines off it
+            axis.text(len(frames) + 2, height, repr(phrase), color=colour, va="center", fontsize=9, bbox=label)
             places = _places(frames, change.after)
             tips = _tips(frames)
             axis.plot(height + tips, color=GREY)
