@@ -164,12 +164,24 @@ def _conv2d(
 ) -> tf.Tensor:
     x = tf.pad(tf.transpose(x, [0, 2, 3, 1]), [[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]])
     if groups == 1 and tuple(dilation) == (1, 1):
-        y = tf.nn.conv2d(x, tf.transpose(weight, [2, 3, 1, 0]), stride, "VALID")
+        y = _dense_convolution(x, tf.transpose(weight, [2, 3, 1, 0]), stride)
     elif groups == weight.shape[0] and weight.shape[1] == 1 and (*stride, *dilation) == (1, 1, 1, 1):
         y = _depthwise(x, tf.transpose(weight, [2, 3, 0, 1]))
     else:
         raise NotImplementedError(f"conv2d of {groups} groups, stride {stride}, dilation {dilation}")
     return tf.transpose(y if bias is None else y + bias, [0, 3, 1, 2])
+
+
+def _dense_convolution(x: tf.Tensor, weight: tf.Tensor, stride: Sequence[int]) -> tf.Tensor:
+    """Convolve as a batch of images, one for each row of the result, no higher than the kernel.
+
+    XNNPACK tabulates where an image is read for each of its values, again for every height that it has not seen.
+    """
+    height, images = weight.shape[0], x.shape[0]
+    first = tf.range(0, tf.shape(x)[1] - height + 1, stride[0])
+    rows = tf.gather(x, first[:, None] + tf.range(height), axis=1)
+    y = tf.nn.conv2d(tf.reshape(rows, [-1, height, *x.shape[2:]]), weight, [1, stride[1]], "VALID")
+    return tf.reshape(y, [images, -1, *y.shape[2:]])
 
 
 def _depthwise(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
