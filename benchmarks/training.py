@@ -5,7 +5,8 @@
 A batch of 16 clips is a step: normalisation, augmentation of the points, forward, backward, clipping, optimiser. The
 clips are simulated, as long as the real ones, and cut, joined and resampled as the recipe does; the batches are drawn
 from all lengths. Every row runs in a process of its own: all batches once without being counted, then --repeats times.
-The speed of matrix products is measured in the same process, right before.
+The speed of matrix products is measured in the same process, right before. In a row of two processes each has half of
+every batch and half of the threads, and they average their gradients (gloo), as under torchrun.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fingerspelling import text
@@ -47,17 +50,20 @@ class Row(NamedTuple):
     name: str
     params: str
     wanted: float  # clips/s; NaN where nothing is
-    bf16: bool
-    validation: bool
+    bf16: bool = False
+    validation: bool = False
+    processes: int = 1
 
 
 ROWS = [
-    Row("train step, round 2, fp32", "round2", 12, False, False),
-    Row("train step, round 2, bf16 autocast", "round2", np.nan, True, False),
-    Row("train step, round 1, fp32", "round1", 30, False, False),
-    Row("train step, round 1, bf16 autocast", "round1", np.nan, True, False),
-    Row("validation, round 2: loss and 33 greedy steps", "round2", 25, False, True),
-    Row("validation, round 1: loss and 33 greedy steps", "round1", np.nan, False, True),
+    Row("train step, round 2, fp32", "round2", 12),
+    Row("train step, round 2, fp32, two processes", "round2", 12, processes=2),
+    Row("train step, round 2, bf16 autocast", "round2", np.nan, bf16=True),
+    Row("train step, round 1, fp32", "round1", 30),
+    Row("train step, round 1, fp32, two processes", "round1", 30, processes=2),
+    Row("train step, round 1, bf16 autocast", "round1", np.nan, bf16=True),
+    Row("validation, round 2: loss and 33 greedy steps", "round2", 25, validation=True),
+    Row("validation, round 1: loss and 33 greedy steps", "round1", np.nan, validation=True),
 ]
 
 
@@ -71,7 +77,7 @@ def load_batches(folder: Path, augmentation: TimeAugmentation, size: int, count:
     return [collate([clips[request] for request in planned[place]]) for place in places]
 
 
-def training(model: FingerspellingModel, recipe: Recipe, bf16: bool) -> Callable[[Batch], None]:
+def training(model: nn.Module, recipe: Recipe, bf16: bool) -> Callable[[Batch], None]:
     config = recipe.training
     optimiser = torch.optim.AdamW(
         model.train().parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -134,20 +140,27 @@ def gflops_of_products() -> float:
     return 2 * frames.numel() * 208 / np.median(times) / 1e9
 
 
-def measure(row: Row, folder: Path, count: int, repeats: int) -> str:
+def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting: str) -> str:
+    """Return a row's line; where there are several processes, each calls this with its rank, and all meet in a file."""
     torch.manual_seed(0)
+    torch.set_num_threads(max(1, torch.get_num_threads() // row.processes))
     recipe = Recipe.from_parameters(read_parameters(PARAMS / f"{row.params}.yaml"))
     model = FingerspellingModel(recipe.model)
     size = reading_batch(model.device) if row.validation else BATCH
     batches = load_batches(folder, NONE if row.validation else recipe.training.time, size, count)
-    step = validation(model) if row.validation else training(model, recipe, row.bf16)
-    work = np.mean([flops(step, model, batch) for batch in batches]) / size
-    peak = gflops_of_products()
-    measured = [size * len(batches) / seconds for seconds in timed(step, batches, repeats)]
-    gflops = work * np.median(measured) / 1e9
     frames = np.mean([batch["mask"].sum(1).float().mean() for batch in batches])
     real = np.mean([batch["mask"].float().mean() for batch in batches])
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    peak = gflops_of_products() * row.processes
+    if row.processes > 1:
+        dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=row.processes)
+        share = slice(rank, None, row.processes)
+        batches = [{name: part[share] for name, part in batch.items() if part.dim()} for batch in batches]
+    trained = DistributedDataParallel(model) if row.processes > 1 else model
+    step = validation(model) if row.validation else training(trained, recipe, row.bf16)
+    work = np.mean([flops(step, model, batch) for batch in batches]) * row.processes / size
+    measured = [size * len(batches) / seconds for seconds in timed(step, batches, repeats)]
+    gflops = work * np.median(measured) / 1e9
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 * row.processes
     wanted = "" if np.isnan(row.wanted) else f"{row.wanted:.0f}"
     figures = f"{np.median(measured):8.1f}{min(measured):8.1f}{max(measured):8.1f}{frames:8.0f}{1 - real:9.1%}"
     return f"{row.name:48}{wanted:>8}{figures}{gflops:9.0f}{peak:9.0f}{memory:8.0f}"
@@ -170,9 +183,10 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")  # a process a row, so that each has its own peak of memory
     for row in ROWS:
         if arguments.only in row.name:
-            with ProcessPoolExecutor(1, context) as process:
-                line = process.submit(measure, row, arguments.folder, arguments.batches, arguments.repeats)
-                print(line.result(), flush=True)
+            told = row, arguments.folder, arguments.batches, arguments.repeats
+            with ProcessPoolExecutor(row.processes, context) as pool, tempfile.TemporaryDirectory() as folder:
+                lines = [pool.submit(measure, *told, rank, f"{folder}/meeting") for rank in range(row.processes)]
+                print(lines[0].result(), flush=True)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ class Convolution(nn.Module):
         self.scale = ScaleBias(d_model)
         self.gate = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv2d(d_model, d_model, (1, kernel), padding=(0, kernel // 2), groups=d_model, bias=False)
+        self.depthwise.to(memory_format=torch.channels_last)  # as its gradients come, which processes then share as is
         self.norm = nn.BatchNorm1d(d_model)
         self.output = nn.Linear(d_model, d_model)
         self.dropout = Dropout(dropout)
