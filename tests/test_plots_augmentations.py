@@ -46,9 +46,9 @@ def test_lines_tie_a_moment_before_to_the_same_after() -> None:
     }
     above, below = plots.changed_time(changes).axes
     ties = [[(int(a), int(b)) for (a, _), (b, _) in lines.get_segments()] for lines in above.collections]
-    assert ties == [[(12 + i, i) for i in (0, 6, 12)], [(i, 18 + i) for i in (0, 6, 12, 18)]]
+    assert ties == [[(12 + i, i) for i in range(0, 18, 2)], [(i, 18 + i) for i in range(0, 24, 2)]]
     assert [(int(a), int(b)) for (a, _), (b, _) in below.collections[0].get_segments()] == [
-        (i, 10 + i) for i in range(0, 30, 6)
+        (i, 10 + i) for i in range(0, 30, 3)
     ]
     assert above.get_title(loc="left") == "cut-mix: 'condfirst'"
     assert [text.get_text() for text in above.texts] == ["'second'", "'first'"]

@@ -17,7 +17,7 @@ from fingerspelling.plots.style import BLUE, GREY, ORANGE, bare, finished
 HANDS = ("left_hand", "right_hand")
 BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # of the raster, from above: rows a point
 TIP = 8  # the index finger's, among a hand's points
-LADDER = 6  # frames between two lines that tie a moment before to the same moment after
+TIES = 12  # lines, about, that tie moments before to the same moments after
 
 
 def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Figure:
@@ -116,6 +116,6 @@ def _places(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _ties(places: np.ndarray) -> np.ndarray:
-    """Return every sixth frame after that shows another one before."""
+    """Return some frames after, evenly spaced, each of which shows another one before."""
     new = np.flatnonzero((places >= 0) & (np.diff(places, prepend=-1) != 0))
-    return new[::LADDER]
+    return new[:: -(-len(new) // TIES) or 1]

@@ -76,10 +76,9 @@ def bars(values: pd.Series, label: str, reference: float | None = None) -> Figur
     axes.set_yticks(range(len(values)), values.index.astype(str))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    for place, value in enumerate(values):  # in the bar, where no line crosses it; beside it where there is no room
-        inside = value > 0.15 * values.max()
-        colour, side = ("white", "right") if inside else ("black", "left")
-        axes.text(max(value, 0), place, f" {value:.3f} ", color=colour, ha=side, va="center", fontsize=8)
+    for row, value in enumerate(values):  # at the foot of the bar, far from the line, or behind one that is too short
+        place, colour = (max(value, 0), "black") if value < 0.15 * values.max() else (0, "white")
+        axes.text(place, row, f" {value:.3f}", color=colour, va="center", fontsize=8)
     if reference is not None:
         axes.axvline(reference, color="black", linestyle="--")
         axes.set_title(f"dashed: all clips, {reference:.3f}", fontsize=9)
