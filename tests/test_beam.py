@@ -104,6 +104,14 @@ def test_long_clips_are_scored_as_by_the_ctc_loss(frames: int, spread: float) ->
     assert score == pytest.approx(-loss.item(), rel=1e-3)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 255, 256, 257])
+def test_as_many_blanks_as_there_can_be_are_an_empty_phrase(frames: int) -> None:
+    blanks = F.one_hot(torch.full((1, frames), 3), 4).float().clamp(min=1e-4).log()
+    scorer = CtcPrefixScorer(blanks, None, 1, frames)
+    following = scorer.next_log_probabilities(scorer.start(), torch.tensor([4]))
+    assert following[0, 3].exp().item() == pytest.approx(1, abs=0.1)
+
+
 def test_what_is_too_unlikely_for_a_float_upsets_nothing() -> None:
     noise = torch.randn(2, 400, 60, generator=torch.Generator().manual_seed(0)) * 100
     scorer = CtcPrefixScorer(noise.log_softmax(-1), None, 3, 400)

@@ -22,7 +22,7 @@ from fingerspelling.model import FingerspellingModel
 
 FLOATS = torch.finfo(torch.float32)
 LEAST = 1e-30  # of 1; what CTC finds impossible costs 69 times its weight
-LONGEST_RUN = 63  # frames; two seconds of the recordings
+LONGEST_RUN = 64  # frames; two seconds of the recordings
 
 
 class Prefixes(NamedTuple):
@@ -64,7 +64,7 @@ class CtcPrefixScorer:
         self.tokens = F.pad(probabilities.transpose(1, 2), (1, 0))
         # Where those of each row's clip begin.
         self.of_clip = torch.arange(batch * beam, device=device) // beam * columns
-        self.runs = _runs(self.tokens.flatten(0, 1), LONGEST_RUN)
+        self.runs = _runs(self.tokens.flatten(0, 1), LONGEST_RUN - 1)
         self.blank_runs = _runs(self.tokens[:, self.blank], max_frames)
 
     def start(self) -> Prefixes:
