@@ -100,7 +100,7 @@ def export_variant(variant: Variant, path: Path) -> Path:
 def export_measured(variant: Variant, path: Path) -> tuple[float, float]:
     start = time.monotonic()
     export_variant(variant, path)
-    # Not from getrusage, where a new process begins with the peak of the one that started it.
+    # Not from getrusage, where a new process begins with the size of the one that started it.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return time.monotonic() - start, int(status["VmHWM"].split()[0]) / 1e6
 

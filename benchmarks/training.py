@@ -151,11 +151,12 @@ def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting
     frames = np.mean([batch["mask"].sum(1).float().mean() for batch in batches])
     real = np.mean([batch["mask"].float().mean() for batch in batches])
     peak = gflops_of_products() * row.processes
+    trained = model
     if row.processes > 1:
         dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=row.processes)
         share = slice(rank, None, row.processes)
         batches = [{name: part[share] for name, part in batch.items() if part.dim()} for batch in batches]
-    trained = DistributedDataParallel(model) if row.processes > 1 else model
+        trained = DistributedDataParallel(model)
     step = validation(model) if row.validation else training(trained, recipe, row.bf16)
     work = np.mean([flops(step, model, batch) for batch in batches]) * row.processes / size
     measured = [size * len(batches) / seconds for seconds in timed(step, batches, repeats)]
