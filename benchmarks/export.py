@@ -93,6 +93,9 @@ def export_variant(variant: Variant, path: Path) -> Path:
         torch.manual_seed(seed)
         config = FingerspellingConfig(min_confidence=0.0, ctc_weight=ctc_weight)
         models.append(FingerspellingModel(config).eval())
+        for parameter in models[-1].parameters():
+            if parameter.dim() == 1:  # scales of 1 and biases of 0, as models begin, would be left out of the file
+                parameter.data += 0.1 * torch.randn_like(parameter)
         models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
     return export_tflite(models, path, variant.precision, loop=variant.loop, beam=variant.beam, ctc_weight=ctc_weight)
 

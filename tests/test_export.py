@@ -234,10 +234,12 @@ def test_int8_is_for_linear_layers_alone(exported):
     from tensorflow.lite.python.schema_py_generated import TensorType
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from fingerspelling.export.quantisation import MIN_OUTPUTS, quantise_linear_layers
+    from fingerspelling.export.weights import MIN_OUTPUTS, quantise_linear_layers, read_model, written
 
     _, submission = exported
-    content = quantise_linear_layers(submission.model)
+    model = read_model(submission.model)
+    quantise_linear_layers(model)
+    content = written(model)
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     int8 = [tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.type == TensorType.INT8]
     assert len(int8) >= 3 and all(tensor.shape.size == 2 and tensor.shape[0] >= MIN_OUTPUTS for tensor in int8)
@@ -255,13 +257,20 @@ def test_where_nothing_is_spelled_the_answer_is_not_empty():
     assert text.decode(rows[: length[0]].argmax(1).tolist()) == "a b"
 
 
-def test_folding_changes_no_output_and_leaves_no_scale():
-    model, folded = build(4, frame_stride=2), build(4, frame_stride=2)
+@pytest.mark.parametrize("block", ["squeezeformer", "conformer"])
+def test_folding_changes_no_output_and_leaves_no_scale(block):
+    model, folded = (build(4, frame_stride=2, encoder_layers=2, encoder_block=block) for _ in range(2))
     fold_constants(folded)
-    points = torch.randn(1, 21, 130, 3)
+    points, labels = torch.randn(1, 21, 130, 3), torch.tensor([[5, 6, 7, text.END]])
     with torch.no_grad():
-        torch.testing.assert_close(folded.encode(points)[0], model.encode(points)[0], atol=1e-5, rtol=1e-4)
+        for mine, theirs in [
+            (folded.encode(points)[0], model.encode(points)[0]),
+            (folded(points, None, labels).logits, model(points, None, labels).logits),
+        ]:
+            torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
     assert not any("scale" in name or "norm.running" in name for name in folded.state_dict())
+    added = [name for name in folded.state_dict() if "norm" in name and name.endswith("bias")]
+    assert block == "conformer" or added == ["encoder.blocks.1.norms.3.bias"], "only what nothing linear follows"
 
 
 @pytest.mark.parametrize(

@@ -76,15 +76,12 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
 @pytest.mark.parametrize(
     ("target", "arguments"),
     [
-        *(
-            (aten.conv2d.default, (draw(1, 6, 1, 60), draw(6, 1, 1, k), draw(6), (1, 1), (0, k // 2), (1, 1), 6))
-            for k in (7, 27, 51)
-        ),
-        (aten.conv2d.default, (draw(1, 6, 4, 60), draw(6, 1, 3, 26), None, (1, 1), (1, 3), (1, 1), 6)),
         (aten.conv2d.default, (draw(2, 3, 9, 13), draw(8, 3, 3, 3), draw(8), (2, 2), (1, 1))),
         (aten.conv2d.default, (draw(1, 3, 9, 13), draw(8, 3, 3, 3), None, (1, 2), (1, 1))),
         (aten.linear.default, (draw(2, 5, 6), draw(4, 6), draw(4))),
         (aten.layer_norm.default, (draw(2, 5, 6), (6,), draw(6), draw(6))),
+        (aten.layer_norm.default, (draw(2, 5, 6), (6,), draw(6))),
+        (aten.layer_norm.default, (draw(2, 5, 6), (6,))),
         (aten.glu.default, (draw(2, 5, 6),)),
         (aten.scaled_dot_product_attention.default, (draw(1, 2, 5, 8), draw(1, 2, 5, 8), draw(1, 2, 5, 4), MASK)),
         (aten.slice.Tensor, (draw(4, 7), 1, 2, 2**63 - 1)),
@@ -95,6 +92,8 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
         (aten.transpose.int, (draw(4, 7, 2), -1, 0)),
         (aten.view.default, (draw(4, 6), (2, -1, 3))),
         (aten.split.Tensor, (draw(4, 6), 3, -1)),
+        (aten.unsqueeze.default, (draw(4, 6), -1)),
+        (aten.unsqueeze.default, (draw(4, 6), 1)),
         (aten.mul.Tensor, (torch.arange(4), 0.5)),
         (aten.div.Tensor, (torch.arange(4), 2)),
         (aten.add.Tensor, (torch.arange(4), draw(4))),
@@ -106,6 +105,8 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
         (aten.abs.default, (draw(4),)),
         (aten.le.Scalar, (draw(4), 0.5)),
         (aten.matmul.default, (draw(2, 4, 6), draw(2, 6, 5))),
+        (aten.matmul.default, (draw(4, 2, 1, 6), draw(4, 2, 6, 5))),
+        (aten.matmul.default, (draw(4, 2, 1, 6), draw(1, 2, 6, 5))),
         (aten.cumsum.default, (torch.tensor([[1], [2]]), 1)),
         (aten.argmax.default, (draw(4, 7), -1, True)),
         (aten.topk.default, (draw(2, 30), 4)),
@@ -136,3 +137,63 @@ def test_operators_compute_what_pytorch_computes(target, arguments):
     for mine, theirs in zip(tf.nest.flatten(computed), tf.nest.flatten(expected), strict=True):
         assert mine.dtype == DTYPES[theirs.dtype]
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [4, 1])
+def test_a_row_times_a_transposed_matrix(batch):
+    _conversion()
+    import tensorflow as tf
+
+    from fingerspelling.export.operators import OPERATORS
+
+    row, matrix = draw(4, 2, 1, 6), draw(batch, 2, 5, 6)
+    product = tf.function(lambda a, b: OPERATORS[aten.matmul.default](a, tf.transpose(b, [0, 1, 3, 2])))
+    np.testing.assert_allclose(product(row.numpy(), matrix.numpy()), row @ matrix.mT, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [1, 7, 25, 27, 51, 55])
+def test_depthwise_convolutions_of_any_length(kernel):
+    _conversion()
+    import tensorflow as tf
+
+    from fingerspelling.export.operators import OPERATORS
+
+    channels = 150  # more than one group
+    weight, bias = draw(channels, 1, 1, kernel), draw(channels)
+    arguments = (1, 1), (0, kernel // 2), (1, 1), channels
+
+    @tf.function(input_signature=[tf.TensorSpec([1, channels, 1, None])])
+    def convolve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        constants = tf.constant(weight.numpy()), tf.constant(bias.numpy())
+        return {"outputs": OPERATORS[aten.conv2d.default](inputs, *constants, *arguments)}
+
+    # TensorFlow itself has no dilated kernel on CPUs.
+    module = tf.Module()
+    module.convolve = convolve
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([convolve.get_concrete_function()], module)
+    run = load_runner(converter.convert())
+    for width in (1, 2, 24, 60):
+        x = draw(1, channels, 1, width)
+        np.testing.assert_allclose(
+            run(inputs=x.numpy())["outputs"], aten.conv2d.default(x, weight, bias, *arguments), atol=1e-4
+        )
+
+
+def test_channels_are_dealt_to_even_groups_of_whole_tiles():
+    _conversion()
+    from fingerspelling.export.operators import CHANNEL_TILE, MAX_DEPTHWISE_CHANNELS, _channel_groups
+
+    assert _channel_groups(208) == [112, 96] and _channel_groups(32) == [32]
+    for channels in range(1, 700):
+        sizes = _channel_groups(channels)
+        assert sum(sizes) == channels and max(sizes) <= MAX_DEPTHWISE_CHANNELS
+        assert all(size % CHANNEL_TILE == 0 for size in sizes[:-1])
+
+
+@pytest.mark.parametrize("change", [{"padding": (0, 2)}, {"stride": (1, 2)}, {"dilation": (1, 2)}])
+def test_other_convolutions_are_refused(change):
+    _conversion()
+    from fingerspelling.export.operators import OPERATORS
+
+    with pytest.raises(NotImplementedError, match=r"conv2d of .* 6 groups"):
+        OPERATORS[aten.conv2d.default](draw(1, 6, 1, 9).numpy(), draw(6, 1, 1, 3).numpy(), groups=6, **change)

@@ -6,8 +6,8 @@ from pathlib import Path
 import tensorflow as tf
 from torch.export import ExportedProgram
 
-from fingerspelling.export.quantisation import quantise_linear_layers
 from fingerspelling.export.replay import to_tensorflow
+from fingerspelling.export.weights import quantise_linear_layers, read_model, store_vectors_whole, written
 from fingerspelling.landmarks import SELECTED_COLUMNS
 
 tf.get_logger().setLevel(logging.ERROR)
@@ -45,8 +45,12 @@ def convert(folder: str | Path, precision: str) -> bytes:
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if precision != "fp32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    content = converter.convert()
-    return quantise_linear_layers(content) if precision == "int8" else content
+    if precision == "fp32":
+        return converter.convert()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    model = read_model(converter.convert())
+    if precision == "int8":
+        quantise_linear_layers(model)
+    store_vectors_whole(model)
+    return written(model)

@@ -1,24 +1,31 @@
 """Merge into the linear and convolution layers what is constant around them once training is over."""
 
+from itertools import pairwise
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from transformers.models.speech_to_text.modeling_speech_to_text import Speech2TextDecoder
 
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.encoder import SqueezeformerBlock
+from fingerspelling.model.encoder import Attention, Convolution, FeedForward, SqueezeformerBlock
+
+Part = Attention | FeedForward | Convolution
 
 
 class Folded(nn.Module):
     """Stands where a scale and bias stood that its linear layers have taken over."""
 
-    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
-        return linear(x)
+    def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
+        return F.linear(x, *(torch.cat(parts) for parts in zip(*((y.weight, y.bias) for y in linears), strict=True)))
 
 
+@torch.no_grad()
 def fold_constants(model: FingerspellingModel) -> None:
-    """Fold a model's batch normalisations and scales, in place; in evaluation it computes the same as before.
+    """Fold a model's normalisations and scales, as far as they are constant, in place.
 
-    About a sixth of the encoder's passes over its activations disappear.
+    In evaluation it computes the same as before, with a quarter less passes over the encoder's activations.
     """
     for extractor in (model.extractor, *model.part_extractors.values()):
         if extractor.conv is not None:
@@ -26,8 +33,27 @@ def fold_constants(model: FingerspellingModel) -> None:
             extractor.conv_norm = nn.Identity()
         extractor.linear = fuse_linear_bn_eval(extractor.linear, extractor.norm)
         extractor.norm = nn.Identity()
+    if model.config.encoder_block == "squeezeformer":
+        _pass_biases_on(model.encoder.blocks)
     for block in model.encoder.blocks:
         _fold_block(block)
+    _fold_decoder(model.decoder, model.output_projection)
+
+
+def _parts(block: SqueezeformerBlock) -> list[Part]:
+    return [block.attention, block.feed_forward_1, block.convolution, block.feed_forward_2]
+
+
+def _pass_biases_on(blocks: nn.ModuleList) -> None:
+    """Leave the biases of all normalisations but the last to the layers of the next part.
+
+    That adds them for itself as a part of its own bias, and in its last layer for the connection around it.
+    """
+    normalised = [(norm, part) for block in blocks for part, norm in zip(_parts(block), block.norms, strict=True)]
+    for (norm, _), (_, part) in pairwise(normalised):
+        part.scale.bias += part.scale.scale * norm.bias
+        part.output.bias = nn.Parameter(norm.bias if part.output.bias is None else part.output.bias + norm.bias)
+        norm.bias = None
 
 
 def _fold_block(block: SqueezeformerBlock) -> None:
@@ -40,8 +66,25 @@ def _fold_block(block: SqueezeformerBlock) -> None:
     convolution.norm = nn.Identity()
 
 
-@torch.no_grad()
-def _fold_scale(module: nn.Module, *linears: nn.Linear) -> None:
+def _fold_scale(part: Part, *linears: nn.Linear) -> None:
     for linear in linears:
-        linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in module.scale.merge(linear))
-    module.scale = Folded()
+        linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in part.scale.merge(linear))
+    part.scale = Folded()
+
+
+def _fold_decoder(decoder: Speech2TextDecoder, projection: nn.Linear) -> None:
+    """Fold scale and bias of the normalisations, which stand before linear layers alone."""
+    pairs = [(decoder.layer_norm, [projection])]
+    for layer in decoder.layers:
+        attention = layer.self_attn
+        pairs += [
+            (layer.self_attn_layer_norm, [attention.q_proj, attention.k_proj, attention.v_proj]),
+            (layer.encoder_attn_layer_norm, [layer.encoder_attn.q_proj]),
+            (layer.final_layer_norm, [layer.fc1]),
+        ]
+    for norm, linears in pairs:
+        for linear in linears:
+            bias = linear.weight @ norm.bias
+            linear.bias = nn.Parameter(bias if linear.bias is None else bias + linear.bias)
+            linear.weight = nn.Parameter(linear.weight * norm.weight)
+        norm.weight = norm.bias = None

@@ -15,9 +15,12 @@ import torch
 aten = torch.ops.aten
 Size = int | tf.Tensor
 
-# XNNPACK, TensorFlow Lite's fast backend on CPUs, has no depthwise kernel of more taps; without it, 51 take 4.6
-# times as long as three times 17.
+# Of XNNPACK, TensorFlow Lite's fast backend on CPUs: it has no depthwise kernel of more taps, and its largest is the
+# quicker where that many rows of the channels and of their weights fit into a core's first cache. It takes 16 channels
+# at once.
 MAX_DEPTHWISE_TAPS = 25
+MAX_DEPTHWISE_CHANNELS = 128
+CHANNEL_TILE = 16
 
 DTYPES = {
     torch.float32: tf.float32,
@@ -46,6 +49,14 @@ def _shape(sizes: Sequence[Size]) -> list[int] | tf.Tensor:
     if len(unknown) == 1 and -1 not in [size for size in sizes if isinstance(size, int)]:
         return [-1 if i in unknown else size for i, size in enumerate(sizes)]
     return tf.stack(sizes) if unknown else list(sizes)
+
+
+def _unsqueeze(x: tf.Tensor, dim: int) -> tf.Tensor:
+    sizes = [-1 if size is None else size for size in x.shape]
+    if sizes.count(-1) > 1:
+        return tf.expand_dims(x, dim)
+    sizes.insert(dim % (len(sizes) + 1), 1)
+    return tf.reshape(x, sizes)  # the converter joins two RESHAPE to one; an EXPAND_DIMS would stay, and copy
 
 
 def _filled(sizes: Sequence[Size], value: float | tf.Tensor, dtype: torch.dtype | None = None) -> tf.Tensor:
@@ -106,12 +117,26 @@ def _pad(x: tf.Tensor, widths: Sequence[int], mode: str = "constant", value: flo
 
 
 def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    # A matrix that has only been transposed is read as it was: in every decoding step that saves a copy of all keys.
-    if not tf.executing_eagerly() and b.op.type == "Transpose":
-        order = tf.get_static_value(b.op.inputs[1]).tolist()
-        if order == [*range(len(order) - 2), len(order) - 1, len(order) - 2]:
-            return tf.matmul(a, b.op.inputs[0], transpose_b=True)
-    return tf.matmul(a, b)
+    """Multiply matrices so that XNNPACK, which lays the second one out anew each time, does little of that.
+
+    Decoding multiplies single rows, step after step.
+    """
+    # A matrix that has only been transposed is read as it was.
+    transposed = not tf.executing_eagerly() and b.op.type == "Transpose" and _swaps_last(b.op.inputs[1])
+    b = b.op.inputs[0] if transposed else b
+    if a.shape[-2] == 1 and b.shape.is_fully_defined() and a.shape[:-2] == b.shape[:-2]:  # each row has its own matrix
+        if transposed:
+            return tf.expand_dims(tf.reduce_sum(a * b, -1), -2)
+        return tf.reduce_sum(tf.reshape(a, [*a.shape[:-2], -1, 1]) * b, -2, keepdims=True)
+    if a.shape[-2] == 1 and len(a.shape) == 4 and b.shape[0] == 1:  # hypotheses that share their clip's matrices
+        a = tf.transpose(a, [2, 1, 0, 3])
+        return tf.transpose(tf.matmul(a, b, transpose_b=transposed), [2, 1, 0, 3])
+    return tf.matmul(a, b, transpose_b=transposed)
+
+
+def _swaps_last(order: tf.Tensor) -> bool:
+    order = tf.get_static_value(order).tolist()
+    return order == [*range(len(order) - 2), len(order) - 1, len(order) - 2]
 
 
 def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
@@ -122,14 +147,16 @@ def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None = None) -> t
 def _layer_norm(
     x: tf.Tensor,
     shape: Sequence[int],
-    weight: tf.Tensor,
-    bias: tf.Tensor,
+    weight: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
     epsilon: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> tf.Tensor:
     centred = x - tf.reduce_mean(x, -1, keepdims=True)
     variance = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
-    return centred * tf.math.rsqrt(variance + epsilon) * weight + bias
+    y = centred * tf.math.rsqrt(variance + epsilon)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
 
 
 def _batch_norm(
@@ -162,36 +189,68 @@ def _conv2d(
     dilation: Sequence[int] = (1, 1),
     groups: int = 1,
 ) -> tf.Tensor:
-    x = tf.pad(tf.transpose(x, [0, 2, 3, 1]), [[0, 0], [padding[0]] * 2, [padding[1]] * 2, [0, 0]])
+    x = tf.transpose(x, [0, 2, 3, 1])
+    bias = tf.zeros(weight.shape[0]) if bias is None else bias
     if groups == 1 and tuple(dilation) == (1, 1):
-        y = _dense_convolution(x, tf.transpose(weight, [2, 3, 1, 0]), stride)
-    elif groups == weight.shape[0] and weight.shape[1] == 1 and (*stride, *dilation) == (1, 1, 1, 1):
-        y = _depthwise(x, tf.transpose(weight, [2, 3, 0, 1]))
+        y = _dense_convolution(x, tf.transpose(weight, [2, 3, 1, 0]), stride, padding) + bias
+    elif weight.shape == (groups, 1, 1, 2 * padding[1] + 1) and (*stride, *dilation, padding[0]) == (1, 1, 1, 1, 0):
+        y = _depthwise(x, tf.transpose(weight, [2, 3, 0, 1]), bias)
     else:
-        raise NotImplementedError(f"conv2d of {groups} groups, stride {stride}, dilation {dilation}")
-    return tf.transpose(y if bias is None else y + bias, [0, 3, 1, 2])
+        raise NotImplementedError(
+            f"conv2d of {weight.shape}, {groups} groups, stride {stride}, padding {padding}, dilation {dilation}"
+        )
+    return tf.transpose(y, [0, 3, 1, 2])
 
 
-def _dense_convolution(x: tf.Tensor, weight: tf.Tensor, stride: Sequence[int]) -> tf.Tensor:
+def _dense_convolution(x: tf.Tensor, weight: tf.Tensor, stride: Sequence[int], padding: Sequence[int]) -> tf.Tensor:
     """Convolve as a batch of images, one for each row of the result, no higher than the kernel.
 
     XNNPACK tabulates where an image is read for each of its values, again for every height that it has not seen.
     """
-    height, images = weight.shape[0], x.shape[0]
+    images, _, width, channels = x.shape
+    height, margin = weight.shape[0], padding[1] * channels
+    # As rows of plain numbers: columns of few channels are padded one by one, which takes twelve times as long.
+    x = tf.pad(tf.reshape(x, [images, -1, width * channels]), [[0, 0], [padding[0]] * 2, [margin] * 2])
     first = tf.range(0, tf.shape(x)[1] - height + 1, stride[0])
     rows = tf.gather(x, first[:, None] + tf.range(height), axis=1)
-    y = tf.nn.conv2d(tf.reshape(rows, [-1, height, *x.shape[2:]]), weight, [1, stride[1]], "VALID")
+    rows = tf.reshape(rows, [-1, height, width + 2 * padding[1], channels])
+    y = tf.nn.conv2d(rows, weight, [1, stride[1]], "VALID")
     return tf.reshape(y, [images, -1, *y.shape[2:]])
 
 
-def _depthwise(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Convolve each channel, as a sum of convolutions with a part of the kernel's columns each."""
-    columns, y = weight.shape[1], 0.0
-    for first in range(0, columns, MAX_DEPTHWISE_TAPS):
-        last = min(first + MAX_DEPTHWISE_TAPS, columns)
-        part = x[:, :, first : last - columns or None]
-        y += tf.nn.depthwise_conv2d(part, weight[:, first:last], [1, 1, 1, 1], "VALID")
+def _depthwise(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Convolve each channel along its row, some channels after others, as a sum over parts of the kernel's columns."""
+    sizes = _channel_groups(x.shape[-1])
+    groups = zip(tf.split(x, sizes, -1), tf.split(weight, sizes, 2), tf.split(bias, sizes), strict=True)
+    return tf.concat([_convolve_group(*group) for group in groups], -1)
+
+
+def _convolve_group(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    centre = kernel.shape[1] // 2
+    if kernel.shape[1] <= MAX_DEPTHWISE_TAPS:
+        return _depthwise_part(x, kernel, "SAME") + bias
+    # Up to `near` columns before the centre, and it; as many behind it; pairs of columns farther away.
+    near = min(centre, MAX_DEPTHWISE_TAPS - 1)
+    before, after = kernel[:, centre - near : centre + 1], kernel[:, centre + 1 : centre + near + 1]
+    after = tf.pad(after, [[0, 0], [1, 0], [0, 0], [0, 0]])  # the centre is 0: cutting it off could leave no frame
+    y = _depthwise_part(tf.pad(x, [[0, 0], [0, 0], [near, 0], [0, 0]]), before, "VALID") + bias
+    y += _depthwise_part(tf.pad(x, [[0, 0], [0, 0], [0, near], [0, 0]]), after, "VALID")
+    for far in range(near + 1, centre + 1):
+        y += _depthwise_part(x, tf.gather(kernel, [centre - far, centre + far], axis=1), "SAME", 2 * far)
     return y
+
+
+def _depthwise_part(x: tf.Tensor, kernel: tf.Tensor, padding: str, dilation: int = 1) -> tf.Tensor:
+    return tf.raw_ops.DepthwiseConv2dNative(
+        input=x, filter=kernel, strides=[1] * 4, padding=padding, dilations=[1, dilation, dilation, 1]
+    )
+
+
+def _channel_groups(channels: int) -> list[int]:
+    """Deal channels to groups of about the same size, all but the last of whole tiles."""
+    groups = -(-channels // MAX_DEPTHWISE_CHANNELS)
+    size = -(-channels // (groups * CHANNEL_TILE)) * CHANNEL_TILE
+    return [min(size, channels - first) for first in range(0, channels, size)]
 
 
 def _glu(x: tf.Tensor, dim: int = -1) -> tf.Tensor:
@@ -260,7 +319,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.detach.default: tf.identity,
     aten.view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
     aten._unsafe_view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
-    aten.unsqueeze.default: tf.expand_dims,
+    aten.unsqueeze.default: _unsqueeze,
     aten.squeeze.default: tf.squeeze,
     aten.permute.default: tf.transpose,
     aten.transpose.int: _transpose,

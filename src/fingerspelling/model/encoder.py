@@ -44,8 +44,10 @@ class ScaleBias(nn.Module):
         bias = linear.weight @ self.bias
         return linear.weight * self.scale, bias if linear.bias is None else bias + linear.bias
 
-    def forward(self, x: Tensor, linear: nn.Linear) -> Tensor:
-        return F.linear(x, *self.merge(linear))
+    def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
+        """Return the outputs of one layer or, side by side, of several, which are computed as one."""
+        weights, biases = zip(*map(self.merge, linears), strict=True)
+        return F.linear(x, torch.cat(weights), torch.cat(biases))
 
 
 class Dropout(nn.Dropout):
@@ -71,10 +73,10 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.output = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def forward(self, x: Tensor, padding: Padding, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        def heads(linear: nn.Linear) -> Tensor:  # [batch, heads, frames, d_head]
-            return padding.add(self.scale(x, linear)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        def heads(y: Tensor) -> Tensor:  # [batch, heads, frames, d_head]
+            return padding.add(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        queries, keys, values = heads(self.query), heads(self.key), heads(self.value)
+        queries, keys, values = map(heads, self.scale(x, self.query, self.key, self.value).chunk(3, -1))
         if rotary is not None:
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
         mask = None if padding.mask is None else padding.mask[:, None, None, :]
