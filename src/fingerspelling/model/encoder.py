@@ -73,10 +73,8 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.output = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def forward(self, x: Tensor, padding: Padding, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        def heads(y: Tensor) -> Tensor:  # [batch, heads, frames, d_head]
-            return padding.add(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-        queries, keys, values = map(heads, self.scale(x, self.query, self.key, self.value).chunk(3, -1))
+        y = padding.add(self.scale(x, self.query, self.key, self.value))
+        queries, keys, values = y.unflatten(-1, (3 * self.heads, -1)).transpose(1, 2).chunk(3, 1)
         if rotary is not None:
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
         mask = None if padding.mask is None else padding.mask[:, None, None, :]
