@@ -18,14 +18,15 @@ class Folded(nn.Module):
     """Stands where a scale and bias stood that its linear layers have taken over."""
 
     def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
-        return F.linear(x, *(torch.cat(parts) for parts in zip(*((y.weight, y.bias) for y in linears), strict=True)))
+        weights, biases = zip(*((linear.weight, linear.bias) for linear in linears), strict=True)
+        return F.linear(x, torch.cat(weights), torch.cat(biases))
 
 
 @torch.no_grad()
 def fold_constants(model: FingerspellingModel) -> None:
     """Fold a model's normalisations and scales, as far as they are constant, in place.
 
-    In evaluation it computes the same as before, with a quarter less passes over the encoder's activations.
+    In evaluation it computes the same as before, in fewer passes over the activations.
     """
     for extractor in (model.extractor, *model.part_extractors.values()):
         if extractor.conv is not None:

@@ -124,11 +124,12 @@ def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     # A matrix that has only been transposed is read as it was.
     transposed = not tf.executing_eagerly() and b.op.type == "Transpose" and _swaps_last(b.op.inputs[1])
     b = b.op.inputs[0] if transposed else b
-    if a.shape[-2] == 1 and b.shape.is_fully_defined() and a.shape[:-2] == b.shape[:-2]:  # each row has its own matrix
+    rows = len(a.shape) == 4 and a.shape[-2] == 1
+    if rows and b.shape.is_fully_defined() and a.shape[:-2] == b.shape[:-2]:  # each has its own matrix
         if transposed:
             return tf.expand_dims(tf.reduce_sum(a * b, -1), -2)
         return tf.reduce_sum(tf.reshape(a, [*a.shape[:-2], -1, 1]) * b, -2, keepdims=True)
-    if a.shape[-2] == 1 and len(a.shape) == 4 and b.shape[0] == 1:  # hypotheses that share their clip's matrices
+    if rows and b.shape[0] == 1 != a.shape[0]:  # those of all hypotheses share their clip's
         a = tf.transpose(a, [2, 1, 0, 3])
         return tf.transpose(tf.matmul(a, b, transpose_b=transposed), [2, 1, 0, 3])
     return tf.matmul(a, b, transpose_b=transposed)

@@ -21,6 +21,7 @@ FLOATS = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.f
 
 
 def read_model(content: bytes) -> schema.ModelT:
+    """Return what a .tflite file holds, as objects that can be changed."""
     return flatbuffer_utils.convert_bytearray_to_object(content)
 
 
