@@ -1,25 +1,27 @@
 """Merge into the linear and convolution layers what is constant around them once training is over."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from transformers.models.speech_to_text.modeling_speech_to_text import Speech2TextDecoder
 
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.encoder import Attention, Convolution, FeedForward, SqueezeformerBlock
+from fingerspelling.model.encoder import Attention, Convolution, FeedForward, ScaleBias, SqueezeformerBlock, merged
 
 Part = Attention | FeedForward | Convolution
 
 
-class Folded(nn.Module):
+class Folded(ScaleBias):
     """Stands where a scale and bias stood that its linear layers have taken over."""
 
-    def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
-        weights, biases = zip(*((linear.weight, linear.bias) for linear in linears), strict=True)
-        return F.linear(x, torch.cat(weights), torch.cat(biases))
+    def __init__(self) -> None:
+        nn.Module.__init__(self)  # nothing is left to learn
+
+    def merge(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+        return linear.weight, linear.bias
 
 
 @torch.no_grad()
@@ -68,9 +70,13 @@ def _fold_block(block: SqueezeformerBlock) -> None:
 
 
 def _fold_scale(part: Part, *linears: nn.Linear) -> None:
-    for linear in linears:
-        linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in part.scale.merge(linear))
+    _take_over(part.scale.scale, part.scale.bias, linears)
     part.scale = Folded()
+
+
+def _take_over(scale: Tensor, bias: Tensor, linears: Iterable[nn.Linear]) -> None:
+    for linear in linears:
+        linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in merged(scale, bias, linear))
 
 
 def _fold_decoder(decoder: Speech2TextDecoder, projection: nn.Linear) -> None:
@@ -84,8 +90,5 @@ def _fold_decoder(decoder: Speech2TextDecoder, projection: nn.Linear) -> None:
             (layer.final_layer_norm, [layer.fc1]),
         ]
     for norm, linears in pairs:
-        for linear in linears:
-            bias = linear.weight @ norm.bias
-            linear.bias = nn.Parameter(bias if linear.bias is None else bias + linear.bias)
-            linear.weight = nn.Parameter(linear.weight * norm.weight)
+        _take_over(norm.weight, norm.bias, linears)
         norm.weight = norm.bias = None

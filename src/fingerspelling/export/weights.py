@@ -16,7 +16,7 @@ VERSION = 12  # of FULLY_CONNECTED: the first with a scale an output
 # Layers of fewer outputs stay in float: the features of the parts of the body, and the logits. They are a fiftieth of
 # the weights; with them the demo's score falls by 0.0022 on 2,000 clips, without them by 0.0008.
 MIN_OUTPUTS = 64
-LONGEST_VECTOR = 1024
+LONGEST_VECTOR = 1024  # numbers
 FLOATS = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}
 
 

@@ -23,6 +23,12 @@ def rotary_angles(n_frames: int | torch.SymInt, d_head: int, device: torch.devic
     return torch.cat((angles, angles), -1).cos(), torch.cat((-angles, angles), -1).sin()
 
 
+def merged(scale: Tensor, bias: Tensor, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Return weights and bias of the one layer that computes a scale, a bias, float [features], and a linear layer."""
+    behind = linear.weight @ bias
+    return linear.weight * scale, behind if linear.bias is None else behind + linear.bias
+
+
 class ScaleBias(nn.Module):
     """A learnt scale and bias a feature, in front of a linear layer (Squeezeformer, section 3.1.3).
 
@@ -41,8 +47,7 @@ class ScaleBias(nn.Module):
 
     def merge(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
         """Return the weights and the bias of the one layer that computes the same as both."""
-        bias = linear.weight @ self.bias
-        return linear.weight * self.scale, bias if linear.bias is None else bias + linear.bias
+        return merged(self.scale, self.bias, linear)
 
     def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
         """Return the outputs of one layer or, side by side, of several, which are computed as one."""
