@@ -28,15 +28,16 @@ import pandas as pd
 import torch
 from dask.system import CPU_COUNT
 
-from fingerspelling import metric
-from fingerspelling.beam import decode_by_beam
-from fingerspelling.clips import ClipStore, written_whole
-from fingerspelling.competition import DataError
-from fingerspelling.inference import Decode, Encoded, decode_greedily, spell_store
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.beam import decode_by_beam
+from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
+from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.recipe import Recipe
+from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
+from fingerspelling.training.recipe import Recipe
 from fingerspelling.workbook import ROOT, Workbook
 
 BASELINE = "the recipe as it is"

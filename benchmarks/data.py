@@ -26,9 +26,11 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import DataLoader
 
-from fingerspelling.batches import Clips, PlannedBatches, TimeAugmentation, collate
-from fingerspelling.clips import ClipStore
-from fingerspelling.extraction import COLUMNS, ROWS_PER_BATCH, extract
+from fingerspelling.data.augmentation import TimeAugmentation
+from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.extraction import COLUMNS, ROWS_PER_BATCH, extract
+from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.store import ClipStore
 from fingerspelling.simulation import SimulationConfig, simulate
 
 CLIPS_PER_FILE = 1000

@@ -23,16 +23,17 @@ import pandas as pd
 import torch
 import yaml
 
-from fingerspelling import metric, text
-from fingerspelling.beam import decoding
-from fingerspelling.competition import read_table
+from fingerspelling import text
+from fingerspelling.data.competition import read_table
+from fingerspelling.data.parquet import read_clips
+from fingerspelling.decoding.beam import decoding
+from fingerspelling.decoding.transcribe import spell_clip
 from fingerspelling.export import export_tflite
-from fingerspelling.inference import spell_clip
-from fingerspelling.landmark_files import read_clips
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.progress import track
-from fingerspelling.runtime import load_runner
+from fingerspelling.scoring import metric
+from fingerspelling.scoring.submission import load_runner
 from fingerspelling.simulation import SimulationConfig, simulate
 
 LENGTHS = (50, 150, 384)

@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fingerspelling.landmark_files import DataError, read_clip
-from fingerspelling.runtime import MODEL_FILE, Submission
+from fingerspelling.data.parquet import read_clip
+from fingerspelling.files import DataError
+from fingerspelling.scoring.submission import MODEL_FILE, Submission
 
 RUN_INSIDE = Path(__file__).with_name("time_runtime.py")
 

@@ -29,8 +29,8 @@ from real_letters import (
     weakest,
 )
 
-from fingerspelling import statistics
-from fingerspelling.known import SUPPLEMENTAL, WORDS
+from fingerspelling.data import measures
+from fingerspelling.data.published import SUPPLEMENTAL, WORDS
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, sample_phrase, simulate
 from fingerspelling.simulation.body import hand_of
 from fingerspelling.simulation.camera import ASPECT
@@ -59,7 +59,7 @@ def measured(signers: list[Signer], phrases: list[str], seed: int, config: Simul
     rows = []
     for number, phrase in enumerate(phrases):
         clip = render_clip(signers[number % len(signers)], phrase, stream(seed, 1, number), config)
-        rows.append(statistics.measure(phrase, clip[:, statistics.PLACES]))
+        rows.append(measures.measure(phrase, clip[:, measures.PLACES]))
     return pd.DataFrame(rows)
 
 
@@ -118,13 +118,13 @@ def statistics_rows(signers: list[Signer], arguments: argparse.Namespace) -> lis
     rng = stream(arguments.seed, 7)
     phrases = [sample_phrase(rng) for _ in range(arguments.clips)]
     everyday = [SENTENCES[i % len(SENTENCES)] for i in range(arguments.clips // 4)]
-    training = statistics.compare(measured(signers, phrases, arguments.seed, CONFIG))
-    supplemental = statistics.compare(measured(signers, everyday, arguments.seed, CONFIG.everyday()), SUPPLEMENTAL)
+    training = measures.compare(measured(signers, phrases, arguments.seed, CONFIG))
+    supplemental = measures.compare(measured(signers, everyday, arguments.seed, CONFIG.everyday()), SUPPLEMENTAL)
     table = pd.concat([training, supplemental.rename("everyday: {}".format)])
     rows = [Row.alike(row.Index, row.competition, row.these, row.allowed, row.fits) for row in table.itertuples()]
     paces = word_pace(signers, arguments.seed)
     for word in WORDS:
-        pace = statistics.summary(paces, word.figure)
+        pace = measures.summary(paces, word.figure)
         fits = bool(abs(pace / word.value - 1) <= word.allowed)
         rows.append(Row.alike(word.name, word.value, pace, word.allowed, fits))
     return rows

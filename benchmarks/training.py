@@ -28,16 +28,17 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fingerspelling import text
-from fingerspelling.augmentation import augment
-from fingerspelling.batches import NONE, Clips, PlannedBatches, TimeAugmentation, collate
-from fingerspelling.clips import ClipStore
-from fingerspelling.extraction import extract
-from fingerspelling.inference import reading_batch, spell_encoded
+from fingerspelling.data.augmentation import NONE, TimeAugmentation, augment
+from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.extraction import extract
+from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import reading_batch, spell_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
 from fingerspelling.parameters import read_parameters
-from fingerspelling.recipe import Recipe
 from fingerspelling.simulation import SimulationConfig, simulate
+from fingerspelling.training.recipe import Recipe
 
 BATCH = 16  # clips
 PARAMS = Path(__file__).resolve().parents[1] / "notebooks/params"

@@ -1,11 +1,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from synthetic import make_model, write_competition
+from synthetic import COUNTING_CLIPS, make_model, write_competition, write_counting_store
 
-from fingerspelling.clips import ClipStore
-from fingerspelling.extraction import extract
+from fingerspelling.data.extraction import extract
+from fingerspelling.data.store import ClipStore
 from fingerspelling.model import FingerspellingModel
 
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"  # recordings that are not part of this project
@@ -45,3 +46,10 @@ def real_data() -> Path:
     if not REAL.is_dir():
         pytest.skip(f"{REAL} is not there: the check against real recordings needs them")
     return REAL
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    """200 clips of 2..120 frames of 40 signers; every value tells the clip and the frame it comes from."""
+    lengths = np.random.default_rng(0).integers(2, 120, COUNTING_CLIPS)
+    return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(COUNTING_CLIPS) % 40)

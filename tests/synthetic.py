@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from fingerspelling import text
-from fingerspelling.clips import ClipStore, write_shard
+from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.store import ClipStore, write_shard
 from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 
@@ -102,6 +103,9 @@ def selected(values: np.ndarray) -> np.ndarray:
     return values[:, np.array(places)]
 
 
+COUNTING_CLIPS = 200
+
+
 def write_counting_store(folder: Path, lengths: Sequence[int], signers: Sequence[int]) -> ClipStore:
     """Write a store in which every value tells where it comes from.
 
@@ -161,3 +165,8 @@ def make_labels(*phrases: str) -> Tensor:
     """Return what `collate` makes of phrases."""
     rows = [torch.tensor([*text.encode(phrase), text.END]) for phrase in phrases]
     return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=text.PAD)
+
+
+def requests_of(plan: PlannedBatches, epoch: int = 0) -> list[ClipRequest]:
+    plan.set_epoch(epoch)
+    return [request for batch in plan for request in batch]

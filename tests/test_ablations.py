@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from fingerspelling import metric
 from fingerspelling.parameters import read_parameters
+from fingerspelling.scoring import metric
 from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -13,18 +13,18 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.beam import decoding
-from fingerspelling.export import check_parity, export_tflite, write_submission
+from fingerspelling.data.parquet import read_clip
+from fingerspelling.decoding.beam import decoding
+from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, spell_clip
+from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.inference import CONSTANT_PHRASE, spell_clip
-from fingerspelling.landmark_files import read_clip
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index
-from fingerspelling.runtime import Submission, load_runner
-from fingerspelling.scoring import score_submission
+from fingerspelling.scoring.scorer import score_submission
+from fingerspelling.scoring.submission import Submission, load_runner, write_submission
 
 LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200, 5000]
 

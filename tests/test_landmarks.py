@@ -4,15 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fingerspelling.landmarks import (
-    COLUMNS,
-    HAND_BONES,
-    MIRROR,
-    PARTS,
-    POINTS,
-    SELECTED,
-    SELECTED_COLUMNS,
-)
+from fingerspelling.landmarks import COLUMNS, HAND_BONES, MIRROR, PARTS, POINTS, SELECTED, SELECTED_COLUMNS
 
 
 def test_columns_stand_in_the_competitions_order() -> None:

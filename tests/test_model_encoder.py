@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.model.encoder import Attention, Dropout, ScaleBias, rotary_angles, rotate
+from fingerspelling.model.encoder import Attention, ScaleBias, rotary_angles, rotate
 from fingerspelling.model.extractor import FeatureExtractor
 from fingerspelling.model.padding import Padding
 
@@ -77,16 +77,3 @@ def test_a_scale_and_a_shift_come_before_the_linear_layer() -> None:
         nn.init.normal_(scale.scale)
         nn.init.normal_(scale.bias)
         torch.testing.assert_close(scale(x, linear), linear(x * scale.scale + scale.bias))
-
-
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.99])
-def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
-    torch.manual_seed(0)
-    dropout, x = Dropout(p), torch.ones(401, 1001, requires_grad=True)
-    y = dropout(x)
-    assert (y == 0).float().mean().item() == pytest.approx(p, abs=0.003)
-    torch.testing.assert_close(y[y != 0].unique(), torch.tensor([1 / (1 - p)]))
-    y.sum().backward()
-    assert torch.equal(x.grad, y.detach())
-    assert not torch.equal(dropout(x), y)
-    assert torch.equal(dropout.eval()(x), x)

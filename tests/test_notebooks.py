@@ -13,7 +13,7 @@ import pytest
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.competition import ENVIRONMENT_VARIABLE
+from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.notebooks import NOTEBOOKS, run
 from fingerspelling.workbook import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 from competitor import CLASSES, write_submission
 
 from fingerspelling import text
-from fingerspelling.runtime import Submission
+from fingerspelling.scoring.submission import Submission
 from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

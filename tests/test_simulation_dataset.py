@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from fingerspelling.competition import read_table
+from fingerspelling.data.competition import read_table
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.simulation.dataset import _cast, participant

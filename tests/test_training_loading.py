@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_training import CONFIG
 
-from fingerspelling.batches import NONE, ClipRequest, Clips
-from fingerspelling.clips import ClipStore
+from fingerspelling.data.augmentation import NONE
+from fingerspelling.data.dataset import Clips
+from fingerspelling.data.sampler import ClipRequest
+from fingerspelling.data.store import ClipStore
 from fingerspelling.simulation import SimulationConfig
-from fingerspelling.simulation.stream import SimulatedBatches
 from fingerspelling.training import split_by_signer, training_plan
 from fingerspelling.training.loading import Share, share_of_stream, training_loader
+from fingerspelling.training.stream import SimulatedBatches
 
 
 class Numbered:

@@ -12,19 +12,13 @@ from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
-from fingerspelling import metric
-from fingerspelling.clips import ClipStore
-from fingerspelling.competition import DataError
-from fingerspelling.inference import spell_store
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.files import DataError
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
-from fingerspelling.training import (
-    confidence_targets,
-    last_checkpoint,
-    run,
-    split_by_signer,
-    train,
-)
+from fingerspelling.scoring import metric
+from fingerspelling.training import confidence_targets, last_checkpoint, run, split_by_signer, train
 
 
 @pytest.fixture(scope="module")

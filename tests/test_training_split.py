@@ -4,11 +4,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_training import CONFIG
 
-from fingerspelling.clips import ClipStore
-from fingerspelling.competition import DataError
+from fingerspelling.data.store import ClipStore
+from fingerspelling.files import DataError
 from fingerspelling.training import confidence_targets, split_by_signer
+from fingerspelling.training.split import folds_by_signer
 
 
 @pytest.mark.parametrize("fold", range(4))
@@ -75,3 +78,33 @@ def test_unreadable_scores_are_named(store: ClipStore, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"other\.parquet: no readable out-of-fold scores"):
         confidence_targets(store, (str(path),))
+
+
+signers = st.lists(st.integers(0, 12), min_size=1, max_size=200)
+
+
+@given(signers, st.integers(1, 5))
+def test_no_signer_stands_in_two_folds(participants: list[int], n_folds: int) -> None:
+    series = pd.Series(participants)
+    if series.nunique() < n_folds:
+        with pytest.raises(DataError, match=f"cannot be split into {n_folds} folds"):
+            folds_by_signer(series, n_folds)
+        return
+    folds = folds_by_signer(series, n_folds)
+    assert set(folds) == set(range(n_folds))
+    assert len(set(zip(participants, folds, strict=True))) == len(set(participants))
+
+
+@given(signers, st.randoms())
+def test_folds_do_not_depend_on_the_order_of_clips(participants: list[int], random) -> None:
+    shuffled = random.sample(range(len(participants)), len(participants))
+    series = pd.Series(participants)
+    n_folds = min(3, series.nunique())
+    assert (folds_by_signer(series, n_folds)[shuffled] == folds_by_signer(series.iloc[shuffled], n_folds)).all()
+
+
+def test_folds_are_of_about_the_same_size() -> None:
+    rng = np.random.default_rng(0)
+    participants = pd.Series(np.repeat(np.arange(94), rng.integers(1, 1500, 94)))
+    sizes = np.bincount(folds_by_signer(participants, 4))
+    assert sizes.max() / sizes.min() < 1.01

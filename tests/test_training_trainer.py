@@ -7,16 +7,17 @@ from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from fingerspelling.augmentation import PointAugmentation
-from fingerspelling.batches import ClipRequest, Clips, PlannedBatches
-from fingerspelling.clips import ClipStore
+from fingerspelling.data.augmentation import PointAugmentation
+from fingerspelling.data.dataset import Clips
+from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.store import ClipStore
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
 from fingerspelling.simulation import SimulationConfig
-from fingerspelling.simulation import stream as stream_module
-from fingerspelling.simulation.stream import Cast
 from fingerspelling.training import split_by_signer, train, trainer
-from fingerspelling.training.optimisers import MuonWithAdamW
+from fingerspelling.training import stream as stream_module
+from fingerspelling.training.optim import MuonWithAdamW
+from fingerspelling.training.stream import Cast
 
 
 def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from fingerspelling import metric, workbook
-from fingerspelling.beam import decode_by_beam
-from fingerspelling.clips import ClipStore
-from fingerspelling.competition import ENVIRONMENT_VARIABLE, DataError
-from fingerspelling.inference import spell_store
+from fingerspelling import workbook
+from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.beam import decode_by_beam
+from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
 from fingerspelling.workbook import ROOT, Workbook
 

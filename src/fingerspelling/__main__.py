@@ -11,8 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from fingerspelling.landmark_files import DataError, read_clip, read_clips
-from fingerspelling.runtime import Submission
+from fingerspelling.data.parquet import read_clip, read_clips
+from fingerspelling.files import DataError
+from fingerspelling.scoring.submission import Submission
 
 SHOWN_ERRORS = 5
 
@@ -82,7 +83,7 @@ def _parquet_files(path: Path) -> list[Path]:
 def score(options: argparse.Namespace) -> int:
     """Print what the competition's scorer makes of a submission, and what it takes."""
     try:
-        from fingerspelling.scoring import LIMIT_HOURS, find_clips, score_submission
+        from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
     except ImportError as error:
         raise DataError(f"scoring needs the package {error.name}; install fingerspelling[workbook]") from error
 

@@ -27,18 +27,20 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling import metric
-from fingerspelling.beam import decoding
-from fingerspelling.clips import ClipStore, written_whole
-from fingerspelling.competition import find_data
-from fingerspelling.extraction import extract
-from fingerspelling.inference import Decode, decode_greedily, spell_store
-from fingerspelling.launch import train_in_processes, training_processes
+from fingerspelling.data.competition import find_data
+from fingerspelling.data.extraction import extract
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.beam import decoding
+from fingerspelling.decoding.greedy import Decode, decode_greedily
+from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters, unknown_name
-from fingerspelling.recipe import Recipe
+from fingerspelling.scoring import metric
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training import TrainingConfig, split_by_signer, train
+from fingerspelling.training.launch import train_in_processes, training_processes
+from fingerspelling.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
 DEMO = ROOT / "notebooks/params/demo.yaml"  # what a notebook runs with that was told nothing

@@ -6,7 +6,8 @@ converter makes the file (conversion.py), with 8-bit weights where asked for (we
 checked (submission.py). TensorFlow is imported only to convert.
 """
 
-from fingerspelling.export.submission import check_parity, write_submission
+from fingerspelling.export.parity import check_parity
 from fingerspelling.export.tflite import export_tflite
+from fingerspelling.scoring.submission import write_submission
 
 __all__ = ["check_parity", "export_tflite", "write_submission"]

@@ -12,7 +12,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
-from fingerspelling.beam import Beam, BeamSearch, check_search
+from fingerspelling.decoding.beam import Beam, BeamSearch, check_search
 from fingerspelling.landmarks import SELECTED
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise, resize_index

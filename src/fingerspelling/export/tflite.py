@@ -16,10 +16,10 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from fingerspelling import text
-from fingerspelling.clips import written_whole
+from fingerspelling.decoding.transcribe import CONSTANT_PHRASE
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.speller import ClipSpeller
-from fingerspelling.inference import CONSTANT_PHRASE
+from fingerspelling.files import written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 

@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.clips import written_whole
-from fingerspelling.competition import TABLE_COLUMNS, TABLES
+from fingerspelling.data.competition import TABLE_COLUMNS, TABLES
+from fingerspelling.files import written_whole
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.augmentation import PointAugmentation
-from fingerspelling.batches import TimeAugmentation
+from fingerspelling.data.augmentation import PointAugmentation, TimeAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
 

@@ -11,11 +11,12 @@ from functools import partial
 from accelerate.data_loader import DataLoaderShard, prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
 
-from fingerspelling.batches import ClipRequest, Clips, PlannedBatches, collate
-from fingerspelling.clips import ClipStore
-from fingerspelling.simulation.stream import SimulatedBatches
+from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.store import ClipStore
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.split import Split
+from fingerspelling.training.stream import SimulatedBatches
 
 
 def training_plan(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from fingerspelling.clips import written_whole
+from fingerspelling.files import written_whole
 
 PROGRESS_SECONDS = 10.0
 

@@ -10,12 +10,12 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
-from fingerspelling import metric
-from fingerspelling.clips import ClipStore, written_whole
-from fingerspelling.competition import DataError
-from fingerspelling.inference import spell_store
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
+from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress

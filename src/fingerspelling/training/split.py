@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fingerspelling.clips import ClipStore, folds_by_signer
-from fingerspelling.competition import DataError
+from fingerspelling.data.store import ClipStore
+from fingerspelling.files import DataError
 from fingerspelling.training.config import TrainingConfig
 
 SUPPLEMENTAL_SCORE = 0.5  # the confidence head's target for supplemental clips
@@ -20,6 +20,29 @@ class Split:
     training: np.ndarray
     supplemental: np.ndarray
     validation: np.ndarray
+
+
+def folds_by_signer(participants: pd.Series, n_folds: int) -> np.ndarray:
+    """Deal the signers into folds of about as many clips each, so that no signer stands in two.
+
+    The signer with the most clips goes first, each to the fold that is smallest so far: the same clips always
+    give the same folds.
+
+    Returns:
+        int [clips], the fold of each clip.
+
+    Raises:
+        DataError: there are fewer signers than folds.
+    """
+    counts = participants.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    if len(counts) < n_folds:
+        raise DataError(f"{len(counts)} signers cannot be split into {n_folds} folds by signer")
+    sizes = np.zeros(n_folds, int)
+    fold_of = {}
+    for signer, clips in counts.items():
+        fold_of[signer] = int(sizes.argmin())
+        sizes[fold_of[signer]] += clips
+    return participants.map(fold_of).to_numpy()
 
 
 def split_by_signer(store: ClipStore, config: TrainingConfig) -> Split:

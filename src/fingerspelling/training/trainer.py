@@ -14,19 +14,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
-from fingerspelling import metric
-from fingerspelling.augmentation import augment
-from fingerspelling.batches import Clips, PlannedBatches, collate
-from fingerspelling.clips import ClipStore
-from fingerspelling.inference import reading_batch, spell_encoded
+from fingerspelling.data.augmentation import augment
+from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import reading_batch, spell_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalise
-from fingerspelling.simulation.stream import SimulatedBatches
+from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import training_loader, training_plan
-from fingerspelling.training.optimisers import MuonWithAdamW
+from fingerspelling.training.optim import MuonWithAdamW
 from fingerspelling.training.split import Split, confidence_targets
+from fingerspelling.training.stream import SimulatedBatches
 
 AVERAGE_FILE = "average.pt"  # in a checkpoint: the moving average of the weights
 

@@ -1,0 +1,1 @@
+"""The competition's files -> the clip store -> batches."""

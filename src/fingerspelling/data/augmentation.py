@@ -1,0 +1,261 @@
+"""The winning recipe's augmentations of points, on whole batches, on whatever device the model is on.
+
+What moves frames in time (cut-mix, resampling, shifting) is planned when batches are made: see `batches`. Here
+every clip of a batch draws for itself. Frames are normalised, so 0 is the clip's mean and 1 its standard deviation;
+a dropped point becomes NaN, as one that was never detected.
+
+What is drawn are a few numbers a clip. The CPU draws them and moves them to the frames' device: so a seed means the
+same everywhere, and nothing waits for a GPU to tell what was drawn.
+"""
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
+from fingerspelling.parameters import Probability, parameters
+
+
+@parameters
+class PointAugmentation:
+    """Probabilities and ranges; the defaults are the winner's second round as it was executed."""
+
+    mirror: Probability = 0.5  # probability of swapping left and right
+    affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
+    scale: tuple[float, float] = (0.7, 1.3)
+    shear: NonNegativeFloat = 0.2  # largest, either way, on one of the two axes
+    shift: NonNegativeFloat = 0.15  # largest, either way, in standard deviations of the clip
+    rotation: NonNegativeFloat = 30.0  # largest, either way, degrees
+    fingers: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
+    finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
+    finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
+    # Fewest and most draws from the ten fingers, with replacement: 12 draws hit 7.2 different ones on average; the
+    # winner meant (2, 5).
+    finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
+    part: Probability = 0.5  # probability of dropping points of the arms, or the face
+    arms: Probability = 7 / 12  # share of the arms in it, the rest is the face's
+    arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
+    hands: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
+    frames: Probability = 0.5  # probability of masking frames
+    # Numbers of masks, one of which is drawn; each mask covers 20-40 % / number.
+    frame_masks: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
+    square: Probability = 0.5  # probability of dropping the points inside a square
+    square_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "finger_window", "finger_draws", "square_size"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} begins with {low}, above its end {high}")
+
+
+@parameters
+class TimeAugmentation:
+    """Probabilities and ranges; the defaults are the winner's second round."""
+
+    cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
+    resample: Probability = 0.8  # probability of playing the clip faster or slower
+    resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
+    local_resample: Probability = 0.25  # probability of doing so in windows of the clip, which keeps its length
+    local_windows: tuple[PositiveInt, PositiveInt] = (20, 30)  # how many
+    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
+    shift_range: NonNegativeInt = 10  # largest, either way, in frames
+
+    def __post_init__(self) -> None:
+        for name in ("resample_range", "local_windows", "local_range"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} begins with {low}, above its end {high}")
+
+
+NONE = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
+
+
+def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Apply the recipe to a batch, in its order.
+
+    Args:
+        frames: float32 [batch, frames, 130, 3], normalised, NaN where missing and on padding frames.
+        mask: bool [batch, frames], True on real frames.
+        config: probabilities and ranges.
+
+    Returns:
+        float32, the same shape; padding frames stay NaN.
+    """
+    if config.mirror:
+        frames = mirror(frames, config)
+    if config.affine:
+        frames = affine(frames, config)
+    dropped = torch.zeros(1, 1, 1, dtype=torch.bool, device=frames.device)
+    if config.fingers:
+        dropped = dropped | drop_fingers(mask, config)
+    if config.part or config.hands:
+        dropped = dropped | drop_parts(mask, config)
+    if config.frames:
+        dropped = dropped | mask_frames(mask, config)
+    if config.square:
+        dropped = dropped | drop_square(frames, config)
+    # One pass over the batch for all that is dropped; adding NaN takes half as long as filling it in.
+    return frames + torch.where(dropped, math.nan, 0.0)[..., None]
+
+
+def _between(low: float, high: float, shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(shape).uniform_(low, high)
+
+
+def _chance(probability: float, shape: tuple[int, ...]) -> Tensor:
+    return torch.rand(shape) < probability
+
+
+def mirror(frames: Tensor, config: PointAugmentation) -> Tensor:
+    """Swap left and right: x changes its sign, and each point takes its mirror image's place.
+
+    The winner mirrored before cut-mix, and so the first of two joined clips alone; here both turn.
+    """
+    chosen = _chance(config.mirror, frames.shape[:1])
+    mirrored = frames[chosen].index_select(2, torch.from_numpy(MIRROR).to(frames.device))
+    mirrored[..., 0].neg_()
+    frames = frames.clone()
+    frames[chosen] = mirrored
+    return frames
+
+
+def affine(frames: Tensor, config: PointAugmentation) -> Tensor:
+    """Scale, shear, rotate about the clip's mean and shift x and y, the same in all frames of a clip.
+
+    The winner's shift was the same number on both axes; here each axis has its own.
+    """
+    each = (len(frames), 1, 1)
+    angle = _between(-config.rotation, config.rotation, each).deg2rad()
+    cos, sin = angle.cos(), angle.sin()
+    scale = _between(*config.scale, each)
+    shear = _between(-config.shear, config.shear, each)
+    on_x = _chance(0.5, each)
+    shear_x, shear_y = torch.where(on_x, shear, 0.0), torch.where(on_x, 0.0, shear)
+    shift_x, shift_y = (_between(-config.shift, config.shift, each) for _ in "xy")
+    # Rotation times shear times scale; the last column is the shift.
+    drawn = [
+        [scale * (cos - sin * shear_y), scale * (cos * shear_x - sin), shift_x],
+        [scale * (sin + cos * shear_y), scale * (sin * shear_x + cos), shift_y],
+    ]
+    moves = torch.stack([torch.stack(row) for row in drawn])
+    stays = torch.eye(2, 3).view(2, 3, 1, 1, 1)
+    chosen = _chance(config.affine, each)
+    matrix = torch.where(chosen, moves, stays).to(frames.device)
+    x, y, z = frames.unbind(-1)
+    # Written out: under autocast, a matrix product would round the points to half precision.
+    x, y = (torch.addcmul(torch.addcmul(shift, x, of_x), y, of_y) for of_x, of_y, shift in matrix)
+    return torch.stack([x, y, z], -1)
+
+
+def _windows(mask: Tensor, shares: Tensor) -> Tensor:
+    """Place windows anywhere in the clips.
+
+    Args:
+        mask: bool [batch, frames], True on real frames.
+        shares: float [batch, windows], of its clip's frames that a window covers; 0 leaves it empty.
+
+    Returns:
+        bool [batch, windows, frames].
+    """
+    places = torch.rand(shares.shape)
+    shares, places = torch.stack([shares, places]).to(mask.device)
+    lengths = mask.sum(1, keepdim=True)
+    sizes = (shares * lengths).round()
+    starts = (places * (lengths - sizes + 1)).floor()
+    frame = torch.arange(mask.shape[1], device=mask.device)
+    return (frame >= starts[..., None]) & (frame < (starts + sizes)[..., None])
+
+
+# Joints of a finger: four, the wrist belongs to none. [40] places among the 130 points, finger by finger.
+_HANDS = [torch.from_numpy(PARTS[hand]) for hand in ("left_hand", "right_hand")]
+_FINGERS = torch.cat([hand[1:] for hand in _HANDS])
+
+
+def drop_fingers(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Drop fingers in windows of the clip, others in each window.
+
+    The winner meant two to five fingers of ten; twelve draws with replacement were executed, and gave the gain.
+
+    Returns:
+        bool [batch, frames, 130], True where a point is dropped.
+    """
+    shape = (len(mask), config.finger_windows)
+    shares = _between(*config.finger_window, shape) * _chance(config.fingers, shape[:1])[:, None]
+    windows = _windows(mask, shares)
+    fewest, most = config.finger_draws
+    drawn = torch.randint(10, (*shape, most))
+    number = torch.randint(fewest, most + 1, (*shape, 1))
+    nobody = 10  # a finger that no hand has takes the draws beyond the number
+    drawn = drawn.masked_fill(torch.arange(most) >= number, nobody)
+    fingers = torch.zeros(*shape, 11).scatter_(2, drawn, 1.0)[..., :nobody]
+    points = torch.zeros(*shape, len(SELECTED))
+    points[..., _FINGERS] = fingers.repeat_interleave(4, -1)
+    # A product of matrices counts the windows that a point is dropped in, frame by frame.
+    return windows.mT.float() @ points.to(mask.device) > 0
+
+
+def _points(places: Tensor) -> Tensor:
+    return torch.zeros(len(SELECTED), dtype=torch.bool).index_fill_(0, places, True)
+
+
+# Four sets of arm points each: all, and without the first two, four or six of an order.
+_RIGHT_THEN_LEFT = torch.from_numpy(PARTS["pose"])  # six points an arm, from the shoulder to the fingers
+_ARMS = {
+    "executed": torch.stack([_points(_RIGHT_THEN_LEFT[first:]) for first in (0, 2, 4, 6)]),
+    "meant": torch.stack([_points(_RIGHT_THEN_LEFT.view(2, 6)[:, first:].flatten()) for first in (0, 1, 2, 3)]),
+}
+_FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat(_HANDS))
+
+
+def drop_parts(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
+
+    The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. The points did not
+    stand in pairs, though: executed was the left arm, with all or some of the right one. Nor was 0.05 the probability
+    of the hands: beside the 0.5 of the parts it was a weight, one in eleven.
+
+    Returns:
+        bool [batch, 1, 130], True where a point is dropped.
+    """
+    each = (len(mask), 1)
+    arms = _ARMS[config.arm_points][torch.randint(4, each[:1])]
+    parts = torch.where(_chance(config.arms, each), arms, _FACE) & _chance(config.part, each)
+    return torch.where(_chance(config.hands, each), _BOTH_HANDS, parts)[:, None].to(mask.device)
+
+
+def mask_frames(mask: Tensor, config: PointAugmentation) -> Tensor:
+    """Blank one long, two shorter or four short stretches of the clip.
+
+    Returns:
+        bool [batch, frames, 1], True where a frame is blanked.
+    """
+    each, most = (len(mask), 1), max(config.frame_masks)
+    number = torch.tensor(config.frame_masks)[torch.randint(len(config.frame_masks), each)]
+    shares = _between(0.2, 0.4, (len(mask), most)) / number
+    shares = shares * (torch.arange(most) < number) * _chance(config.frames, each)
+    return _windows(mask, shares).any(1)[..., None]
+
+
+def drop_square(frames: Tensor, config: PointAugmentation) -> Tensor:
+    """Drop the points that lie in a square of the picture, in all frames.
+
+    The winner's code computed this mask and returned its input unchanged; here it does what was meant.
+
+    Returns:
+        bool [batch, frames, 130], True where a point is dropped.
+    """
+    each = (len(frames), 1, 1)
+    size = _between(*config.square_size, each).to(frames.device)
+    inside = _chance(config.square, each).to(frames.device)
+    for axis in frames[..., :2].unbind(-1):
+        low = axis.nan_to_num(math.inf).amin((1, 2), keepdim=True)
+        extent = (axis.nan_to_num(-math.inf).amax((1, 2), keepdim=True) - low).clamp(min=0.0)  # -inf without any point
+        place = torch.rand(each).to(frames.device)
+        corner = low + place * (1 - size) * extent
+        inside = inside & (axis >= corner) & (axis <= corner + size * extent)
+    return inside

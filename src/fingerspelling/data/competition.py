@@ -1,0 +1,62 @@
+"""Where the competition's files lie, and reading them.
+
+    data_dir/
+      train.csv                               path, file_id, sequence_id, participant_id, phrase
+      train_landmarks/<file_id>.parquet       index sequence_id; frame int16; 1,629 float32 columns
+      supplemental_metadata.csv, supplemental_landmarks/     the same, everyday sentences
+      character_to_prediction_index.json      the 59 characters
+
+Source: the data page of Kaggle's "Google - American Sign Language Fingerspelling Recognition".
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from fingerspelling.files import DataError
+
+SLUG = "asl-fingerspelling"
+ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
+# Kaggle's mount today, and the one of kernels made before 2025.
+KAGGLE_MOUNTS = [Path("/kaggle/input/competitions") / SLUG, Path("/kaggle/input") / SLUG]
+TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
+TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
+
+
+def find_data(data_dir: str | Path | None = None) -> Path | None:
+    """Return the folder of the competition's data, or None where there is none.
+
+    Looks at the argument, then the environment variable ASL_FINGERSPELLING_DATA, then Kaggle's mounts.
+
+    Raises:
+        DataError: a folder was named but has no train.csv.
+    """
+    if named := data_dir or os.environ.get(ENVIRONMENT_VARIABLE):
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder (data_dir, or {ENVIRONMENT_VARIABLE})")
+        if not (folder / TABLES["train"]).is_file():
+            raise DataError(f"{folder}: holds no {TABLES['train']}; is it the competition's data folder?")
+        return folder
+    return next((mount for mount in KAGGLE_MOUNTS if (mount / TABLES["train"]).is_file()), None)
+
+
+def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
+    """Read train.csv or supplemental_metadata.csv: one row a clip.
+
+    Returns:
+        The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str).
+
+    Raises:
+        DataError: the table is missing, cannot be parsed, or lacks a column.
+    """
+    path = Path(data_dir) / TABLES[part]
+    try:
+        numbers = dict.fromkeys(["file_id", "sequence_id", "participant_id"], "int64")
+        table = pd.read_csv(path, dtype={"path": str, "phrase": str, **numbers}, keep_default_na=False)
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{path}: {error}") from error
+    if missing := [name for name in TABLE_COLUMNS if name not in table]:
+        raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
+    return table[TABLE_COLUMNS]

@@ -1,0 +1,119 @@
+"""Clips as a plan requests them, padded to batches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fingerspelling import text
+from fingerspelling.data.augmentation import NONE, TimeAugmentation
+from fingerspelling.data.sampler import ClipRequest, _cut
+from fingerspelling.data.store import ClipStore
+from fingerspelling.landmarks import SELECTED
+
+
+class Clips(Dataset[dict]):
+    """Makes the clips that a plan requests.
+
+    Args:
+        store: the clips.
+        scores: the target of the confidence head for each clip of the store, 0..1; None takes 1.
+        augmentation: what the plan leaves to the single clip: local resampling.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        scores: np.ndarray | None = None,
+        augmentation: TimeAugmentation = NONE,
+    ) -> None:
+        self.store, self.augmentation = store, augmentation
+        self.scores = np.ones(len(store)) if scores is None else scores
+        # A table takes as long to look one up as reading a clip takes.
+        self._phrases = store.table["phrase"].tolist()
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, request: ClipRequest) -> dict:
+        """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; and seed."""
+        frames, labels = self._whole(request.clip)
+        score = self.scores[request.clip]
+        if request.partner >= 0:
+            end, end_labels = self._whole(request.partner)
+            frames = np.concatenate([end[_cut(request.cut, len(end)) :], frames[: _cut(request.cut, len(frames))]])
+            labels = end_labels[_cut(request.cut, len(end_labels)) :] + labels[: _cut(request.cut, len(labels))]
+            score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
+        rng = np.random.default_rng(request.seed)
+        index = time_map(len(frames), request.length, request.shift, self.augmentation, rng)
+        moved = frames[np.maximum(index, 0)]
+        moved[index < 0] = np.nan
+        return {"frames": moved, "labels": labels, "score": float(score), "clip": request.clip, "seed": request.seed}
+
+    def _whole(self, clip: int) -> tuple[np.ndarray, list[int]]:
+        return self.store.frames(clip), text.encode(self._phrases[clip])
+
+
+def time_map(n_frames: int, length: int, shift: int, config: TimeAugmentation, rng: np.random.Generator) -> np.ndarray:
+    """Return which frame of a clip stands at each frame of its resampled and shifted version.
+
+    Nearest frames below, evenly spaced, as `model.preprocessing.resize_index`; local resampling bends that line.
+
+    Args:
+        n_frames: of the clip.
+        length: of the result.
+        shift: as in `ClipRequest`, less than length.
+        config: what to draw.
+        rng: draws it.
+
+    Returns:
+        int64 [length], -1 for an empty frame.
+    """
+    if n_frames == 0:
+        return np.full(length, -1)
+    played = length - shift
+    position = np.arange(played) * n_frames / played
+    if rng.random() < config.local_resample:
+        windows = rng.integers(*config.local_windows, endpoint=True)
+        pace = np.repeat(rng.uniform(*config.local_range, windows), -(-played // windows))[:played]
+        bent = np.cumsum(pace) - pace
+        position = bent * n_frames / pace.sum()
+    index = np.minimum(position.astype(np.int64), n_frames - 1)
+    return np.concatenate([np.full(max(shift, 0), -1), index[max(-shift, 0) :]])
+
+
+def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
+    """Pad clips to a batch as long as the longest of them.
+
+    Args:
+        items: what `Clips` makes.
+        min_frames: a batch of shorter clips is padded to so many frames; the winner padded all to 384.
+
+    Returns:
+        frames: float16 [batch, frames, 130, 3], NaN where missing and on padding frames; the device makes float32 of
+            it, so that half the bytes travel between processes.
+        mask: bool [batch, frames], True on real frames.
+        labels: int64 [batch, tokens]: ids, the end token, padding.
+        scores: float32 [batch].
+        clips: int64 [batch], places in the store.
+        seed: int64, of what is drawn for this batch on the device: that of its first request.
+    """
+    lengths = [len(item["frames"]) for item in items]
+    n_frames = max(*lengths, min_frames)
+    frames = torch.empty(len(items), n_frames, len(SELECTED), 3, dtype=torch.float16)
+    for row, item, length in zip(frames.numpy(), items, lengths, strict=True):
+        row[:length], row[length:] = item["frames"], np.nan
+    tokens = max(len(item["labels"]) for item in items) + 1
+    labels = np.full((len(items), tokens), text.PAD)
+    for row, item in zip(labels, items, strict=True):
+        row[: len(item["labels"]) + 1] = [*item["labels"], text.END]
+    return {
+        "frames": frames,
+        "mask": torch.arange(n_frames) < torch.tensor(lengths)[:, None],
+        "labels": torch.from_numpy(labels),
+        "scores": torch.tensor([item["score"] for item in items]),
+        "clips": torch.tensor([item["clip"] for item in items]),
+        "seed": torch.tensor(items[0]["seed"]),
+    }

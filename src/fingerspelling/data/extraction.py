@@ -1,0 +1,231 @@
+"""Competition parquet -> clip store: one shard a source file, resumable, one task a file."""
+
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from fingerspelling.data.competition import TABLES, read_table
+from fingerspelling.data.parallel import LostTask, unordered
+from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, require_columns
+from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, read_about, write_shard
+from fingerspelling.files import DataError
+from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED
+from fingerspelling.progress import track
+from fingerspelling.text import unknown_characters
+
+COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # in the order of the store
+# Few enough that a column stays in the processor's cache and PyTorch (below 32,768 values) on its own thread, many
+# enough that the work around every column does not count.
+ROWS_PER_BATCH = 30_000
+ALONE = 8e9  # bytes of source files that one process has extracted by the time that others would have started
+MEMORY = 0.6e9  # bytes that extracting takes beside as many as the source file has
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A parquet file of the competition, the rows of the table that name it, and the shard it becomes."""
+
+    path: Path
+    rows: pd.DataFrame
+    shard: Path
+
+    def size(self) -> int:
+        """Return the file's size in bytes, 0 where there is none."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def fingerprint(self) -> list[int]:
+        """Return what changes when the file or its rows do."""
+        stat = self.path.stat()
+        return [stat.st_size, stat.st_mtime_ns, zlib.crc32(self.rows.to_csv(index=False).encode())]
+
+
+def extract(data_dir: Path, store: Path, scheduler: str | None = None) -> pd.DataFrame:
+    """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
+
+    A shard whose source file and rows are unchanged is kept, so that a run that was killed goes on where it was. A
+    file or a clip that cannot be used is skipped and reported.
+
+    Args:
+        data_dir: the competition's data.
+        store: receives the shards.
+        scheduler: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
+            paths. None extracts here: several files at a time, as many as cores and memory allow, where the files are
+            so large that this is worth the processes' start.
+
+    Returns:
+        A row a source file: part, file, clips, frames, without_hand (clips), megabytes (of the source), seconds,
+        skipped (list of "sequence_id: reason"), error (str, empty where the file could be read).
+
+    Raises:
+        DataError: a table cannot be read, no clip at all could be extracted, or the scheduler does not answer.
+    """
+    data_dir, store = Path(data_dir).resolve(), Path(store).resolve()
+    names = [
+        (part, path, rows)
+        for part, name in TABLES.items()
+        if part == "train" or (data_dir / name).is_file()
+        for path, rows in read_table(data_dir, part).groupby("path", sort=False)
+    ]
+    sources = [
+        Source(data_dir / path, rows, store / part / Path(path).with_suffix(SUFFIX).name) for part, path, rows in names
+    ]
+    known = [_finished(source) for source in sources]
+    if waiting := [place for place, facts in enumerate(known) if facts is None]:
+        tasks = [sources[place] for place in waiting]
+        sizes = [source.size() for source in tasks]
+        memory = MEMORY + max(sizes) if sum(sizes) > ALONE else None
+        with track(unordered(_extract, tasks, memory, scheduler), "extraction", "files", len(tasks)) as progress:
+            for place, facts in progress:
+                if isinstance(facts, LostTask):
+                    facts = _failed(f"{tasks[place].path}: {facts}")
+                known[waiting[place]] = facts
+                if facts["error"]:
+                    progress.write(f"skipped {facts['error']}")
+    summary = [{"part": part, "file": path, **facts} for (part, path, _), facts in zip(names, known, strict=True)]
+    if not any(row["clips"] for row in summary):
+        reasons = [reason for row in summary for reason in (row["error"], *row["skipped"]) if reason]
+        raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
+    return pd.DataFrame(summary)
+
+
+def _finished(source: Source) -> dict | None:
+    """Return what is known of a shard, or None where it is not there or its source has changed."""
+    facts = read_about(source.shard)
+    if facts is None or not source.path.is_file() or facts.pop("source", None) != source.fingerprint():
+        return None
+    return facts
+
+
+def _extract(source: Source) -> dict:
+    """Write a source's shard; returns the facts for the summary."""
+    try:
+        start = time.perf_counter()
+        fingerprint = source.fingerprint()
+        clips, frames, facts = read_source(source.path, source.rows)
+        facts |= {"megabytes": fingerprint[0] / 1e6, "seconds": time.perf_counter() - start, "error": ""}
+        write_shard(source.shard, clips, frames, facts | {"source": fingerprint})
+        return facts
+    except DataError as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(f"{error.filename or source.shard}: {error.strerror or error}")
+
+
+def _failed(error: str) -> dict:
+    facts = {"clips": 0, "frames": 0, "without_hand": 0, "skipped": [], "megabytes": 0.0, "seconds": 0.0}
+    return facts | {"error": error}
+
+
+def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, dict]:
+    """Read the clips of one parquet file.
+
+    A file without the index sequence_id holds a single clip, that of its only row.
+
+    Args:
+        source: a parquet file in the competition's format.
+        rows: the rows of the competition's table that name this file.
+
+    Returns:
+        The clips (the rows that could be used, in the file's order, with n_frames), their landmarks, float16
+        [frames, 130, 3], and facts for the summary.
+
+    Raises:
+        DataError: the file cannot be read or lacks a column.
+    """
+    ids, frames = _read_columns(source)
+    if ids is None:
+        if len(rows) != 1:
+            raise DataError(f"{source}: lacks the column sequence_id, and {len(rows)} clips are expected in it")
+        ids = np.full(len(frames), rows["sequence_id"].iat[0])
+    starts = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+    if len(np.unique(ids[starts])) < len(starts):  # a clip's rows lie apart
+        order = np.argsort(ids, kind="stable")
+        ids, frames = ids[order], frames[order]
+        starts = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+    lengths = pd.Series(np.diff(starts, append=len(ids)), index=ids[starts], name="n_frames")
+
+    rows = rows.drop_duplicates("sequence_id")
+    skipped = []
+    for sequence_id, phrase in zip(rows["sequence_id"], rows["phrase"], strict=True):
+        if sequence_id not in lengths.index:
+            skipped.append(f"{sequence_id}: not in {source}")
+        elif unknown := unknown_characters(phrase):
+            skipped.append(f"{sequence_id}: phrase {phrase!r} has {unknown!r}, not among the 59 characters")
+        elif not phrase:
+            skipped.append(f"{sequence_id}: the phrase is empty")
+    left_out = {int(reason.split(":")[0]) for reason in skipped}
+    rows = rows[~rows["sequence_id"].isin(left_out)]
+    clips = lengths.to_frame().join(rows.set_index("sequence_id"), how="inner")
+    clips = clips.rename_axis("sequence_id").reset_index()
+    if len(clips) < len(lengths):
+        frames = frames[np.isin(ids, clips["sequence_id"])]
+
+    wrists = [PARTS["left_hand"][0], PARTS["right_hand"][0]]  # MediaPipe finds all of a hand's points or none
+    has_hand = ~np.isnan(frames[:, wrists, 0]).all(1)
+    clip_starts = np.cumsum(clips["n_frames"]) - clips["n_frames"]
+    hand_frames = np.add.reduceat(has_hand.astype(int), clip_starts) if len(clips) else np.zeros(0)
+    facts = {
+        "clips": len(clips),
+        "frames": len(frames),
+        "without_hand": int((hand_frames == 0).sum()),
+        "skipped": skipped,
+    }
+    return clips, frames, facts
+
+
+def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """Read sequence_id, int64 [rows] (None where there is none), and the points, float16 [rows, 130, 3]."""
+    try:
+        # PyArrow's buffer in front, made for distant storage, would cost a fifth of the speed and 250 MB.
+        with pq.ParquetFile(source, pre_buffer=False) as file:
+            require_columns(source, file.schema_arrow, COLUMNS)
+            has_id = SEQUENCE in file.schema_arrow.names
+            total = file.metadata.num_rows
+            ids, frames = np.empty(total, np.int64), np.empty((total, VALUES_PER_FRAME), np.float16)
+            columns = np.empty((len(COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
+            halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
+            row = 0
+            batches = file.iter_batches(
+                ROWS_PER_BATCH, columns=[*COLUMNS, *([SEQUENCE] if has_id else [])], use_threads=False
+            )
+            with closing(_ahead(batches)) as decoded:
+                for batch in decoded:
+                    n, rows = batch.num_rows, slice(row, row := row + batch.num_rows)
+                    for half, name in zip(halves, COLUMNS, strict=True):
+                        half[:n] = torch.from_dlpack(batch[name].cast(pa.float32()).fill_null(np.nan))
+                    _drop_far(columns)
+                    frames[rows] = columns[:, :n].T
+                    if has_id:
+                        ids[rows] = batch[SEQUENCE].to_numpy()
+    except UNREADABLE as error:
+        raise DataError(f"{source}: not a readable parquet file ({error})") from error
+    return (ids if has_id else None), frames.reshape(total, len(SELECTED), 3)
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Give what an iterator gives; a thread already makes the next item meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
+
+
+def _drop_far(columns: np.ndarray) -> None:
+    """Make NaN of what is beyond `FARTHEST`, in place, on the bits: NumPy compares half precision in software."""
+    farthest, nan = np.float16([FARTHEST, np.nan]).view(np.uint16)
+    for bits in columns.reshape(-1, 10, columns.shape[1]).view(np.uint16):  # ten columns stay in the cache
+        np.copyto(bits, nan, where=(bits & 0x7FFF) > farthest)

@@ -1,0 +1,124 @@
+"""Clips in batches of about the same length, with the recipe's augmentations in time.
+
+An epoch is planned before it starts: which clip is joined with which, how fast each is played, and so how long it
+will be. Batches then hold clips of about equal length, and little is spent on padding. A plan depends on the seed
+and the epoch alone, so that an interrupted run resumes with the very batches that it would have had.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from fingerspelling.data.augmentation import NONE, TimeAugmentation
+from fingerspelling.data.store import ClipStore
+
+
+class ClipRequest(NamedTuple):
+    """One place in a batch: a clip, perhaps cut and joined with a second, played at some speed.
+
+    Joined are the end of one clip and the beginning of another, in this order, as the winner did. The winner
+    normalised both before; here the joined clip is normalised as one.
+    """
+
+    clip: int  # place in the store
+    partner: int  # place of the clip whose end comes before this one's beginning; -1 for none
+    cut: float  # share of both clips at which they are cut
+    length: int  # frames of the result
+    shift: int  # empty frames that it begins with; negative: frames that are missing at its beginning
+    seed: int  # of what the request leaves open
+
+
+class PlannedBatches(Sampler[list[ClipRequest]]):
+    """Plans each epoch's batches; what `DataLoader(batch_sampler=...)` takes."""
+
+    def __init__(
+        self,
+        store: ClipStore,
+        clips: np.ndarray,
+        batch_size: int,
+        seed: int,
+        augmentation: TimeAugmentation = NONE,
+        max_frames: int = 384,
+        shuffle: bool = True,
+        one_a_phrase: Sequence[int] = (),
+    ) -> None:
+        """Plan batches of clips.
+
+        Args:
+            store: where the clips are.
+            clips: places in the store; each stands once in every epoch.
+            batch_size: clips a batch.
+            seed: of the plans.
+            augmentation: what is drawn for each clip.
+            max_frames: what longer clips are resized to.
+            shuffle: False keeps the shortest first and every epoch the same.
+            one_a_phrase: further places, of which each epoch draws one clip for every phrase.
+        """
+        self.batch_size, self.seed = batch_size, seed
+        self.augmentation, self.max_frames, self.shuffle = augmentation, max_frames, shuffle
+        self.epoch = 0
+        self._n_frames = store.table["n_frames"].to_numpy()
+        self._clips, further = np.asarray(clips, int), np.asarray(one_a_phrase, int)
+        phrases = store.table["phrase"].iloc[further]
+        self._choices = [further[places] for places in phrases.groupby(phrases).indices.values()]
+        # Clips of a signer stand together here, so that drawing a partner is one random number.
+        signers = store.table["participant_id"].to_numpy()
+        pool = np.unique(np.concatenate([self._clips, further]))
+        self._by_signer = pool[np.argsort(signers[pool], kind="stable")]
+        self._place = np.zeros(len(store), int)
+        self._place[self._by_signer] = np.arange(len(pool))
+        ordered = signers[self._by_signer]
+        self._first = np.searchsorted(ordered, ordered, "left")
+        self._count = np.searchsorted(ordered, ordered, "right") - self._first
+
+    def __len__(self) -> int:
+        return -(-(len(self._clips) + len(self._choices)) // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[ClipRequest]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        requests = self._plan(rng)
+        lengths = np.array([request.length for request in requests])
+        # Noise on the length mixes neighbours differently in every epoch.
+        order = np.argsort(lengths * (rng.uniform(0.9, 1.1, len(lengths)) if self.shuffle else 1), kind="stable")
+        batches = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        if self.shuffle:
+            rng.shuffle(batches)
+        for batch in batches:
+            yield [requests[i] for i in batch]
+
+    def _plan(self, rng: np.random.Generator) -> list[ClipRequest]:
+        drawn = [choices[rng.integers(len(choices))] for choices in self._choices]
+        clips = np.concatenate([self._clips, np.array(drawn, int)])
+        config, n = self.augmentation, len(clips)
+        partners, cuts = self._partners(clips, rng), rng.random(n)
+        joined = (rng.random(n) < config.cut_mix) & (partners >= 0)
+        partners = np.where(joined, partners, -1)
+        own, other = self._n_frames[clips], self._n_frames[partners]
+        lengths = np.where(joined, other - _cut(cuts, other) + _cut(cuts, own), own)
+        speeds = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
+        lengths = np.maximum(np.round(lengths * speeds), 1).astype(int)
+        shifts = rng.integers(-config.shift_range, config.shift_range, n, endpoint=True)
+        shifts = np.where(rng.random(n) < config.shift, np.maximum(shifts, 1 - lengths), 0)
+        lengths = np.minimum(lengths + shifts, self.max_frames)
+        shifts = np.minimum(shifts, lengths - 1)  # one frame of the clip stays, however short
+        seeds = rng.integers(2**62, size=n)
+        columns = (clips, partners, cuts, lengths, shifts, seeds)
+        return [ClipRequest(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    def _partners(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw another clip of the same signer for each clip; -1 where there is none."""
+        place = self._place[clips]
+        first, count = self._first[place], self._count[place]
+        step = 1 + (rng.random(len(clips)) * (count - 1)).astype(int)  # from 1 to all of the others
+        return np.where(count > 1, self._by_signer[first + (place - first + step) % count], -1)
+
+
+def _cut(share: np.ndarray | float, length: np.ndarray | int) -> np.ndarray:
+    """Return after how many of `length` frames or characters a cut at a share of the whole falls."""
+    return np.round(np.multiply(share, length)).astype(int)

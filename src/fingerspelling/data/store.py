@@ -1,0 +1,105 @@
+"""The clip store: the 130 selected points of every clip, memory-mapped from one Arrow file a source file.
+
+Each file holds one record batch with the columns sequence_id, participant_id, file_id, phrase and frames, a list
+of float16 values that reshapes to [frames, 130, 3]. Half precision resolves 0.0005 of the frame's width, less
+than the tracker's jitter, and halves what training has to read.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fingerspelling.data.parquet import UNREADABLE
+from fingerspelling.files import DataError, written_whole
+from fingerspelling.landmarks import SELECTED
+
+VALUES_PER_FRAME = len(SELECTED) * 3
+SUFFIX = ".arrow"
+
+
+def write_shard(path: Path, clips: pd.DataFrame, frames: np.ndarray, about: dict) -> None:
+    """Write one shard of the store.
+
+    Args:
+        path: the file; it appears only when whole.
+        clips: a row a clip in the order of frames; columns sequence_id, participant_id, file_id, phrase, n_frames.
+        frames: float16 [sum of n_frames, 130, 3].
+        about: facts about the shard (JSON values) that `read_about` gives back.
+    """
+    offsets = np.concatenate([[0], np.cumsum(clips["n_frames"].to_numpy(np.int64))]) * VALUES_PER_FRAME
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(frames.reshape(-1), pa.float16()))
+    batch = pa.record_batch(
+        {
+            "sequence_id": pa.array(clips["sequence_id"], pa.int64()),
+            "participant_id": pa.array(clips["participant_id"], pa.int64()),
+            "file_id": pa.array(clips["file_id"], pa.int64()),
+            "phrase": pa.array(clips["phrase"], pa.string()),
+            "frames": lists,
+        }
+    ).replace_schema_metadata({"about": json.dumps(about)})
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):  # three times as fast as growing page by page; macOS has none
+            os.posix_fallocate(file.fileno(), 0, max(frames.nbytes, 1))
+        with pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+
+
+def read_about(path: Path) -> dict | None:
+    """Return what `write_shard` was told about a shard, or None where there is no readable shard."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            return json.loads(pa.ipc.open_file(source).schema.metadata[b"about"])
+    except (*UNREADABLE, KeyError, TypeError, ValueError):
+        return None
+
+
+class ClipStore:
+    """The clips of a folder of shards, in a fixed order.
+
+    Attributes:
+        table: a row a clip: sequence_id, participant_id, file_id, phrase, n_frames, supplemental (bool).
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open a store.
+
+        Raises:
+            DataError: the folder holds no clip, or one of its shards cannot be read.
+        """
+        self.folder = Path(folder)
+        paths = sorted(self.folder.glob(f"*/*{SUFFIX}"))
+        tables = [self._open(path) for path in paths]
+        self._values = [values for _, values in tables]
+        if not any(len(table) for table, _ in tables):
+            raise DataError(f"{self.folder}: holds no clips; notebooks/02_extraction.ipynb writes them")
+        self.table = pd.concat([table for table, _ in tables], ignore_index=True)
+        self._shard = np.repeat(np.arange(len(tables)), [len(table) for table, _ in tables])
+        self._start = self.table.pop("start").to_numpy()
+        self._stop = self._start + self.table["n_frames"].to_numpy()
+
+    @staticmethod
+    def _open(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
+        try:
+            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+            lists = batch["frames"]
+            offsets = lists.offsets.to_numpy() // VALUES_PER_FRAME
+            table = batch.drop_columns(["frames"]).to_pandas()
+            values = lists.values.to_numpy(zero_copy_only=True).reshape(-1, len(SELECTED), 3)
+        except (*UNREADABLE, KeyError) as error:
+            raise DataError(f"{path}: not a readable shard of the clip store ({error})") from error
+        supplemental = path.parent.name == "supplemental"
+        return table.assign(n_frames=np.diff(offsets), start=offsets[:-1], supplemental=supplemental), values
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __reduce__(self) -> tuple:
+        return ClipStore, (self.folder,)  # a loader's process opens the memory maps anew
+
+    def frames(self, clip: int) -> np.ndarray:
+        """Return a clip's landmarks, float16 [frames, 130, 3], NaN where missing; a read-only view."""
+        return self._values[self._shard[clip]][self._start[clip] : self._stop[clip]]

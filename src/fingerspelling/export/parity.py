@@ -1,0 +1,42 @@
+"""Pack model.tflite and its arguments as Kaggle wants them, and compare the file with the model it came from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fingerspelling.decoding.greedy import Decode, decode_greedily
+from fingerspelling.decoding.transcribe import spell_clip
+from fingerspelling.model import FingerspellingModel
+from fingerspelling.progress import track
+from fingerspelling.scoring.submission import Submission
+
+
+def check_parity(
+    models: Sequence[FingerspellingModel],
+    submission: Submission,
+    clips: Sequence[np.ndarray],
+    decode: Decode = decode_greedily,
+) -> pd.DataFrame:
+    """Read clips with the PyTorch models and with the file made of them.
+
+    Args:
+        models: the models that were exported, in evaluation mode.
+        submission: the file's, loaded.
+        clips: float32 [frames, 390] each, raw landmarks.
+        decode: how the file finds the characters.
+
+    Returns:
+        A row a clip: frames, pytorch and tflite (the phrases), same.
+    """
+    rows = [
+        {
+            "frames": len(clip),
+            "pytorch": spell_clip(models, torch.from_numpy(clip), decode),
+            "tflite": submission.spell(clip),
+        }
+        for clip in track(clips, "parity", "clips")
+    ]
+    table = pd.DataFrame(rows, columns=["frames", "pytorch", "tflite"])
+    return table.assign(same=table["pytorch"] == table["tflite"])

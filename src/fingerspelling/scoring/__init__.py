@@ -1,0 +1,1 @@
+"""The competition's metric, its submission, and its scorer."""

@@ -1,0 +1,128 @@
+"""The competition's scorer: what Kaggle does with a submission, clip by clip, and what that takes."""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fingerspelling.data.parquet import read_clip
+from fingerspelling.files import DataError
+from fingerspelling.progress import track
+from fingerspelling.scoring import metric
+from fingerspelling.scoring.submission import Submission
+
+LIMIT_HOURS = 5.0  # for the whole hidden test set
+# Kaggle has not said how many clips the hidden test set has. As many as there are for training is a cautious
+# guess: of the "over three million characters" announced, the public clips hold about 2.7 million.
+HIDDEN_CLIPS = 67_208
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a submission is worth and what it costs."""
+
+    score: float  # (N - D) / N, clips with an error counting as empty predictions
+    clips: int
+    errors: int
+    median_seconds: float  # of the model, a clip
+    p95_seconds: float
+    peak_memory_mb: float  # of the whole process so far
+    hidden_hours: float  # for the hidden test set: model and reading, which takes Kaggle's pandas some ms a clip more
+    fits: bool  # hidden_hours are within Kaggle's limit
+
+
+def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
+    """List the clips of a folder with what they spell.
+
+    Clips that the table does not have are reported and left out.
+
+    Args:
+        folder: holds, at any depth, a parquet file a clip, named after its sequence_id (as `write_clips` writes them).
+        phrases: a CSV table with the columns sequence_id and phrase, such as the competition's train.csv.
+
+    Returns:
+        A row a clip: path, sequence_id (str) and phrase.
+
+    Raises:
+        DataError: the folder has no clip that the table has, or the table cannot be read or lacks a column.
+    """
+    try:
+        table = pd.read_csv(phrases, usecols=["sequence_id", "phrase"], dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{phrases}: {error}") from error
+    paths = sorted(Path(folder).rglob("*.parquet"))
+    clips = pd.DataFrame({"path": paths, "sequence_id": [path.stem for path in paths]})
+    clips = clips.merge(table.drop_duplicates("sequence_id"), on="sequence_id")
+    if clips.empty:
+        raise DataError(f"{folder}: none of its {len(paths)} parquet files is named after a clip in {phrases}")
+    if without := len(paths) - len(clips):
+        print(f"left out {without} of {len(paths)} clips, which {phrases} does not have")
+    return clips
+
+
+def score_submission(
+    submission: Submission, clips: pd.DataFrame, hidden_clips: int = HIDDEN_CLIPS
+) -> tuple[pd.DataFrame, Summary]:
+    """Score a submission on clips as the competition does.
+
+    A clip that cannot be read or run does not end the scoring: its error is noted and it counts as empty.
+
+    Args:
+        submission: the competitor's files.
+        clips: a row a clip: path (a parquet file that holds this clip alone), phrase, and what else there is.
+        hidden_clips: how many clips to extrapolate the time to.
+
+    Returns:
+        The clips with the columns prediction, clip_score (0..1), frames, reading_seconds, seconds (of the model)
+        and error (empty where there was none); and the summary.
+
+    Raises:
+        DataError: there is no clip, a column is missing, or all phrases are empty.
+    """
+    if missing := [name for name in ("path", "phrase") if name not in clips]:
+        raise DataError(f"the table of clips lacks the columns {', '.join(missing)}")
+    if not clips["phrase"].str.len().sum():
+        raise DataError("there is nothing to score: no clips, or none with a phrase")
+    with track(clips["path"], "scoring", "clips", len(clips)) as paths:
+        rows = [_score_clip(submission, path) for path in paths]
+    results = clips.assign(**pd.DataFrame(rows, index=clips.index))
+    predictions, phrases = results["prediction"].tolist(), results["phrase"].tolist()
+    results["clip_score"] = metric.clip_scores(predictions, phrases)
+    hours = float((results["reading_seconds"] + results["seconds"]).mean()) * hidden_clips / 3600
+    return results, Summary(
+        score=metric.score(predictions, phrases),
+        clips=len(results),
+        errors=int((results["error"] != "").sum()),
+        median_seconds=float(results["seconds"].median()),
+        p95_seconds=float(results["seconds"].quantile(0.95)),
+        peak_memory_mb=_peak_memory(),
+        hidden_hours=hours,
+        fits=hours <= LIMIT_HOURS,
+    )
+
+
+def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
+    result = {"prediction": "", "frames": 0, "reading_seconds": np.nan, "seconds": np.nan, "error": ""}
+    start = time.perf_counter()
+    try:
+        frames = read_clip(path, submission.columns)
+        result |= {"frames": len(frames), "reading_seconds": time.perf_counter() - start}
+        start = time.perf_counter()
+        result["prediction"] = submission.spell(frames)
+        result["seconds"] = time.perf_counter() - start
+    except DataError as error:
+        result["error"] = str(error)
+    except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
+        result["error"] = f"{path}: the model failed ({error})"
+    return result
+
+
+def _peak_memory() -> float:
+    """Return the process's largest resident memory so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes elsewhere

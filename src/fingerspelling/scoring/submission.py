@@ -1,0 +1,145 @@
+"""A competitor's submission, run clip by clip by whichever TensorFlow Lite runtime is installed.
+
+Source: the competition's evaluation page. A clip's selected columns go through the signature serving_default of
+model.tflite; the characters are the arg-max of every row of "outputs", and an index outside the map gives none.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fingerspelling.files import DataError, written_whole
+from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
+from fingerspelling.text import CHARACTERS
+
+MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
+SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
+LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
+
+
+class Submission:
+    """A competitor's model.tflite and inference_args.json, ready to run.
+
+    Attributes:
+        columns: the landmark columns that the model reads, in its order.
+        model: the bytes of model.tflite.
+    """
+
+    def __init__(self, path: str | Path, characters: Mapping[int, str] | None = None, threads: int | None = None):
+        """Load a submission.
+
+        Args:
+            path: submission.zip, or a folder with its two files.
+            characters: index to character; the competition's 59 unless told.
+            threads: for the model; TensorFlow Lite's own choice, as on Kaggle, unless told.
+
+        Raises:
+            DataError: a file is missing or is not what it should be.
+        """
+        arguments, self.model = (_read_member(Path(path), name) for name in (ARGUMENTS_FILE, MODEL_FILE))
+        self._characters = dict(enumerate(CHARACTERS)) if characters is None else characters
+        try:
+            self.columns = _selected_columns(arguments)
+        except ValueError as error:
+            raise DataError(f"{path}: {ARGUMENTS_FILE}: {error}") from error
+        try:
+            self._run = load_runner(self.model, threads)
+            _check_width(self._run, len(self.columns))
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"{path}: {MODEL_FILE}: {error}") from error
+
+    def spell(self, frames: np.ndarray) -> str:
+        """Read one clip, float32 [frames, columns].
+
+        Raises:
+            ValueError, RuntimeError: the model cannot run on this clip, or gives something else than a matrix.
+        """
+        outputs = self._run(**{INPUT: frames})[OUTPUT]
+        if outputs.ndim != 2:
+            raise ValueError(f"{OUTPUT} has the shape {outputs.shape}, not [length, classes]")
+        return "".join(self._characters.get(int(i), "") for i in outputs.argmax(axis=1))
+
+
+def load_runner(model: bytes, threads: int | None = None) -> Any:
+    """Return the signature runner of a TensorFlow Lite model, with whichever runtime is installed.
+
+    Raises:
+        ValueError, RuntimeError: these are not the bytes of a model that runs here with the competition's signature.
+    """
+    interpreter = _interpreter_class()(model_content=model, num_threads=threads)
+    signatures = interpreter.get_signature_list()
+    signature = signatures.get(SIGNATURE)
+    if signature is None or INPUT not in signature["inputs"] or OUTPUT not in signature["outputs"]:
+        raise ValueError(f"no signature {SIGNATURE} from {INPUT!r} to {OUTPUT!r}; it has {signatures}")
+    return interpreter.get_signature_runner(SIGNATURE)
+
+
+def _interpreter_class() -> type:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError:
+            import tensorflow
+
+            Interpreter = tensorflow.lite.Interpreter
+    return Interpreter
+
+
+def _read_member(path: Path, name: str) -> bytes:
+    try:
+        if path.is_dir():
+            return (path / name).read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot read {name} ({error})") from error
+
+
+def _selected_columns(arguments: bytes) -> list[str]:
+    """Return the columns that inference_args.json asks for; a ValueError says what is wrong with it."""
+    known = {"frame", *COLUMNS}
+    try:
+        columns = list(json.loads(arguments)["selected_columns"])
+        unknown = [name for name in columns if name not in known]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"has no list selected_columns ({error!r})") from error
+    if unknown or not columns:
+        raise ValueError(f"selected_columns has {unknown[0]!r}, which no clip has" if unknown else "selects no column")
+    return columns
+
+
+def _check_width(runner: Any, columns: int) -> None:
+    """Raise a ValueError where a model reads another number of columns than it asks for."""
+    shape = runner.get_input_details()[INPUT]["shape_signature"].tolist()  # empty where any shape will do
+    if shape and shape[-1] not in (columns, -1):
+        raise ValueError(f"{INPUT} has {shape[-1]} columns, but {ARGUMENTS_FILE} selects {columns}")
+
+
+def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float = LIMIT_MB) -> Path:
+    """Write submission.zip: the model and the columns that it reads.
+
+    Args:
+        tflite: a file of `export_tflite`.
+        zip_path: the archive; it appears only when whole.
+        limit_mb: what model and arguments may take, unpacked, in 10**6 bytes.
+
+    Raises:
+        ValueError: they take more.
+        OSError: the model cannot be read.
+    """
+    zip_path = Path(zip_path)
+    model = Path(tflite).read_bytes()
+    arguments = json.dumps({"selected_columns": SELECTED_COLUMNS}).encode()
+    size_mb = (len(model) + len(arguments)) / 1e6
+    if size_mb >= limit_mb:
+        raise ValueError(f"{tflite}: {size_mb:.2f} MB with its arguments; a submission must stay below {limit_mb:g} MB")
+    with written_whole(zip_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(ARGUMENTS_FILE, arguments)
+        archive.writestr(MODEL_FILE, model)
+    return zip_path

@@ -1,0 +1,54 @@
+"""Train a run's models: `python -m fingerspelling.train --params FILE`, or the same under torchrun."""
+
+import argparse
+import os
+import sys
+from contextlib import redirect_stdout
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from fingerspelling.files import DataError
+from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.workbook import DEMO, Workbook
+
+PATIENCE = timedelta(days=2)  # for which processes wait while the main one simulates and extracts
+
+
+def main() -> int:
+    """Parse the command line and train; returns the exit status: 2 where parameters or data cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.train", description=__doc__)
+    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file (default: the demo's)")
+    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    options = parser.parse_args()
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
+            train_all(options.params, options.data, state)
+    except (ParameterError, DataError) as error:
+        if state.is_main_process:
+            print(f"{options.params}: {error}", file=sys.stderr)
+        return 2
+    state.destroy_process_group()
+    return 0
+
+
+def train_all(params: Path, data_dir: str | None, state: PartialState) -> None:
+    """Train the models of a run and say where they are.
+
+    Raises:
+        ParameterError: a parameter does not exist or cannot be used.
+        DataError: the data cannot be used, or run_dir holds a training with other parameters.
+    """
+    values = read_parameters(params) | ({"data_dir": str(Path(data_dir).resolve())} if data_dir else {})
+    with state.main_process_first():  # it simulates and extracts
+        book = Workbook.from_parameters(values)
+        _ = book.store
+    _ = book.models
+    print(f"trained; the models are in {book.run_dir}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

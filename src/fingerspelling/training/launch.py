@@ -1,0 +1,48 @@
+"""Training in one process a GPU, started from a notebook, which cannot become several processes itself."""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+import torch
+
+LAST_LINES = 80  # of a failed training, told with the error; about half of them are torchrun's own report
+
+
+def training_processes() -> int:
+    """Return in how many processes to train: one a GPU, and just this one where torchrun has started it."""
+    return 1 if "LOCAL_RANK" in os.environ else max(1, torch.cuda.device_count())
+
+
+def train_in_processes(params: Path, processes: int) -> None:
+    """Run `torchrun -m fingerspelling.training` to its end, passing on line by line what it prints.
+
+    Args:
+        params: a YAML file of parameters.
+        processes: how many, one a GPU.
+
+    Raises:
+        RuntimeError: the training failed; the message ends with its last lines.
+    """
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    command = [*torchrun, "-m", "fingerspelling.train", "--params", str(params)]
+    last = deque(maxlen=LAST_LINES)
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=unbuffered
+    ) as process:
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                last.append(line)
+        except BaseException:  # an interrupted notebook must not leave processes behind
+            process.terminate()
+            process.wait()
+            raise
+    if process.returncode:
+        raise RuntimeError(
+            f"training in {processes} processes failed with status {process.returncode} "
+            f"(parameters: {params}):\n{''.join(last)}"
+        )

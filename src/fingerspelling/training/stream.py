@@ -1,0 +1,91 @@
+"""Training straight from the simulation: an endless stream of clips, each epoch by new signers, without files."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from torch.utils.data import IterableDataset, get_worker_info
+
+from fingerspelling.data.augmentation import TimeAugmentation
+from fingerspelling.data.dataset import Clips
+from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.landmarks import POINTS, SELECTED
+from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.phrases import sample_phrase
+from fingerspelling.simulation.render import render_clip
+from fingerspelling.simulation.signer import Signer
+
+BATCHES_PER_CAST = 8  # batches that are made at a time, of clips by the same signers, sorted by length
+CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
+_PLACES = [POINTS.index(point) for point in SELECTED]
+STREAM = 100  # first word of the random streams' keys; those of simulated files begin with small ones
+
+
+class Cast:
+    """A few new signers and their clips, in memory; serves where batches.py takes a ClipStore.
+
+    Attributes:
+        table: a row a clip: participant_id, phrase, n_frames.
+    """
+
+    def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
+        """Simulate clips; the same seed and key give the same ones."""
+        rng = config.generator(STREAM, *key)
+        signers = [Signer.sample(rng, config.left_handed) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
+        participants = np.arange(clips) // CLIPS_PER_SIGNER
+        phrases = [sample_phrase(rng, None, config.min_length, config.max_length) for _ in range(clips)]
+        self._frames = [
+            render_clip(signers[person], phrase, rng, config)[:, _PLACES].astype(np.float16)
+            for person, phrase in zip(participants, phrases, strict=True)
+        ]
+        lengths = [len(frames) for frames in self._frames]
+        self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def frames(self, clip: int) -> np.ndarray:
+        """Return a clip, float16 [frames, 130, 3], NaN where not detected."""
+        return self._frames[clip]
+
+
+class SimulatedBatches(IterableDataset[list[dict]]):
+    """Batches of simulated clips for `collate`, every epoch others; what `DataLoader(batch_size=None)` takes."""
+
+    def __init__(
+        self, config: SimulationConfig, batch_size: int, augmentation: TimeAugmentation, max_frames: int = 384
+    ) -> None:
+        """Prepare a stream.
+
+        Args:
+            config: what to simulate; clips is the number of an epoch's clips, the signers are always new.
+            batch_size: clips a batch.
+            augmentation: what is drawn for each clip.
+            max_frames: what longer clips are resized to.
+        """
+        self.config, self.batch_size = config, batch_size
+        self.augmentation, self.max_frames = augmentation, max_frames
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-self.config.clips // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration simulates; Accelerate's loaders call this."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[dict]]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        size = BATCHES_PER_CAST * self.batch_size
+        casts = -(-self.config.clips // size)
+        for number in range(first, casts, step):
+            clips = min(size, self.config.clips - number * size)
+            cast = Cast(self.config, clips, (self.epoch, number))
+            plan = PlannedBatches(
+                cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
+            )
+            plan.set_epoch(self.epoch * casts + number)
+            made = Clips(cast, augmentation=self.augmentation)
+            for requests in plan:
+                yield [made[request] for request in requests]

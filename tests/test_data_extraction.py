@@ -1,0 +1,320 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import LocalCluster
+from synthetic import SUPPLEMENTAL, TRAIN, Clip, clip_table, landmarks, selected
+
+from fingerspelling.data import extraction, parallel
+from fingerspelling.data.extraction import extract
+from fingerspelling.data.parallel import LostTask
+from fingerspelling.data.store import ClipStore
+from fingerspelling.files import DataError
+
+ALL = [clip for files in (SUPPLEMENTAL, TRAIN) for clips in files.values() for clip in clips]
+
+
+def edit_parquet(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    edit(pd.read_parquet(path)).to_parquet(path)
+
+
+def edit_train(competition: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    edit(pd.read_csv(competition / "train.csv")).to_csv(competition / "train.csv", index=False)
+
+
+def of_file(summary: pd.DataFrame, file_id: int) -> pd.Series:
+    """Return a file's row of the summary."""
+    return summary[summary["file"].str.endswith(f"/{file_id}.parquet")].iloc[0]
+
+
+def shards(store: Path) -> dict[str, tuple[int, int]]:
+    """Tell the files of a store, and by inode and time of writing whether one was written anew."""
+    files = (path for path in store.rglob("*") if path.is_file())
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def test_every_clip_is_there_with_its_points_on_the_right_axes(store: ClipStore) -> None:
+    assert store.table["sequence_id"].tolist() == [clip.sequence_id for clip in ALL]
+    assert store.table["phrase"].tolist() == [clip.phrase for clip in ALL]
+    assert store.table["participant_id"].tolist() == [clip.participant_id for clip in ALL]
+    assert store.table["supplemental"].tolist() == [clip.sequence_id > 3000 for clip in ALL]
+    for i, clip in enumerate(ALL):
+        expected = selected(landmarks(clip))
+        assert store.frames(i).shape == (clip.n_frames, 130, 3)
+        np.testing.assert_array_equal(np.isnan(store.frames(i)), np.isnan(expected))
+        np.testing.assert_allclose(store.frames(i), expected, atol=2**-11)
+
+
+def test_summary_tells_what_was_done(competition: Path, tmp_path: Path) -> None:
+    summary = extract(competition, tmp_path)
+    assert summary["file"].tolist() == [
+        "train_landmarks/10.parquet",
+        "train_landmarks/20.parquet",
+        "supplemental_landmarks/30.parquet",
+    ]
+    assert summary["part"].tolist() == ["train", "train", "supplemental"]
+    assert summary["clips"].tolist() == [6, 6, 5]
+    assert of_file(summary, 10)["frames"] == sum(clip.n_frames for clip in TRAIN[10])
+    assert summary["without_hand"].tolist() == [0, 1, 0]
+    size = (competition / "train_landmarks/10.parquet").stat().st_size
+    assert of_file(summary, 10)["megabytes"] == pytest.approx(size / 1e6)
+    assert (summary["seconds"] > 0).all()
+    assert (summary["error"] == "").all()
+    assert not summary["skipped"].map(len).any()
+
+
+def test_supplemental_clips_need_not_be_there(own_competition: Path, tmp_path: Path) -> None:
+    (own_competition / "supplemental_metadata.csv").unlink()
+    assert set(extract(own_competition, tmp_path / "clips")["part"]) == {"train"}
+
+
+def test_a_second_run_writes_and_prints_nothing_and_tells_the_same(
+    competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, written = extract(competition, tmp_path), shards(tmp_path)
+    assert "3/3" in capsys.readouterr().out
+    second = extract(competition, tmp_path)
+    assert capsys.readouterr().out == ""
+    assert shards(tmp_path) == written
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tmp_path: Path) -> None:
+    store = tmp_path / "clips"
+    extract(own_competition, store)
+    before = shards(store)
+    (store / "train/10.arrow").unlink()
+    (store / "supplemental/30.arrow").write_bytes(b"half a shard")
+    (store / "train/.20.arrow.tmp").write_bytes(b"what a killed run left" * 10**6)
+    edit_parquet(own_competition / "train_landmarks/20.parquet", lambda table: table.assign(x_face_0=np.float32(0.5)))
+    extract(own_competition, store)
+    after = shards(store)
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in ("10.arrow", "20.arrow", "30.arrow"))
+    clips = ClipStore(store)
+    assert clips.table["sequence_id"].tolist() == [clip.sequence_id for clip in ALL]
+    assert (clips.frames(len(clips) - 1)[:, 0, 0] == 0.5).all()
+    (store / "train/20.arrow").unlink()
+    extract(own_competition, store)
+    assert shards(store)["10.arrow"] == after["10.arrow"]
+    assert shards(store)["30.arrow"] == after["30.arrow"]
+
+
+def same_store(store: Path, other: Path) -> bool:
+    """Tell whether two stores hold the same shards with the same clips."""
+    one, two = ClipStore(store), ClipStore(other)
+    same = (np.array_equal(one.frames(i), two.frames(i), equal_nan=True) for i in range(len(one)))
+    return shards(store).keys() == shards(other).keys() and one.table.equals(two.table) and all(same)
+
+
+def test_processes_write_what_one_process_writes(
+    competition: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "ALONE", 0)
+    monkeypatch.setattr(parallel, "CPU_COUNT", 2)
+    here = extract(competition, store.folder).drop(columns="seconds")
+    pd.testing.assert_frame_equal(extract(competition, tmp_path).drop(columns="seconds"), here)
+    assert same_store(tmp_path, store.folder)
+
+
+def test_a_cluster_writes_what_is_missing_and_reports_as_one_process_does(
+    own_competition: Path, store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, broken = tmp_path / "clips", own_competition / "train_landmarks/20.parquet"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"PAR1")
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        summary = extract(own_competition, clips, cluster.scheduler_address)
+        assert of_file(summary, 20)["error"].startswith(f"{broken}: not a readable parquet file")
+        assert f"skipped {broken}" in capsys.readouterr().out
+        before = shards(clips)
+        assert before.keys() == {"10.arrow", "30.arrow"}
+        broken.write_bytes(whole)
+        summary = extract(own_competition, clips, cluster.scheduler_address)
+    assert summary["clips"].tolist() == [6, 6, 5]
+    assert before.items() <= shards(clips).items()
+    assert same_store(clips, store.folder)
+
+
+def test_a_file_whose_process_dies_is_reported(
+    competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_the_second(function: Callable, tasks: list, *_: object) -> Iterator[tuple]:
+        for place, task in enumerate(tasks):
+            yield place, LostTask("died") if place == 1 else function(task)
+
+    monkeypatch.setattr(extraction, "unordered", lose_the_second)
+    summary = extract(competition, tmp_path)
+    assert summary["error"].tolist() == ["", f"{competition / 'train_landmarks/20.parquet'}: died", ""]
+    assert summary["clips"].tolist() == [6, 0, 5]
+
+
+def test_a_changed_phrase_is_taken_over(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "clips")
+    edit_train(own_competition, lambda table: table.assign(phrase=table["phrase"].replace("it", "us")))
+    extract(own_competition, tmp_path / "clips")
+    assert ClipStore(tmp_path / "clips").table["phrase"].iat[-1] == "us"
+
+
+def test_a_file_that_cannot_be_read_costs_no_other(
+    own_competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own_competition / "train_landmarks"
+    (folder / "10.parquet").write_bytes((folder / "10.parquet").read_bytes()[:-1000])
+    edit_parquet(own_competition / "supplemental_landmarks/30.parquet", lambda table: table.drop(columns="y_face_61"))
+    summary = extract(own_competition, tmp_path / "clips")
+    assert of_file(summary, 10)["error"].startswith(f"{folder / '10.parquet'}: not a readable parquet file")
+    assert of_file(summary, 30)["error"].endswith("30.parquet: lacks 1 columns, y_face_61 the first")
+    assert summary["clips"].tolist() == [0, 6, 0]
+    assert f"skipped {folder / '10.parquet'}" in capsys.readouterr().out
+    assert len(ClipStore(tmp_path / "clips")) == 6
+
+
+def test_a_missing_file_is_named(own_competition: Path, tmp_path: Path) -> None:
+    missing = own_competition / "train_landmarks/20.parquet"
+    missing.unlink()
+    summary = extract(own_competition, tmp_path / "clips")
+    assert of_file(summary, 20)["error"] == f"{missing}: No such file or directory"
+
+
+def test_rows_that_cannot_be_used_are_named(own_competition: Path, tmp_path: Path) -> None:
+    def edit(table: pd.DataFrame) -> pd.DataFrame:
+        absent = table.iloc[:1].assign(sequence_id=1099)
+        phrases = table["phrase"].replace({"3 creekhouse": "3 Creekhäuser", "it": ""})
+        return pd.concat([table.assign(phrase=phrases), absent, table.iloc[1:2]])  # the last row stands twice
+
+    edit_train(own_competition, edit)
+    summary = extract(own_competition, tmp_path / "clips")
+    assert of_file(summary, 10)["skipped"] == [
+        "1001: phrase '3 Creekhäuser' has 'Cä', not among the 59 characters",
+        f"1099: not in {own_competition / 'train_landmarks/10.parquet'}",
+    ]
+    assert of_file(summary, 20)["skipped"] == ["2006: the phrase is empty"]
+    assert (summary["error"] == "").all()
+    store = ClipStore(tmp_path / "clips")
+    assert store.table["sequence_id"].tolist() == [c.sequence_id for c in ALL if c.sequence_id not in (1001, 2006)]
+    for i, clip in enumerate(c for c in ALL if c.sequence_id not in (1001, 2006)):
+        np.testing.assert_allclose(store.frames(i), selected(landmarks(clip)), atol=2**-11)
+
+
+def test_clips_that_no_row_names_stay_out(own_competition: Path, tmp_path: Path) -> None:
+    edit_train(own_competition, lambda table: table[table["sequence_id"] != 1003])
+    summary = extract(own_competition, tmp_path / "clips")
+    assert of_file(summary, 10)["clips"] == 5
+    assert of_file(summary, 10)["frames"] == sum(clip.n_frames for clip in TRAIN[10] if clip.sequence_id != 1003)
+    assert 1003 not in ClipStore(tmp_path / "clips").table["sequence_id"].tolist()
+
+
+def test_a_clip_whose_rows_lie_apart_is_put_together(own_competition: Path, tmp_path: Path) -> None:
+    def shuffle(table: pd.DataFrame) -> pd.DataFrame:
+        clip_of = np.random.default_rng(0).permutation(table.index)  # frames of a clip keep their order
+        rows = {clip: iter(np.flatnonzero(table.index == clip)) for clip in table.index.unique()}
+        return table.iloc[[next(rows[clip]) for clip in clip_of]]
+
+    edit_parquet(own_competition / "train_landmarks/10.parquet", shuffle)
+    extract(own_competition, tmp_path / "clips")
+    store = ClipStore(tmp_path / "clips")
+    for i, clip in enumerate(ALL):
+        assert store.table["sequence_id"].iat[i] == clip.sequence_id
+        np.testing.assert_allclose(store.frames(i), selected(landmarks(clip)), atol=2**-11)
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_are_no_landmarks_count_as_missing(own_competition: Path, tmp_path: Path) -> None:
+    wild = [np.inf, -np.inf, 1e38, -1e30, 70_000.0, 1001.0, -1001.0]
+
+    def spoil(table: pd.DataFrame) -> pd.DataFrame:
+        values = table["x_face_61"].to_numpy(copy=True)
+        values[: len(wild)] = wild
+        return table.assign(x_face_61=values, y_face_61=np.float32(-3.0), z_face_61=np.float32(1000.0))
+
+    edit_parquet(own_competition / "train_landmarks/10.parquet", spoil)
+    extract(own_competition, tmp_path / "clips")
+    frames = ClipStore(tmp_path / "clips").frames(len(SUPPLEMENTAL[30]))
+    assert np.isnan(frames[: len(wild), 1, 0]).all()
+    assert not np.isnan(frames[len(wild) :, 1, 0]).any()
+    assert (frames[:, 1, 1] == -3.0).all()
+    assert (frames[:, 1, 2] == 1000.0).all()
+
+
+def test_no_usable_clip_at_all_is_an_error_with_the_first_reason(own_competition: Path, tmp_path: Path) -> None:
+    (own_competition / "supplemental_metadata.csv").unlink()
+    edit_train(own_competition, lambda table: table.assign(phrase="ÄÖÜ"))
+    with pytest.raises(DataError, match="no clip could be extracted; first reason: 1001: phrase 'ÄÖÜ'"):
+        extract(own_competition, tmp_path / "clips")
+    shutil.rmtree(own_competition / "train_landmarks")
+    with pytest.raises(DataError, match=r"no clip could be extracted; first reason: .*10\.parquet: No such file"):
+        extract(own_competition, tmp_path / "other")
+    edit_train(own_competition, lambda table: table.iloc[:0])
+    with pytest.raises(DataError, match="no clip could be extracted; first reason: no rows"):
+        extract(own_competition, tmp_path / "other")
+
+
+def one_clip_a_file(folder: Path, rows: list[tuple[str, int]]) -> None:
+    """Write a train.csv with rows of (path, sequence_id)."""
+    table = pd.DataFrame(rows, columns=["path", "sequence_id"]).assign(file_id=1, participant_id=1, phrase="a")
+    table.to_csv(folder / "train.csv", index=False)
+
+
+def test_a_file_without_sequence_ids_holds_one_clip(tmp_path: Path) -> None:
+    clip = Clip(5, 1, "a", 8)
+    clip_table(clip).reset_index(drop=True).to_parquet(tmp_path / "5.parquet")
+    one_clip_a_file(tmp_path, [("5.parquet", 5)])
+    assert extract(tmp_path, tmp_path / "clips")["clips"].tolist() == [1]
+    np.testing.assert_allclose(ClipStore(tmp_path / "clips").frames(0), selected(landmarks(clip)), atol=2**-11)
+    one_clip_a_file(tmp_path, [("5.parquet", 5), ("5.parquet", 6)])
+    with pytest.raises(DataError, match=r"5\.parquet: lacks the column sequence_id, and 2 clips are expected"):
+        extract(tmp_path, tmp_path / "clips")
+
+
+def test_columns_of_other_kinds_of_number_are_read(own_competition: Path, tmp_path: Path) -> None:
+    kinds = {"x_face_0": np.float64, "y_face_0": np.float16, "z_face_0": np.int64}
+    path = own_competition / "train_landmarks/10.parquet"
+    edit_parquet(path, lambda table: table.assign(**{name: np.arange(len(table)) for name in kinds}).astype(kinds))
+    extract(own_competition, tmp_path / "clips")
+    clips = ClipStore(tmp_path / "clips")
+    first = clips.frames(len(SUPPLEMENTAL[30]))
+    np.testing.assert_array_equal(first[:, 0], np.arange(len(first))[:, None].repeat(3, 1))
+    edit_parquet(path, lambda table: table.assign(x_face_0="left"))
+    error = of_file(extract(own_competition, tmp_path / "clips"), 10)["error"]
+    assert error.startswith(f"{path}: not a readable parquet file")
+
+
+def test_files_of_more_than_a_batch_of_rows_are_read(
+    competition: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "ROWS_PER_BATCH", 17)
+    extract(competition, tmp_path)
+    assert same_store(tmp_path, store.folder)
+
+
+def test_files_of_the_smallest_clips_are_read(tmp_path: Path) -> None:
+    clip_table(Clip(1, 1, "a", 1)).to_parquet(tmp_path / "1.parquet")
+    clip_table(Clip(2, 1, "a", 1)).iloc[:0].to_parquet(tmp_path / "2.parquet")
+    missing = clip_table(Clip(3, 1, "a", 20))
+    missing.loc[:, missing.columns != "frame"] = np.float32(np.nan)
+    missing.to_parquet(tmp_path / "3.parquet")
+    clip_table(Clip(4, 1, "a", 5000)).to_parquet(tmp_path / "4.parquet")
+    one_clip_a_file(tmp_path, [(f"{i}.parquet", i) for i in (1, 2, 3, 4)])
+    summary = extract(tmp_path, tmp_path / "clips")
+    assert summary["frames"].tolist() == [1, 0, 20, 5000]
+    assert summary["without_hand"].iat[2] == 1
+    assert summary["skipped"].iat[1] == [f"2: not in {tmp_path / '2.parquet'}"]
+    store = ClipStore(tmp_path / "clips")
+    assert store.table["n_frames"].tolist() == [1, 20, 5000]
+    assert np.isnan(store.frames(1)).all()
+
+
+def test_real_recordings_are_extracted(real_data: Path, tmp_path: Path) -> None:
+    sources = sorted((real_data / "ase-letters-pose").resolve().glob("*.parquet"))
+    one_clip_a_file(tmp_path, [(str(path), i) for i, path in enumerate(sources)])
+    summary = extract(tmp_path, tmp_path / "clips")
+    assert (summary["error"] == "").all()
+    assert summary["clips"].sum() == len(sources) == 26
+    assert not summary["without_hand"].any()
+    store = ClipStore(tmp_path / "clips")
+    table = pd.read_parquet(sources[9])
+    np.testing.assert_allclose(store.frames(9), selected(table[clip_table(ALL[0]).columns[1:]].to_numpy()), atol=2e-3)

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from competitor import CLASSES, IGNORED, frames_that_spell, write_submission
+
+from fingerspelling import text
+from fingerspelling.files import DataError
+from fingerspelling.scoring.scorer import find_clips, score_submission
+from fingerspelling.scoring.submission import Submission
+
+
+@pytest.fixture(scope="module")
+def submission(tmp_path_factory: pytest.TempPathFactory) -> Submission:
+    return Submission(write_submission(tmp_path_factory.mktemp("competitor") / "submission"))
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Three clips that can be read and four that cannot: of a class too many, the model fails."""
+    folder = tmp_path_factory.mktemp("clips")
+    told = {
+        "right": text.encode("dog 7"),
+        "outside": [*text.encode("a"), 59, 63, *text.encode("b")],
+        "wrong": text.encode("cat"),
+        "fails": [CLASSES],
+    }
+    for name, ids in told.items():
+        frames_that_spell(ids).to_parquet(folder / f"{name}.parquet")
+    frames_that_spell([1, 2]).drop(columns=IGNORED).to_parquet(folder / "lacks.parquet")
+    whole = (folder / "right.parquet").read_bytes()
+    (folder / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    names = [*told, "lacks", "cut", "absent"]
+    phrases = ["dog 7", "ab", "cot", "no", "no", "no", "no"]
+    paths = [folder / f"{name}.parquet" for name in names]
+    return pd.DataFrame({"path": paths, "phrase": phrases, "signer": range(7)}, index=names)
+
+
+def test_clips_are_scored_as_kaggle_does(submission, clips):
+    results, summary = score_submission(submission, clips)
+    assert results["prediction"].tolist() == ["dog 7", "ab", "cat", "", "", "", ""]
+    assert results["clip_score"].tolist() == pytest.approx([1, 1, 2 / 3, 0, 0, 0, 0])
+    assert results["frames"].tolist()[:4] == [5, 4, 3, 1]
+    assert results.index.equals(clips.index) and results["signer"].tolist() == list(range(7))
+    # 18 characters; one of "cot" is wrong, the four "no" are missed.
+    assert summary.score == pytest.approx((18 - 1 - 8) / 18)
+
+
+def test_a_clip_with_an_error_counts_as_empty_and_says_why(submission, clips):
+    results, summary = score_submission(submission, clips)
+    errors = results["error"]
+    assert (errors[:3] == "").all() and summary.errors == 4 and summary.clips == 7
+    for name, reason in {
+        "fails": "model failed",
+        "lacks": IGNORED,
+        "cut": "not a readable",
+        "absent": "No such",
+    }.items():
+        assert f"{name}.parquet" in errors[name] and reason in errors[name]
+    assert results["seconds"][:3].gt(0).all() and results["seconds"][3:].isna().all()
+
+
+def test_the_summary_extrapolates_to_the_hidden_set(submission, clips):
+    results, summary = score_submission(submission, clips[:3], hidden_clips=36_000)
+    mean = (results["reading_seconds"] + results["seconds"]).mean()
+    assert summary.hidden_hours == pytest.approx(10 * mean) and summary.fits
+    assert summary.median_seconds <= summary.p95_seconds <= results["seconds"].max()
+    assert summary.peak_memory_mb > 50
+    assert not score_submission(submission, clips[:3], hidden_clips=10**12)[1].fits
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (pd.DataFrame({"path": ["a"]}), "phrase"),
+        (pd.DataFrame({"path": [], "phrase": []}, dtype=str), "nothing to score"),
+        (pd.DataFrame({"path": ["a"], "phrase": [""]}), "nothing to score"),
+    ],
+)
+def test_a_table_that_cannot_be_scored_is_refused(submission, table, reason):
+    with pytest.raises(DataError, match=reason):
+        score_submission(submission, table)
+
+
+def test_clips_are_found_by_their_sequence_id(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("10/1002", "10/1001", "20/77"):
+        path = tmp_path / f"clips/{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    table = tmp_path / "train.csv"
+    table.write_text("path,sequence_id,phrase\na,1001,null\na,1002,0012\nb,9,absent\nc,1001,twice\n")
+    clips = find_clips(tmp_path / "clips", table)
+    assert clips["path"].tolist() == [tmp_path / f"clips/10/{name}.parquet" for name in ("1001", "1002")]
+    assert clips["phrase"].tolist() == ["null", "0012"]
+    assert "left out 1 of 3 clips" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (None, "train.csv: .*No such file"),
+        ("sequence_id,text\n1,a\n", "train.csv: .*phrase"),
+        ("sequence_id,phrase\n2,a\n", "clips: none of its 1 parquet files is named after a clip in .*train.csv"),
+    ],
+)
+def test_clips_that_cannot_be_found_are_an_error(tmp_path: Path, table: str | None, reason: str) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips/1.parquet").touch()
+    if table is not None:
+        (tmp_path / "train.csv").write_text(table)
+    with pytest.raises(DataError, match=reason):
+        find_clips(tmp_path / "clips", tmp_path / "train.csv")

@@ -1,0 +1,100 @@
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from competitor import IGNORED, TOLD, make_tflite, write_submission
+
+from fingerspelling import text
+from fingerspelling.files import DataError
+from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.scoring.submission import Submission, load_runner
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_submission(tmp_path / "submission")
+
+
+def told(ids: list[int]) -> np.ndarray:
+    return np.stack([ids, np.full(len(ids), np.nan)], axis=1).astype(np.float32)
+
+
+def test_the_arg_max_of_every_row_is_a_character(folder: Path) -> None:
+    submission = Submission(folder, threads=1)
+    assert submission.columns == [TOLD, IGNORED]
+    assert submission.spell(told(text.encode("dog 7"))) == "dog 7"
+    assert submission.spell(told([*text.encode("a"), 59, 63, *text.encode("b")])) == "ab"
+
+
+@pytest.mark.parametrize("shape", [(None, None), (8, 2), None])
+def test_models_of_other_shapes_are_resized_as_on_kaggle(folder: Path, shape: tuple | None) -> None:
+    (folder / "model.tflite").write_bytes(make_tflite(shape))
+    assert Submission(folder).spell(told(text.encode("dog 7"))) == "dog 7"
+
+
+def test_any_map_of_characters_serves(folder: Path) -> None:
+    submission = Submission(folder, characters={i: "AB"[i % 2] for i in range(60)})
+    assert submission.spell(told([0, 1, 59, 63])) == "ABB"
+
+
+def test_a_zip_is_read_like_a_folder(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "submission.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    assert Submission(tmp_path / "submission.zip").spell(told(text.encode("dog 7"))) == "dog 7"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("model.tflite", None, "cannot read model.tflite"),
+        ("model.tflite", b"no model", "model.tflite"),
+        ("inference_args.json", None, "cannot read inference_args.json"),
+        ("inference_args.json", b"{", "inference_args.json: Expecting"),
+        ("inference_args.json", b'{"columns": []}', "no list selected_columns"),
+        ("inference_args.json", b'["x_face_0"]', "no list selected_columns"),
+        ("inference_args.json", b'{"selected_columns": 7}', "no list selected_columns"),
+        ("inference_args.json", b'{"selected_columns": [["x_face_0"]]}', "no list selected_columns"),
+        ("inference_args.json", b'{"selected_columns": []}', "selects no column"),
+        ("inference_args.json", b'{"selected_columns": ["x_face_0", "x_face_468"]}', "'x_face_468', which no clip has"),
+        ("inference_args.json", b'{"selected_columns": ["x_face_0"]}', "inputs has 2 columns, but .* selects 1"),
+    ],
+)
+def test_a_broken_submission_is_named(folder: Path, file: str, content: bytes | None, reason: str) -> None:
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_bytes(content)
+    with pytest.raises(DataError, match=f"{folder}.*{reason}"):
+        Submission(folder)
+
+
+def test_a_file_that_is_no_zip_is_named(tmp_path: Path) -> None:
+    (tmp_path / "submission.zip").write_bytes(b"PK but no zip")
+    with pytest.raises(DataError, match=r"submission\.zip"):
+        Submission(tmp_path / "submission.zip")
+
+
+@pytest.mark.parametrize("names", [("frames", "outputs"), ("inputs", "logits")])
+def test_a_model_with_other_names_is_refused(folder: Path, names: tuple[str, str]) -> None:
+    model = make_tflite((None, 2), *names)
+    reason = f"no signature serving_default from 'inputs' to 'outputs'; it has .*{names[0]}.*{names[1]}"
+    with pytest.raises(ValueError, match=reason):
+        load_runner(model)
+    (folder / "model.tflite").write_bytes(model)
+    with pytest.raises(DataError, match=f"{folder}: model.tflite: {reason}"):
+        Submission(folder)
+
+
+@pytest.mark.parametrize(("name", "n_columns"), [("1stplace_darragh", 390), ("HDehidi", 342)])
+def test_the_columns_of_real_competitors_are_taken_in_their_order(
+    real_data: Path, tmp_path: Path, name: str, n_columns: int
+) -> None:
+    arguments = json.loads((real_data / f"competition-meta/inference_args_{name}.json").read_text())
+    folder = write_submission(tmp_path / "submission", arguments["selected_columns"])
+    (folder / "model.tflite").write_bytes(make_tflite((None, n_columns)))
+    submission = Submission(folder)
+    assert submission.columns == arguments["selected_columns"]
+    assert len(submission.columns) == n_columns
+    assert (submission.columns == SELECTED_COLUMNS) == (name == "1stplace_darragh")

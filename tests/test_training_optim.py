@@ -1,0 +1,71 @@
+import io
+
+import pytest
+import torch
+from synthetic import make_model
+from torch import nn
+
+from fingerspelling.training.optim import MuonWithAdamW
+
+
+def make(model: nn.Module) -> MuonWithAdamW:
+    decayed = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+    return MuonWithAdamW(model, lr=0.01, weight_decay=0.1, decayed=decayed)
+
+
+def step(model: nn.Module, optimiser: MuonWithAdamW, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    optimiser.step()
+
+
+def test_hidden_matrices_go_to_muon_and_the_rest_to_adamw() -> None:
+    model = make_model()
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    muon, decayed, others = ({names[p] for p in group["params"]} for group in make(model).param_groups)
+    assert len(muon) + len(decayed) + len(others) == len(names)
+    assert all(dict(model.named_parameters())[name].ndim == 2 for name in muon)
+    assert {"encoder.blocks.0.attention.query.weight", "extractor.linear.weight", "decoder.layers.0.fc1.weight"} <= muon
+    assert {"output_projection.weight", "confidence.weight", "decoder.embed_tokens.weight"} <= decayed
+    assert {"extractor.conv.weight", "encoder.blocks.0.convolution.depthwise.weight"} <= decayed
+    assert all(name.endswith((".bias", ".weight", ".scale")) for name in others)
+
+
+def test_muons_step_is_orthogonal_and_decays() -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(8, 8, bias=False)), nn.Linear(8, 2))
+    before = model[0][0].weight.detach().clone()
+    step(model, make(model), seed=1)
+    change = (before * (1 - 0.01 * 0.1) - model[0][0].weight.detach()) / (0.01 * 0.2 * 8**0.5)
+    singular = torch.linalg.svdvals(change)
+    assert singular.min() > 0.3 and singular.max() < 1.5  # five Newton-Schulz iterations come no nearer to 1
+
+
+def test_a_loaded_state_goes_on_to_the_same_weights() -> None:
+    models = [make_model(), make_model()]
+    optimisers = [make(model) for model in models]
+    step(models[0], optimisers[0], seed=1)
+    models[1].load_state_dict(models[0].state_dict())
+    file = io.BytesIO()
+    torch.save(optimisers[0].state_dict(), file)
+    file.seek(0)
+    optimisers[1].load_state_dict(torch.load(file, weights_only=True))
+    for model, optimiser in zip(models, optimisers, strict=True):
+        optimiser.param_groups[0]["lr"] = 0.02  # as a schedule sets it
+        step(model, optimiser, seed=2)
+    for (name, tensor), other in zip(models[0].state_dict().items(), models[1].state_dict().values(), strict=True):
+        assert torch.equal(tensor, other), name
+
+
+@pytest.mark.parametrize("group", range(3))
+def test_a_schedule_reaches_every_group(group: int) -> None:
+    model = make_model()
+    optimiser = make(model)
+    for other in optimiser.param_groups:
+        other["lr"] = 0.0
+    optimiser.param_groups[group]["lr"] = 0.01
+    before = [parameter.detach().clone() for parameter in optimiser.param_groups[group]["params"]]
+    step(model, optimiser, seed=3)
+    assert all(
+        not torch.equal(old, new) for old, new in zip(before, optimiser.param_groups[group]["params"], strict=True)
+    )
