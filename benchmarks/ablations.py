@@ -31,7 +31,7 @@ from dask.system import CPU_COUNT
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.beam import decode_by_beam
 from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
-from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -53,11 +53,13 @@ class Variant(NamedTuple):
 
 VARIANTS = [
     Variant(BASELINE, {}),
-    Variant("without cut-mix", {"training": {"time": {"cut_mix": 0.0}}}, -0.005),
-    Variant("without finger dropout", {"training": {"points": {"fingers": 0.0}}}, -0.005),
-    Variant("finger dropout as it was meant", {"training": {"points": {"finger_draws": [2, 5]}}}),
-    Variant("without dropping arms, face or hands", {"training": {"points": {"part": 0.0, "hands": 0.0}}}, -0.005),
-    Variant("arms dropped as it was meant", {"training": {"points": {"arm_points": "meant"}}}),
+    Variant("without cut-mix", {"training": {"temporal": {"cut_mix": 0.0}}}, -0.005),
+    Variant("without finger dropout", {"training": {"spatial": {"finger_drop": 0.0}}}, -0.005),
+    Variant("finger dropout as it was meant", {"training": {"spatial": {"finger_draws": [2, 5]}}}),
+    Variant(
+        "without dropping arms, face or hands", {"training": {"spatial": {"part_drop": 0.0, "hand_drop": 0.0}}}, -0.005
+    ),
+    Variant("arms dropped as it was meant", {"training": {"spatial": {"arm_points": "meant"}}}),
     Variant("without masking decoder inputs", {"training": {"mask_tokens": 0.0}}, -0.003),
     Variant("without convolution in the features", {"model": {"cnn_features": False}}, -0.005),
     Variant("without parts normalised a frame", {"model": {"part_extractors": False}}, -0.003),
@@ -67,21 +69,21 @@ VARIANTS = [
     Variant("all batches padded to 384 frames", {"training": {"pad_to_max": True}}, -0.005),
     Variant("without confidence head", {"model": {"confidence_head": False}}, -0.002),
     Variant("without backward decoder", {"model": {"backward_decoder": False}}),
-    Variant("without square", {"training": {"points": {"square": 0.0}}}),
-    Variant("without mirror", {"training": {"points": {"mirror": 0.0}}}),
-    Variant("without affine", {"training": {"points": {"affine": 0.0}}}),
-    Variant("without frame masks", {"training": {"points": {"frames": 0.0}}}),
-    Variant("without resampling", {"training": {"time": {"resample": 0.0}}}),
-    Variant("without local resampling", {"training": {"time": {"local_resample": 0.0}}}),
-    Variant("without shift in time", {"training": {"time": {"shift": 0.0}}}),
+    Variant("without square", {"training": {"spatial": {"spatial_mask": 0.0}}}),
+    Variant("without mirror", {"training": {"spatial": {"mirror": 0.0}}}),
+    Variant("without affine", {"training": {"spatial": {"affine": 0.0}}}),
+    Variant("without frame masks", {"training": {"spatial": {"time_mask": 0.0}}}),
+    Variant("without resampling", {"training": {"temporal": {"resample": 0.0}}}),
+    Variant("without local resampling", {"training": {"temporal": {"local_resample": 0.0}}}),
+    Variant("without shift in time", {"training": {"temporal": {"shift": 0.0}}}),
     # What the winner did not have. Those that the baseline has are left out, as they change nothing.
     Variant("decoder alone, without CTC beside it", {"model": {"ctc_weight": 0.0}}),
     Variant("CTC beside the decoder, half of the loss", {"model": {"ctc_weight": 0.5}}),
     Variant("whole frame rate", {"model": {"frame_stride": 1}}),
     Variant("half frame rate", {"model": {"frame_stride": 2}}),
     Variant("longer context: convolutions of 31 frames", {"model": {"conv_kernel": 31}}),
-    Variant("weights averaged", {"training": {"average": 0.99}}),
-    Variant("Muon", {"training": {"optimiser": "muon"}}),
+    Variant("weights averaged", {"training": {"ema_decay": 0.99}}),
+    Variant("Muon", {"training": {"optimizer": "muon"}}),
 ]
 
 
@@ -156,7 +158,7 @@ class Job(NamedTuple):
     log: Path | None  # what it prints goes there; None prints it
 
 
-JOINT = partial(decode_by_beam, beam=4, ctc_weight=0.3)
+JOINT = partial(decode_by_beam, num_beams=4, ctc_weight=0.3)
 
 
 def train_one(job: Job) -> Measured | str:
@@ -176,7 +178,9 @@ def train_one(job: Job) -> Measured | str:
         score, with_ctc = metric.score(read["prediction"], read["phrase"]), None
         if model.ctc is not None:
             clips = split_by_signer(store, training).validation
-            with_ctc = metric.score(spell_store([model], store, clips, decode=JOINT), store.table["phrase"].iloc[clips])
+            with_ctc = metric.score(
+                transcribe_store([model], store, clips, decode=JOINT), store.table["phrase"].iloc[clips]
+            )
     shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
     return Measured(score, with_ctc, minutes, model.num_parameters())
 
@@ -235,7 +239,7 @@ def by_ctc(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list
 # the winner, and of the beam with CTC the 2nd place. Those with CTC in their name need its head.
 READINGS = {
     "read by CTC instead of the decoder": by_ctc,
-    "beam of 4 instead of greedy": partial(decode_by_beam, beam=4, ctc_weight=0.0),
+    "beam of 4 instead of greedy": partial(decode_by_beam, num_beams=4, ctc_weight=0.0),
     "beam of 4 with CTC, weight 0.3": JOINT,
 }
 ALL_READ = "without constant phrase"
@@ -253,7 +257,7 @@ def read_otherwise(store: ClipStore, recipe: Recipe, seeds: int, folder: Path, r
 
     def read(name: str, seed: int, models: Sequence[FingerspellingModel], decode: Decode = decode_greedily) -> None:
         if not results.has(name, seed):
-            score = metric.score(spell_store(models, store, clips, decode=decode), phrases)
+            score = metric.score(transcribe_store(models, store, clips, decode=decode), phrases)
             results.add(name, seed, Measured(score, None, None, sum(model.num_parameters() for model in models)))
 
     if len(done) > 1:

@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import DataLoader
 
-from fingerspelling.data.augmentation import TimeAugmentation
-from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.augmentation import TemporalAugmentation
+from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.extraction import COLUMNS, ROWS_PER_BATCH, extract
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.simulation import SimulationConfig, simulate
 
@@ -69,11 +69,11 @@ def extraction(folder: Path, repeats: int) -> Iterator[float]:
 
 def loading(folder: Path, repeats: int, processes: int) -> Iterator[float]:
     """Load as training does: the round-2 recipe's cut-mix and resampling, float32 made of what arrives."""
-    store, recipe = ClipStore(folder / "clips"), TimeAugmentation()
+    store, recipe = ClipStore(folder / "clips"), TemporalAugmentation()
     places = np.arange(EPOCH) % len(store)
-    plan = PlannedBatches(store, places, BATCH, seed=1, augmentation=recipe)
+    plan = LengthGroupedSampler(store, places, BATCH, seed=1, augmentation=recipe)
     loader = DataLoader(
-        Clips(store, augmentation=recipe),
+        ClipDataset(store, augmentation=recipe),
         batch_sampler=plan,
         collate_fn=collate,
         num_workers=processes,

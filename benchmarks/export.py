@@ -1,7 +1,7 @@
 """How large, fast, robust and faithful is the exported file?
 
     python benchmarks/export.py [sizes latency unseen memory fuzz parity] [--folder outputs/benchmark] [--clips N]
-    python benchmarks/export.py parity --beam 4 --ctc-weight 0.3    # of a file that searches
+    python benchmarks/export.py parity --num-beams 4 --ctc-weight 0.3    # of a file that searches
 
 Sizes, latency and unseen are measured with the architecture of the winner's second round and random weights that
 never end a phrase, so that every clip takes all decoding steps; memory, fuzz and parity with a trained model
@@ -26,8 +26,8 @@ import yaml
 from fingerspelling import text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
-from fingerspelling.decoding.beam import decoding
-from fingerspelling.decoding.transcribe import spell_clip
+from fingerspelling.decoding.beam import make_decoder
+from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -50,15 +50,18 @@ class Variant(NamedTuple):
     seeds: int
     precision: str
     loop: bool = True
-    beam: int = 1  # of more than one, together with CTC
+    num_beams: int = 1  # of more than one, together with CTC
 
     def __str__(self) -> str:
-        search = f", beam of {self.beam} with CTC" if self.beam > 1 else ""
+        search = f", beam of {self.num_beams} with CTC" if self.num_beams > 1 else ""
         return f"{self.seeds} seed(s), {self.precision}{search}{'' if self.loop else ', unrolled'}"
 
 
 VARIANTS = [
-    Variant(seeds, precision, beam=beam) for beam in (1, 4) for seeds in (1, 2) for precision in ("fp16", "int8")
+    Variant(seeds, precision, num_beams=num_beams)
+    for num_beams in (1, 4)
+    for seeds in (1, 2)
+    for precision in ("fp16", "int8")
 ]
 VARIANTS.append(Variant(2, "fp16", loop=False))
 
@@ -66,9 +69,9 @@ VARIANTS.append(Variant(2, "fp16", loop=False))
 class Bench:
     """The files that are measured, made when they are first needed."""
 
-    def __init__(self, folder: Path, model: Path, beam: int, ctc_weight: float) -> None:
+    def __init__(self, folder: Path, model: Path, num_beams: int, ctc_weight: float) -> None:
         self.folder, self.model_folder = folder, model
-        self.search = {"beam": beam, "ctc_weight": ctc_weight}
+        self.search = {"num_beams": num_beams, "ctc_weight": ctc_weight}
         folder.mkdir(parents=True, exist_ok=True)
 
     def variant(self, variant: Variant) -> Path:
@@ -89,7 +92,7 @@ def runner(path: Path) -> Callable:
 
 def export_variant(variant: Variant, path: Path) -> Path:
     """Export random models of the second round's sizes that never end a phrase."""
-    models, ctc_weight = [], CTC_WEIGHT if variant.beam > 1 else 0.0
+    models, ctc_weight = [], CTC_WEIGHT if variant.num_beams > 1 else 0.0
     for seed in range(variant.seeds):
         torch.manual_seed(seed)
         config = FingerspellingConfig(min_confidence=0.0, ctc_weight=ctc_weight)
@@ -98,7 +101,9 @@ def export_variant(variant: Variant, path: Path) -> Path:
             if parameter.dim() == 1:  # scales of 1 and biases of 0, as models begin, would be left out of the file
                 parameter.data += 0.1 * torch.randn_like(parameter)
         models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
-    return export_tflite(models, path, variant.precision, loop=variant.loop, beam=variant.beam, ctc_weight=ctc_weight)
+    return export_tflite(
+        models, path, variant.precision, loop=variant.loop, num_beams=variant.num_beams, ctc_weight=ctc_weight
+    )
 
 
 def export_measured(variant: Variant, path: Path) -> tuple[float, float]:
@@ -233,10 +238,10 @@ def simulated(folder: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
 
 def parity(bench: Bench, clips: int | None) -> pd.DataFrame:
     """Read simulated clips with PyTorch and with the files made of the same model."""
-    count, model, decode = clips or 2000, bench.model(), decoding(**bench.search)
+    count, model, decode = clips or 2000, bench.model(), make_decoder(**bench.search)
     readers = {precision: bench.trained(precision) for precision in PRECISIONS}
     rows = [
-        {"phrase": phrase, "PyTorch": spell_clip([model], torch.from_numpy(clip), decode)}
+        {"phrase": phrase, "PyTorch": transcribe_clip([model], torch.from_numpy(clip), decode)}
         | {precision: text.decode(run(inputs=clip)["outputs"].argmax(1).tolist()) for precision, run in readers.items()}
         for clip, phrase in track(simulated(bench.folder, count), "parity", "clips", count)
     ]
@@ -267,13 +272,13 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS_OF_BENCH))
     parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark"))
     parser.add_argument("--model", type=Path, default=Path("outputs/demo/seed1/model"))
-    parser.add_argument("--beam", type=int, default=1, help="hypotheses of the trained model's search")
+    parser.add_argument("--num-beams", type=int, default=1, help="hypotheses of the trained model's search")
     parser.add_argument("--ctc-weight", type=float, default=0.0, help="of its CTC head in that search")
     parser.add_argument("--clips", type=int, help="repeats, lengths, calls or clips, instead of each part's own")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS_OF_BENCH):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS_OF_BENCH)}")
-    bench = Bench(options.folder, options.model, options.beam, options.ctc_weight)
+    bench = Bench(options.folder, options.model, options.num_beams, options.ctc_weight)
     for name in options.parts or PARTS_OF_BENCH:
         table = PARTS_OF_BENCH[name](bench, options.clips)
         print(f"\n{name}\n{table.to_string(index=False, float_format='{:.4g}'.format)}\n", flush=True)

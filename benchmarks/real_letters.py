@@ -117,14 +117,14 @@ class Perceptron:
         layers = [torch.nn.Linear(inputs.shape[1], width), torch.nn.ReLU(), torch.nn.Dropout(0.2)]
         layers += [torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, int(classes.max()) + 1)]
         self.network = torch.nn.Sequential(*layers)
-        optimiser = torch.optim.AdamW(self.network.parameters(), 3e-3, weight_decay=1e-2)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps)
+        optimizer = torch.optim.AdamW(self.network.parameters(), 3e-3, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
         for _ in range(steps):
             rows = torch.randint(len(inputs), (256,))
             loss = torch.nn.functional.cross_entropy(self.network(inputs[rows]), classes[rows])
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
         self.network.eval()
 

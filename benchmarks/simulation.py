@@ -33,9 +33,9 @@ from fingerspelling.data import measures
 from fingerspelling.data.published import SUPPLEMENTAL, WORDS
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, sample_phrase, simulate
 from fingerspelling.simulation.body import hand_of
-from fingerspelling.simulation.camera import ASPECT
+from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.dataset import participant
-from fingerspelling.simulation.movement import spell
+from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.words import SENTENCES
 
 SIGNERS = 500  # more than the competition's 94, so that chance decides less
@@ -67,7 +67,7 @@ def word_pace(signers: list[Signer], seed: int) -> np.ndarray:
     """Return the seconds a letter of each word in everyday sentences."""
     paces = []
     for number, sentence in enumerate(SENTENCES):
-        _, characters = spell(sentence, signers[number % len(signers)], stream(seed, 2, number), CONFIG)
+        _, characters = sign(sentence, signers[number % len(signers)], stream(seed, 2, number), CONFIG)
         frames = np.bincount(characters[characters >= 0], minlength=len(sentence))
         words = np.cumsum([character == " " for character in sentence])
         letters = np.array([character != " " for character in sentence])
@@ -84,9 +84,9 @@ def hands_in_flow(signers: list[Signer], characters: str, count: int, seed: int)
         signer = signers[number % len(signers)]
         phrase = "".join(stream(seed, 3, number).choice(list(characters), 18))
         # The same stream of chance gives the same movement, here with what each frame spells.
-        _, places = spell(phrase, signer, stream(seed, 4, number), CLEAR)
+        _, places = sign(phrase, signer, stream(seed, 4, number), CLEAR)
         clip = render_clip(signer, phrase, stream(seed, 4, number), CLEAR)
-        points.append((clip[:, hand_of(signer)] * [signer.side, 1 / ASPECT, 1])[places >= 0])
+        points.append((clip[:, hand_of(signer)] * [signer.side, 1 / WIDTH_OVER_HEIGHT, 1])[places >= 0])
         labels.append(np.array(list(phrase))[places[places >= 0]])
     return Hands("simulated", np.concatenate(points), np.concatenate(labels))
 

@@ -28,14 +28,14 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TimeAugmentation, augment
-from fingerspelling.data.dataset import Clips, collate
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation, augment
+from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.extraction import extract
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import reading_batch, spell_encoded
+from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encoded
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise
+from fingerspelling.model.preprocessing import normalize
 from fingerspelling.parameters import read_parameters
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training.recipe import Recipe
@@ -68,32 +68,32 @@ ROWS = [
 ]
 
 
-def load_batches(folder: Path, augmentation: TimeAugmentation, size: int, count: int) -> list[Batch]:
+def load_batches(folder: Path, augmentation: TemporalAugmentation, size: int, count: int) -> list[Batch]:
     """Return batches of all lengths, as an epoch has them."""
     store = ClipStore(folder / "clips")
-    plan = PlannedBatches(store, np.arange(len(store)), size, seed=1, augmentation=augmentation)
+    plan = LengthGroupedSampler(store, np.arange(len(store)), size, seed=1, augmentation=augmentation)
     planned = sorted(plan, key=lambda batch: max(request.length for request in batch))
-    clips = Clips(store, augmentation=augmentation)
+    clips = ClipDataset(store, augmentation=augmentation)
     places = ((np.arange(count) + 0.5) / count * len(planned)).astype(int)
     return [collate([clips[request] for request in planned[place]]) for place in places]
 
 
 def training(model: nn.Module, recipe: Recipe, bf16: bool) -> Callable[[Batch], None]:
     config = recipe.training
-    optimiser = torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         model.train().parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     autocast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
 
     def step(batch: Batch) -> None:
         with autocast:
-            frames = augment(normalise(batch["frames"]), batch["mask"], config.points)
-            replaced = torch.rand(batch["labels"].shape) < config.mask_tokens
-            loss = model(frames, batch["mask"], batch["labels"], replaced, batch["scores"]).loss
+            frames = augment(normalize(batch["frames"]), batch["mask"], config.spatial)
+            masked_inputs = torch.rand(batch["labels"].shape) < config.mask_tokens
+            loss = model(frames, batch["mask"], batch["labels"], masked_inputs, batch["scores"]).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
 
     return step
 
@@ -103,9 +103,9 @@ def validation(model: FingerspellingModel) -> Callable[[Batch], None]:
 
     @torch.inference_mode()
     def step(batch: Batch) -> None:
-        encoded = model.encode(normalise(batch["frames"]), batch["mask"])
+        encoded = model.encode(normalize(batch["frames"]), batch["mask"])
         model.losses(*encoded, batch["labels"], None, batch["scores"])
-        spell_encoded([model], [encoded], batch["mask"].sum(1))
+        transcribe_encoded([model], [encoded], batch["mask"].sum(1))
 
     return step
 
@@ -124,7 +124,7 @@ def flops(step: Callable[[Batch], None], model: FingerspellingModel, batch: Batc
     """Return the operations of a step's matrix products and convolutions; a backward pass takes twice its forward."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if model.training:  # PyTorch counts the gradients of depthwise convolutions as if they were dense ones
-            model(normalise(batch["frames"]), batch["mask"], batch["labels"])
+            model(normalize(batch["frames"]), batch["mask"], batch["labels"])
         else:
             step(batch)
     return counter.get_total_flops() * (3 if model.training else 1)
@@ -147,8 +147,8 @@ def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting
     torch.set_num_threads(max(1, torch.get_num_threads() // row.processes))
     recipe = Recipe.from_parameters(read_parameters(PARAMS / f"{row.params}.yaml"))
     model = FingerspellingModel(recipe.model)
-    size = reading_batch(model.device) if row.validation else BATCH
-    batches = load_batches(folder, NONE if row.validation else recipe.training.time, size, count)
+    size = eval_batch_size(model.device) if row.validation else BATCH
+    batches = load_batches(folder, NONE if row.validation else recipe.training.temporal, size, count)
     frames = np.mean([batch["mask"].sum(1).float().mean() for batch in batches])
     real = np.mean([batch["mask"].float().mean() for batch in batches])
     peak = gflops_of_products() * row.processes

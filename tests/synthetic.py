@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fingerspelling import text
-from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore, write_shard
 from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -167,6 +167,6 @@ def make_labels(*phrases: str) -> Tensor:
     return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=text.PAD)
 
 
-def requests_of(plan: PlannedBatches, epoch: int = 0) -> list[ClipRequest]:
+def requests_of(plan: LengthGroupedSampler, epoch: int = 0) -> list[PlannedClip]:
     plan.set_epoch(epoch)
     return [request for batch in plan for request in batch]

@@ -33,8 +33,8 @@ def test_variants_are_trained_once_and_read_in_other_ways(
 ) -> None:
     variants = [
         Variant(BASELINE, {}),
-        Variant("still", {"training": {"time": {"resample": 0.0}, "points": {"affine": 0.0}}}, -0.005),
-        Variant("mistyped", {"training": {"points": {"fingerz": 0.0}}}),
+        Variant("still", {"training": {"temporal": {"resample": 0.0}, "spatial": {"affine": 0.0}}}, -0.005),
+        Variant("mistyped", {"training": {"spatial": {"fingerz": 0.0}}}),
         Variant("no change", {"training": {"epochs": 1}}),
     ]
     monkeypatch.setattr(ablations, "VARIANTS", variants)
@@ -53,12 +53,12 @@ def test_variants_are_trained_once_and_read_in_other_ways(
     with pytest.raises(KeyboardInterrupt):
         main(command)
     printed = capsys.readouterr().out
-    assert printed.index("left out: mistyped (training.points.fingerz: no such parameter") < printed.index(
+    assert printed.index("left out: mistyped (training.spatial.fingerz: no such parameter") < printed.index(
         "4 trainings"
     )
     assert "left out: no change" in printed
     assert main(command) == 0
-    assert [(config.seed, config.points.affine > 0) for config in trained] == [
+    assert [(config.seed, config.spatial.affine > 0) for config in trained] == [
         (1, True), (1, False), (2, True), (2, True), (2, False)
     ]  # fmt: skip
     assert "hours left" in capsys.readouterr().out

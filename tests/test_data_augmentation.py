@@ -11,20 +11,21 @@ from synthetic import make_batch
 from torch import Tensor
 
 from fingerspelling.data.augmentation import (
-    PointAugmentation,
+    SpatialAugmentation,
     affine,
     augment,
     drop_fingers,
     drop_parts,
-    drop_square,
-    mask_frames,
+    mask_square,
+    mask_time,
     mirror,
 )
 from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
 from fingerspelling.parameters import ParameterError, build
 
-NOTHING = PointAugmentation(mirror=0, affine=0, fingers=0, part=0, hands=0, frames=0, square=0)
-STEPS = ["mirror", "affine", "fingers", "part", "hands", "frames", "square"]  # the fields with their probabilities
+NOTHING = SpatialAugmentation(mirror=0, affine=0, finger_drop=0, part_drop=0, hand_drop=0, time_mask=0, spatial_mask=0)
+# The fields with their probabilities.
+STEPS = ["mirror", "affine", "finger_drop", "part_drop", "hand_drop", "time_mask", "spatial_mask"]
 N_CLIPS, N_FRAMES = 300, 20
 
 each_step = pytest.mark.parametrize("name", STEPS)
@@ -49,31 +50,31 @@ def same(first: Tensor, second: Tensor) -> Tensor:
     return ((first == second) | (first.isnan() & second.isnan())).flatten(1).all(1)
 
 
-def only(name: str, probability: float) -> PointAugmentation:
+def only(name: str, probability: float) -> SpatialAugmentation:
     """One step of the recipe; a square hits something, as it is the whole picture."""
-    return replace(NOTHING, square_size=(1.0, 1.0), **{name: probability})
+    return replace(NOTHING, spatial_mask_size=(1.0, 1.0), **{name: probability})
 
 
 batches = st.builds(make_batch, st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(0, 2**32))
 steps = st.one_of(
     st.builds(only, st.sampled_from(STEPS), st.sampled_from([0.0, 0.5, 1.0])),
     st.builds(
-        PointAugmentation,
+        SpatialAugmentation,
         mirror=st.sampled_from([0.0, 0.5, 1.0]),
         affine=st.sampled_from([0.0, 0.5, 1.0]),
-        fingers=st.just(1.0),
+        finger_drop=st.just(1.0),
         finger_windows=st.integers(0, 3),
         finger_window=st.just((0.0, 1.0)),
         finger_draws=st.sampled_from([(0, 0), (2, 5), (12, 12)]),
         arm_points=st.sampled_from(["executed", "meant"]),
-        frame_masks=st.sampled_from([(1,), (3, 1), (1, 2, 4)]),
+        time_mask_counts=st.sampled_from([(1,), (3, 1), (1, 2, 4)]),
     ),
 )
 
 
 @given(batches, steps, st.integers(0, 2**32))
 def test_what_every_augmentation_leaves_alone(
-    batch: tuple[Tensor, Tensor], config: PointAugmentation, seed: int
+    batch: tuple[Tensor, Tensor], config: SpatialAugmentation, seed: int
 ) -> None:
     frames, mask = batch
     before = frames.clone()
@@ -107,12 +108,12 @@ def test_a_step_changes_none_all_or_its_share_of_the_clips(name: str) -> None:
 
 
 def test_the_whole_recipe_leaves_hardly_a_clip_as_it_was(full: Tensor) -> None:
-    assert same(augment(full, ALL, PointAugmentation()), full).float().mean() < 0.05
+    assert same(augment(full, ALL, SpatialAugmentation()), full).float().mean() < 0.05
     torch.manual_seed(1)
-    first = augment(full, ALL, PointAugmentation())
+    first = augment(full, ALL, SpatialAugmentation())
     torch.manual_seed(1)
-    assert same(augment(full, ALL, PointAugmentation()), first).all()
-    assert not same(augment(full, ALL, PointAugmentation()), first).any()
+    assert same(augment(full, ALL, SpatialAugmentation()), first).all()
+    assert not same(augment(full, ALL, SpatialAugmentation()), first).any()
 
 
 def test_mirror_swaps_sides_and_is_its_own_inverse(full: Tensor) -> None:
@@ -137,7 +138,7 @@ def test_affine_leaves_depth_and_treats_all_frames_of_a_clip_alike(full: Tensor)
 STILL = replace(NOTHING, affine=1.0, scale=(1.0, 1.0), shear=0.0, shift=0.0, rotation=0.0)
 
 
-def matrices(full: Tensor, config: PointAugmentation) -> tuple[Tensor, Tensor]:
+def matrices(full: Tensor, config: SpatialAugmentation) -> tuple[Tensor, Tensor]:
     """Recover what `affine` did to each clip: matrices [batch, 2, 2] and shifts [batch, 2]."""
     known = torch.cat([full[..., :2], torch.ones_like(full[..., :1])], -1).flatten(1, 2)
     found = torch.linalg.lstsq(known, affine(full, config)[..., :2].flatten(1, 2)).solution
@@ -198,7 +199,7 @@ def fingers_of(dropped: Tensor) -> Tensor:
     [((12, 12), 7.18), ((2, 5), sum(10 * (1 - 0.9**k) for k in (2, 3, 4, 5)) / 4), ((0, 0), 0)],
 )
 def test_fingers_are_drawn_with_replacement(draws: tuple[int, int], different: float) -> None:
-    config = replace(NOTHING, fingers=1.0, finger_windows=1, finger_window=(1.0, 1.0), finger_draws=draws)
+    config = replace(NOTHING, finger_drop=1.0, finger_windows=1, finger_window=(1.0, 1.0), finger_draws=draws)
     fingers = fingers_of(drop_fingers(ALL, config))
     assert (fingers.any(1) == fingers.all(1)).all()  # in the whole clip
     number = fingers[:, 0].sum(1)
@@ -208,24 +209,24 @@ def test_fingers_are_drawn_with_replacement(draws: tuple[int, int], different: f
 
 
 def test_each_window_drops_fingers_of_its_own() -> None:
-    config = replace(NOTHING, fingers=1.0, finger_windows=2, finger_draws=(1, 1))
+    config = replace(NOTHING, finger_drop=1.0, finger_windows=2, finger_draws=(1, 1))
     fingers = fingers_of(drop_fingers(ALL, config))
     assert set(fingers.any(1).sum(1).tolist()) == {1, 2}
     assert set(fingers.sum(2).unique().tolist()) == {0, 1, 2}  # windows may overlap
 
 
 def test_fingers_are_dropped_in_windows_of_the_clip() -> None:
-    window = drop_fingers(ALL, replace(NOTHING, fingers=1.0, finger_windows=1)).any(-1)
+    window = drop_fingers(ALL, replace(NOTHING, finger_drop=1.0, finger_windows=1)).any(-1)
     assert (window.int().diff(dim=1) == 1).sum(1).max() <= 1  # one stretch
     share = window.sum(1) / N_FRAMES
     assert (share.min().item(), share.max().item()) == (0.25, 0.5)
     assert share.mean().item() == pytest.approx(0.375, abs=0.015)
 
 
-@pytest.mark.parametrize("drop", [drop_fingers, mask_frames])
+@pytest.mark.parametrize("drop", [drop_fingers, mask_time])
 def test_windows_reach_everywhere_in_the_clip_and_not_beyond(drop: Callable) -> None:
     mask = ALL & (torch.arange(N_FRAMES) < 10)
-    config = replace(NOTHING, fingers=1.0, frames=1.0, finger_windows=1, frame_masks=(1,))
+    config = replace(NOTHING, finger_drop=1.0, time_mask=1.0, finger_windows=1, time_mask_counts=(1,))
     window = drop(mask, config).any(-1)
     assert window[:, :10].any(0).all()
     assert not window[:, 10:].any()
@@ -239,7 +240,7 @@ def test_windows_reach_everywhere_in_the_clip_and_not_beyond(drop: Callable) -> 
     ],
 )
 def test_points_of_the_arms_or_the_face_are_dropped(points: str, kept: list[tuple[int, ...]]) -> None:
-    gone = drop_parts(ALL, replace(NOTHING, part=1.0, arm_points=points))[:, 0]
+    gone = drop_parts(ALL, replace(NOTHING, part_drop=1.0, arm_points=points))[:, 0]
     counts = Counter(frozenset(name for name, drop in zip(SELECTED, clip, strict=True) if drop) for clip in gone)
     arms = {f"pose_{number}" for number in range(11, 23)}
     expected = {frozenset(arms - {f"pose_{number}" for number in numbers}): 7 / 48 for numbers in kept}
@@ -249,7 +250,7 @@ def test_points_of_the_arms_or_the_face_are_dropped(points: str, kept: list[tupl
 
 @pytest.mark.parametrize(("hands", "part"), [(1.0, 1.0), (0.2, 0.5)])
 def test_both_hands_are_dropped_instead(hands: float, part: float) -> None:
-    gone = drop_parts(ALL, replace(NOTHING, part=part, hands=hands))[:, 0]
+    gone = drop_parts(ALL, replace(NOTHING, part_drop=part, hand_drop=hands))[:, 0]
     both = torch.cat([gone[:, PARTS[hand]] for hand in ("left_hand", "right_hand")], 1)
     others = torch.cat([gone[:, PARTS[name]] for name in ("face", "pose")], 1)
     assert (both.any(1) == both.all(1)).all()
@@ -261,7 +262,7 @@ def test_both_hands_are_dropped_instead(hands: float, part: float) -> None:
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_stretches_of_frames_are_masked(number: int) -> None:
     mask = torch.ones(N_CLIPS, 200, dtype=torch.bool)
-    blank = mask_frames(mask, replace(NOTHING, frames=1.0, frame_masks=(number,)))[..., 0]
+    blank = mask_time(mask, replace(NOTHING, time_mask=1.0, time_mask_counts=(number,)))[..., 0]
     runs = (blank.int().diff(dim=1, prepend=torch.zeros(N_CLIPS, 1)) == 1).sum(1)
     assert set(runs.tolist()) == set(range(1, number + 1))
     share = blank.float().mean(1)
@@ -274,7 +275,7 @@ def test_stretches_of_frames_are_masked(number: int) -> None:
 
 def test_the_number_of_masks_is_drawn() -> None:
     mask = torch.ones(N_CLIPS, 200, dtype=torch.bool)
-    blank = mask_frames(mask, replace(NOTHING, frames=1.0, frame_masks=(1, 10)))[..., 0]
+    blank = mask_time(mask, replace(NOTHING, time_mask=1.0, time_mask_counts=(1, 10)))[..., 0]
     runs = (blank.int().diff(dim=1, prepend=torch.zeros(N_CLIPS, 1)) == 1).sum(1)
     assert (runs == 1).float().mean().item() == pytest.approx(0.5, abs=0.09)
     assert blank[runs == 1].float().mean(1).max() <= 0.4 + 1 / 400
@@ -283,7 +284,7 @@ def test_the_number_of_masks_is_drawn() -> None:
 def test_a_square_of_the_picture_is_dropped(full: Tensor) -> None:
     low, high = full[..., :2].flatten(1, 2).amin(1), full[..., :2].flatten(1, 2).amax(1)
     full[:, :, 0, :2] = (low + (high - low) * torch.rand(N_CLIPS, 2))[:, None]  # a point that keeps still
-    gone = drop_square(full, replace(NOTHING, square=1.0, square_size=(0.3, 0.3)))
+    gone = mask_square(full, replace(NOTHING, spatial_mask=1.0, spatial_mask_size=(0.3, 0.3)))
     assert 0 < gone.float().mean() < 0.5
     assert (gone[:, :, 0].any(1) == gone[:, :, 0].all(1)).all()  # the square keeps still, too
     for clip, points in zip(gone, full[..., :2], strict=True):
@@ -296,7 +297,7 @@ def test_a_square_of_the_picture_is_dropped(full: Tensor) -> None:
 
 def test_mixed_precision_costs_the_points_no_precision() -> None:
     frames, mask = make_batch([20] * 30, 0)
-    config = PointAugmentation(mirror=1, affine=1, fingers=1, part=1, frames=1, square=1)
+    config = SpatialAugmentation(mirror=1, affine=1, finger_drop=1, part_drop=1, time_mask=1, spatial_mask=1)
     torch.manual_seed(1)
     plain = augment(frames, mask, config)
     torch.manual_seed(1)
@@ -307,7 +308,9 @@ def test_mixed_precision_costs_the_points_no_precision() -> None:
 
 def test_a_clip_without_any_point_stays_so() -> None:
     frames = torch.full((4, 3, 130, 3), math.nan)
-    everything = PointAugmentation(mirror=1, affine=1, fingers=1, part=1, hands=1, frames=1, square=1)
+    everything = SpatialAugmentation(
+        mirror=1, affine=1, finger_drop=1, part_drop=1, hand_drop=1, time_mask=1, spatial_mask=1
+    )
     assert augment(frames, torch.ones(4, 3, dtype=torch.bool), everything).isnan().all()
 
 
@@ -317,11 +320,11 @@ def test_a_clip_without_any_point_stays_so() -> None:
         ("scale", [1.3, 0.7], "begins with 1.3, above its end 0.7"),
         ("finger_draws", [5, 2], "begins with 5"),
         ("finger_window", [0.5, 1.5], "less than or equal to 1"),
-        ("frame_masks", [], "at least 1 item"),
+        ("time_mask_counts", [], "at least 1 item"),
         ("arm_points", "both", "'executed' or 'meant'"),
         ("rotation", -30.0, "greater than or equal to 0"),
     ],
 )
 def test_unusable_values_are_refused_by_name(name: str, value: object, reason: str) -> None:
     with pytest.raises(ParameterError, match=f"points.*{name}.* {reason}"):
-        build(PointAugmentation, {name: value}, "points")
+        build(SpatialAugmentation, {name: value}, "points")

@@ -9,19 +9,19 @@ from synthetic import COUNTING_CLIPS, requests_of
 from torch.utils.data import DataLoader
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TimeAugmentation
-from fingerspelling.data.dataset import Clips, collate, time_map
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.dataset import ClipDataset, collate, time_map
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.model.preprocessing import resize_index
 
-RECIPE = TimeAugmentation()
+RECIPE = TemporalAugmentation()
 
 
 def test_unjoined_clips_come_as_they_are_stored(counting: ClipStore) -> None:
     scores = np.linspace(0, 1, COUNTING_CLIPS)
-    for request in requests_of(PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0)):
-        item = Clips(counting, scores)[request]
+    for request in requests_of(LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0)):
+        item = ClipDataset(counting, scores)[request]
         np.testing.assert_array_equal(item["frames"], counting.frames(request.clip))
         assert text.decode(item["labels"]) == counting.table["phrase"].iat[request.clip]
         assert item["score"] == scores[request.clip]
@@ -29,14 +29,14 @@ def test_unjoined_clips_come_as_they_are_stored(counting: ClipStore) -> None:
 
 
 def test_a_request_gives_the_same_clip_whenever_it_is_made(counting: ClipStore) -> None:
-    dataset = Clips(counting, augmentation=RECIPE)
-    for request in requests_of(PlannedBatches(counting, np.arange(40), 8, seed=0, augmentation=RECIPE)):
+    dataset = ClipDataset(counting, augmentation=RECIPE)
+    for request in requests_of(LengthGroupedSampler(counting, np.arange(40), 8, seed=0, augmentation=RECIPE)):
         np.testing.assert_array_equal(dataset[request]["frames"], dataset[request]["frames"])
         assert len(dataset[request]["frames"]) == request.length
 
 
 local = st.builds(
-    TimeAugmentation,
+    TemporalAugmentation,
     local_resample=st.sampled_from([0.0, 1.0]),
     local_windows=st.sampled_from([(20, 30), (1, 1), (500, 500)]),
 )
@@ -44,7 +44,7 @@ local = st.builds(
 
 @given(st.integers(0, 1000), st.integers(1, 400), st.integers(-500, 399), local, st.integers(0, 2**32))
 def test_time_maps_run_forward_within_the_clip(
-    n_frames: int, length: int, shift: int, config: TimeAugmentation, seed: int
+    n_frames: int, length: int, shift: int, config: TemporalAugmentation, seed: int
 ) -> None:
     shift = min(shift, length - 1)
     index = time_map(n_frames, length, shift, config, np.random.default_rng(seed))
@@ -64,7 +64,7 @@ def test_plain_time_maps_are_those_of_inference(n_frames: int, max_frames: int) 
 
 
 def test_local_resampling_bends_time_a_little() -> None:
-    config = TimeAugmentation(local_resample=1.0)
+    config = TemporalAugmentation(local_resample=1.0)
     for seed in range(20):
         index = time_map(300, 300, 0, config, np.random.default_rng(seed))
         assert index[0] == 0
@@ -73,8 +73,11 @@ def test_local_resampling_bends_time_a_little() -> None:
 
 
 def test_shifted_clips_begin_after_empty_frames_or_without_their_first_ones(counting: ClipStore) -> None:
-    config = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.5, shift_range=3)
-    plan, dataset = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=config), Clips(counting)
+    config = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.5, shift_range=3)
+    plan, dataset = (
+        LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=config),
+        ClipDataset(counting),
+    )
     requests = [request for epoch in range(5) for request in requests_of(plan, epoch)]
     assert np.mean([request.shift != 0 for request in requests]) == pytest.approx(0.5 * 6 / 7, abs=0.05)
     assert {request.shift for request in requests} == set(range(-3, 4))
@@ -117,8 +120,8 @@ def test_collate_pads_and_tells_what_is_real() -> None:
 
 def test_loader_processes_make_the_same_batches(store: ClipStore, tmp_path: Path) -> None:
     def load(processes: int) -> list[dict]:
-        plan = PlannedBatches(store, np.arange(len(store)), 4, seed=3, augmentation=RECIPE)
-        dataset = Clips(store, augmentation=RECIPE)
+        plan = LengthGroupedSampler(store, np.arange(len(store)), 4, seed=3, augmentation=RECIPE)
+        dataset = ClipDataset(store, augmentation=RECIPE)
         return list(DataLoader(dataset, batch_sampler=plan, collate_fn=collate, num_workers=processes))
 
     for here, there in zip(load(0), load(1), strict=True):

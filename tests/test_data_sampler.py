@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from synthetic import COUNTING_CLIPS, SUPPLEMENTAL, requests_of
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TimeAugmentation
-from fingerspelling.data.dataset import Clips
-from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.dataset import ClipDataset
+from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.parameters import ParameterError, build
 
-RECIPE = TimeAugmentation()
+RECIPE = TemporalAugmentation()
 
 
 class Table:
@@ -26,9 +26,9 @@ class Table:
 
 
 @pytest.mark.parametrize("augmentation", [NONE, RECIPE])
-def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: TimeAugmentation) -> None:
+def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: TemporalAugmentation) -> None:
     clips = np.arange(0, COUNTING_CLIPS, 3)
-    plan = PlannedBatches(counting, clips, 8, seed=1, augmentation=augmentation)
+    plan = LengthGroupedSampler(counting, clips, 8, seed=1, augmentation=augmentation)
     for epoch in range(3):
         plan.set_epoch(epoch)
         batches = list(plan)
@@ -38,8 +38,8 @@ def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: T
 
 
 def test_a_plan_depends_on_seed_and_epoch_alone(counting: ClipStore) -> None:
-    def plan(seed: int, epoch: int, before: int = 0) -> list[ClipRequest]:
-        batches = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed, RECIPE)
+    def plan(seed: int, epoch: int, before: int = 0) -> list[PlannedClip]:
+        batches = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed, RECIPE)
         for earlier in range(before):
             requests_of(batches, earlier)
         return requests_of(batches, epoch)
@@ -51,30 +51,30 @@ def test_a_plan_depends_on_seed_and_epoch_alone(counting: ClipStore) -> None:
 
 
 def test_without_shuffling_the_shortest_come_first_in_every_epoch(counting: ClipStore) -> None:
-    plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, shuffle=False)
+    plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, shuffle=False)
     clips = [request.clip for request in requests_of(plan)]
     assert (np.diff(counting.table["n_frames"].to_numpy()[clips]) >= 0).all()
     assert clips == [request.clip for request in requests_of(plan, 1)]
 
 
 @pytest.mark.parametrize(("augmentation", "most"), [(NONE, 0.15), (RECIPE, 0.15)])
-def test_little_is_spent_on_padding(counting: ClipStore, augmentation: TimeAugmentation, most: float) -> None:
-    plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=augmentation)
+def test_little_is_spent_on_padding(counting: ClipStore, augmentation: TemporalAugmentation, most: float) -> None:
+    plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=augmentation)
     lengths = [[request.length for request in batch] for batch in plan]
     padded = sum(max(batch) * len(batch) for batch in lengths)
     assert 1 - sum(map(sum, lengths)) / padded < most
 
 
 def test_long_clips_are_resized(counting: ClipStore) -> None:
-    plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, max_frames=50)
+    plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, max_frames=50)
     for request in requests_of(plan):
         assert request.length == min(counting.table["n_frames"].iat[request.clip], 50)
-        assert len(Clips(counting)[request]["frames"]) == request.length
+        assert len(ClipDataset(counting)[request]["frames"]) == request.length
 
 
 def test_resampling_stays_in_its_range_and_takes_its_share(counting: ClipStore) -> None:
-    only = TimeAugmentation(cut_mix=0.0, resample=0.8, resample_range=(0.3, 0.5), local_resample=0.0, shift=0.0)
-    plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=only)
+    only = TemporalAugmentation(cut_mix=0.0, resample=0.8, resample_range=(0.3, 0.5), local_resample=0.0, shift=0.0)
+    plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=only)
     frames = counting.table["n_frames"].to_numpy()
     pairs = np.array([(r.length, frames[r.clip]) for epoch in range(5) for r in requests_of(plan, epoch)])
     changed = pairs[pairs[:, 0] != pairs[:, 1]]
@@ -82,13 +82,15 @@ def test_resampling_stays_in_its_range_and_takes_its_share(counting: ClipStore) 
     assert (np.abs(changed[:, 0] - 0.4 * changed[:, 1]) <= 0.1 * changed[:, 1] + 1).all()
 
 
-JOINED = TimeAugmentation(cut_mix=1.0, resample=0.0, local_resample=0.0, shift=0.0)
+JOINED = TemporalAugmentation(cut_mix=1.0, resample=0.0, local_resample=0.0, shift=0.0)
 
 
 def test_cut_mix_joins_the_end_of_one_clip_and_the_beginning_of_another(counting: ClipStore) -> None:
     scores = np.random.default_rng(0).random(COUNTING_CLIPS)
-    dataset, lengths, phrases = Clips(counting, scores), counting.table["n_frames"], counting.table["phrase"]
-    for request in requests_of(PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)):
+    dataset, lengths, phrases = ClipDataset(counting, scores), counting.table["n_frames"], counting.table["phrase"]
+    for request in requests_of(
+        LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)
+    ):
         item = dataset[request]
         skipped, kept = (round(request.cut * lengths[clip]) for clip in (request.partner, request.clip))
         origin = [[request.partner, frame] for frame in range(skipped, lengths[request.partner])]
@@ -106,22 +108,22 @@ def test_partners_are_other_clips_of_the_same_signer(signers: list[int], data: s
     table = pd.DataFrame({"participant_id": signers, "phrase": "abc", "n_frames": 9})
     places = st.lists(st.sampled_from(range(len(signers))), unique=True)
     clips, further = data.draw(places), data.draw(places)
-    plan = PlannedBatches(Table(table), clips, 4, seed=1, augmentation=JOINED, one_a_phrase=further)
+    plan = LengthGroupedSampler(Table(table), clips, 4, seed=1, augmentation=JOINED, sampled_per_phrase=further)
     for request in requests_of(plan):
         mates = {place for place in {*clips, *further} if signers[place] == signers[request.clip]} - {request.clip}
         assert request.partner in mates if mates else request.partner == -1
 
 
 def test_all_other_clips_of_a_signer_become_partners(counting: ClipStore) -> None:
-    plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)
+    plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)
     of_first = [next(r.partner for r in requests_of(plan, epoch) if r.clip == 0) for epoch in range(60)]
     assert sorted(set(of_first)) == [40, 80, 120, 160]
 
 
 def test_cut_mix_takes_its_share(counting: ClipStore) -> None:
     for probability in (0.0, 0.5, 1.0):
-        augmentation = TimeAugmentation(cut_mix=probability)
-        plan = PlannedBatches(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=augmentation)
+        augmentation = TemporalAugmentation(cut_mix=probability)
+        plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=augmentation)
         joined = [request.partner >= 0 for epoch in range(5) for request in requests_of(plan, epoch)]
         assert np.mean(joined) == (probability if probability != 0.5 else pytest.approx(0.5, abs=0.05))
 
@@ -129,7 +131,7 @@ def test_cut_mix_takes_its_share(counting: ClipStore) -> None:
 def test_one_clip_of_every_further_phrase_joins_an_epoch(store: ClipStore) -> None:
     table = store.table
     main, further = np.flatnonzero(~table["supplemental"]), np.flatnonzero(table["supplemental"])
-    plan = PlannedBatches(store, main, 4, seed=0, augmentation=RECIPE, one_a_phrase=further)
+    plan = LengthGroupedSampler(store, main, 4, seed=0, augmentation=RECIPE, sampled_per_phrase=further)
     phrases = sorted({clip.phrase for clips in SUPPLEMENTAL.values() for clip in clips})
     seen = set()
     for epoch in range(20):
@@ -145,8 +147,8 @@ def test_a_signer_of_supplemental_clips_alone_finds_no_partner(store: ClipStore)
     table = store.table
     main = np.flatnonzero(~table["supplemental"] & (table["participant_id"] < 4))
     last = np.flatnonzero(table["supplemental"] & (table["participant_id"] == 4))
-    always = TimeAugmentation(cut_mix=1.0)
-    plan = PlannedBatches(store, main, 4, seed=0, augmentation=always, one_a_phrase=last)
+    always = TemporalAugmentation(cut_mix=1.0)
+    plan = LengthGroupedSampler(store, main, 4, seed=0, augmentation=always, sampled_per_phrase=last)
     partners = {request.clip: request.partner for request in requests_of(plan)}
     assert partners[last[0]] == -1
     assert all(partners[clip] >= 0 for clip in main)
@@ -157,8 +159,8 @@ def test_something_of_every_clip_stays_and_no_clip_is_too_long(
     lengths: list[int], max_frames: int, shift_range: int, seed: int
 ) -> None:
     table = pd.DataFrame({"participant_id": 1, "phrase": "abc", "n_frames": lengths})
-    augmentation = TimeAugmentation(shift=1.0, shift_range=shift_range)
-    plan = PlannedBatches(Table(table), np.arange(len(lengths)), 4, seed, augmentation, max_frames)
+    augmentation = TemporalAugmentation(shift=1.0, shift_range=shift_range)
+    plan = LengthGroupedSampler(Table(table), np.arange(len(lengths)), 4, seed, augmentation, max_frames)
     for request in requests_of(plan):
         assert 1 <= request.length <= max_frames
         assert -shift_range <= request.shift < request.length
@@ -166,5 +168,5 @@ def test_something_of_every_clip_stays_and_no_clip_is_too_long(
 
 @pytest.mark.parametrize("name", ["resample_range", "local_windows", "local_range"])
 def test_ranges_that_end_before_they_begin_are_refused(name: str) -> None:
-    with pytest.raises(ParameterError, match=f"training.time: {name} begins with 3"):
-        build(TimeAugmentation, {name: [3, 2]}, "training.time")
+    with pytest.raises(ParameterError, match=f"training.temporal: {name} begins with 3"):
+        build(TemporalAugmentation, {name: [3, 2]}, "training.temporal")

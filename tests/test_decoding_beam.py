@@ -13,7 +13,7 @@ from fingerspelling import text
 from fingerspelling.decoding.beam import LEAST, CtcPrefixScorer, decode_by_beam
 from fingerspelling.decoding.greedy import decode_greedily
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise
+from fingerspelling.model.preprocessing import normalize
 
 LENGTHS = [1, 2, 15, 33, 34, 40, 60]
 # Three characters and phrases of at most three, few enough to try them all.
@@ -27,7 +27,7 @@ Encoded = list[tuple[Tensor, Tensor | None]]
 def encode(models: list[FingerspellingModel], lengths: list[int], seed: int = 0) -> Encoded:
     frames, mask = make_batch(lengths, seed)
     with torch.no_grad():
-        return [model.encode(normalise(frames), mask) for model in models]
+        return [model.encode(normalize(frames), mask) for model in models]
 
 
 def single(encoded: Encoded, clip: int) -> Encoded:
@@ -164,7 +164,7 @@ def scores_of(models: list[FingerspellingModel], encoded: Encoded, ctc_weight: f
 def test_a_beam_of_everything_finds_the_best_phrase(seeds: tuple[int, ...], ctc_weight: float) -> None:
     models = [make_model(seed, **SMALL) for seed in seeds]
     encoded = encode(models, [1, 2, 4, 5], seed=seeds[0])
-    searched = {beam: decode_by_beam(models, encoded, beam, ctc_weight) for beam in (1, 2, 5, 40)}
+    searched = {num_beams: decode_by_beam(models, encoded, num_beams, ctc_weight) for num_beams in (1, 2, 5, 40)}
     for clip in range(4):
         scores = scores_of(models, single(encoded, clip), ctc_weight)
         found = {beam: scores[tuple(spelled[clip])] for beam, spelled in searched.items()}
@@ -219,15 +219,15 @@ def test_ctc_spells_no_more_characters_than_a_clip_has_frames(ctc_weight: float)
     with torch.no_grad():
         model.output_projection.weight[text.PAD :] = 0.0  # a decoder that goes on
     encoded = encode([model], [1, 2, 3])
-    for beam in (1, 4, 100):
-        assert all(len(row) <= n for n, row in enumerate(decode_by_beam([model], encoded, beam, ctc_weight), 1))
+    for num_beams in (1, 4, 100):
+        assert all(len(row) <= n for n, row in enumerate(decode_by_beam([model], encoded, num_beams, ctc_weight), 1))
 
 
-@pytest.mark.parametrize("beam", [1, 4, 70])
+@pytest.mark.parametrize("num_beams", [1, 4, 70])
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
-def test_every_special_token_ends_a_phrase(token: int, beam: int) -> None:
+def test_every_special_token_ends_a_phrase(token: int, num_beams: int) -> None:
     model = always_says(make_model(), token)
-    assert decode_by_beam([model], encode([model], LENGTHS), beam, 0.0) == [[]] * len(LENGTHS)
+    assert decode_by_beam([model], encode([model], LENGTHS), num_beams, 0.0) == [[]] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
@@ -236,10 +236,14 @@ def test_a_phrase_without_end_ends_after_33_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("beam", "ctc_weight", "reason"),
-    [(0, 0.0, "beam 0 must be at least 1"), (4, 1.1, "ctc_weight 1.1 from 0"), (4, 0.3, "ctc_weight 0.3: a model has")],
+    ("num_beams", "ctc_weight", "reason"),
+    [
+        (0, 0.0, "num_beams 0 must be at least 1"),
+        (4, 1.1, "ctc_weight 1.1 from 0"),
+        (4, 0.3, "ctc_weight 0.3: a model has"),
+    ],
 )
-def test_what_cannot_be_searched_is_refused(beam: int, ctc_weight: float, reason: str) -> None:
+def test_what_cannot_be_searched_is_refused(num_beams: int, ctc_weight: float, reason: str) -> None:
     models = [make_model(ctc_weight=0.5), make_model()]
     with pytest.raises(ValueError, match=reason):
-        decode_by_beam(models, encode(models, [20]), beam, ctc_weight)
+        decode_by_beam(models, encode(models, [20]), num_beams, ctc_weight)

@@ -13,11 +13,11 @@ from fingerspelling import text
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding import transcribe
+from fingerspelling.decoding import transcribe as module
 from fingerspelling.decoding.greedy import decode_greedily
-from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, spell, spell_clip, spell_store
+from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, transcribe, transcribe_clip, transcribe_store
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise
+from fingerspelling.model.preprocessing import normalize
 
 LENGTHS = [15, 20, 33, 34, 40, 60]
 
@@ -33,7 +33,7 @@ def is_greedy(models: list[FingerspellingModel], clip: Tensor, phrase: str) -> b
     ids = torch.tensor([[text.START, *text.encode(phrase)]])
     logits = 0.0
     for model in models:
-        hidden = model.encode(normalise(clip[None]))[0]
+        hidden = model.encode(normalize(clip[None]))[0]
         decoded = model.decoder(ids, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
         logits = logits + model.output_projection(decoded[0])
     best = logits.argmax(-1).tolist()
@@ -58,9 +58,9 @@ READER = confident(29)  # ends its phrases at different times
 def test_a_batch_reads_as_single_clips_without_a_cache(seeds: tuple[int, ...], stride: int) -> None:
     models = [confident(seed, frame_stride=stride) for seed in seeds]
     frames, mask = make_batch(LENGTHS)
-    spelled = spell(models, frames, mask)
+    spelled = transcribe(models, frames, mask)
     clips = [clip[:length] for clip, length in zip(frames, LENGTHS, strict=True)]
-    assert [spell(models, clip[None])[0] for clip in clips] == spelled
+    assert [transcribe(models, clip[None])[0] for clip in clips] == spelled
     for clip, phrase in zip(clips, spelled, strict=True):
         assert is_greedy(models, clip, phrase)
         assert not is_greedy(models, clip, phrase[:-1] + ("b" if phrase.endswith("a") else "a"))
@@ -69,7 +69,7 @@ def test_a_batch_reads_as_single_clips_without_a_cache(seeds: tuple[int, ...], s
 
 def test_random_models_show_clips_that_end_at_different_times() -> None:
     frames, mask = make_batch(LENGTHS)
-    spelled = spell([READER], frames, mask)
+    spelled = transcribe([READER], frames, mask)
     assert len({len(phrase) for phrase in spelled}) > 2
     assert min(map(len, spelled)) < 15
 
@@ -78,20 +78,20 @@ def test_random_models_show_clips_that_end_at_different_times() -> None:
 def test_every_special_token_ends_a_phrase_and_nothing_read_gives_the_constant_one(token: int) -> None:
     frames, mask = make_batch(LENGTHS)
     model = always_says(confident(), token)
-    assert decode_greedily([model], [model.encode(normalise(frames), mask)]) == [[]] * len(LENGTHS)
-    assert spell([model], frames, mask) == [CONSTANT_PHRASE] * len(LENGTHS)
+    assert decode_greedily([model], [model.encode(normalize(frames), mask)]) == [[]] * len(LENGTHS)
+    assert transcribe([model], frames, mask) == [CONSTANT_PHRASE] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
     frames, mask = make_batch(LENGTHS)
-    assert spell([always_says(confident(), text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
+    assert transcribe([always_says(confident(), text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
 
 
 def test_nothing_follows_the_end() -> None:
     """A clip that has ended keeps silent while others of its batch go on."""
     frames, mask = make_batch(LENGTHS)
     clips = [(frames, mask), *((clip[None, :n], None) for clip, n in zip(frames, LENGTHS, strict=True))]
-    ids, *alone = (decode_greedily([READER], [READER.encode(normalise(clip), real)]) for clip, real in clips)
+    ids, *alone = (decode_greedily([READER], [READER.encode(normalize(clip), real)]) for clip, real in clips)
     assert ids == [row for rows in alone for row in rows]
     assert all(token < text.PAD for row in ids for token in row)
 
@@ -99,19 +99,19 @@ def test_nothing_follows_the_end() -> None:
 def test_an_ensemble_averages_logits_whatever_the_order() -> None:
     frames, mask = make_batch(LENGTHS)
     one, other = confident(0), confident(1)
-    assert spell([one, one], frames, mask) == spell([one], frames, mask)
-    assert spell([one, other], frames, mask) == spell([other, one], frames, mask)
+    assert transcribe([one, one], frames, mask) == transcribe([one], frames, mask)
+    assert transcribe([one, other], frames, mask) == transcribe([other, one], frames, mask)
     loud = confident(1)
     with torch.no_grad():
         loud.output_projection.weight.mul_(1e5)
-    assert spell([one, loud], frames, mask) == spell([loud], frames, mask)
+    assert transcribe([one, loud], frames, mask) == transcribe([loud], frames, mask)
 
 
 def test_short_clips_get_the_constant_phrase() -> None:
     frames, mask = make_batch([14, 15, 16])
     model = always_says(confident(), 32)
-    assert spell([model], frames, mask) == [CONSTANT_PHRASE, "a" * 33, "a" * 33]
-    assert spell([model], frames[:1, :14]) == [CONSTANT_PHRASE]
+    assert transcribe([model], frames, mask) == [CONSTANT_PHRASE, "a" * 33, "a" * 33]
+    assert transcribe([model], frames[:1, :14]) == [CONSTANT_PHRASE]
 
 
 def logit(probability: float) -> float:
@@ -124,14 +124,14 @@ def logit(probability: float) -> float:
 def test_clips_not_worth_reading_get_the_constant_phrase(confidences: tuple[float, ...], read: bool) -> None:
     frames, mask = make_batch([20])
     models = [confident(0, logit(confidence)) for confidence in confidences]
-    assert (spell(models, frames, mask)[0] != CONSTANT_PHRASE) == read
+    assert (transcribe(models, frames, mask)[0] != CONSTANT_PHRASE) == read
 
 
 def test_models_without_confidence_leave_the_judgement_to_others() -> None:
     frames, mask = make_batch([20])
     silent = make_model(3, confidence_head=False)
-    assert spell([silent], frames, mask) != [CONSTANT_PHRASE]
-    assert spell([silent, confident(0, logit(0.1))], frames, mask) == [CONSTANT_PHRASE]
+    assert transcribe([silent], frames, mask) != [CONSTANT_PHRASE]
+    assert transcribe([silent, confident(0, logit(0.1))], frames, mask) == [CONSTANT_PHRASE]
 
 
 def test_constant_phrase_can_be_spelled() -> None:
@@ -140,18 +140,18 @@ def test_constant_phrase_can_be_spelled() -> None:
 
 @pytest.mark.parametrize("n_frames", [0, 1, 14])
 def test_clips_of_hardly_any_frame_are_answered(n_frames: int) -> None:
-    assert spell_clip([confident()], torch.rand(n_frames, 390)) == CONSTANT_PHRASE
+    assert transcribe_clip([confident()], torch.rand(n_frames, 390)) == CONSTANT_PHRASE
 
 
 def test_clips_without_any_point_are_read() -> None:
-    phrase = spell_clip([confident()], torch.full((20, 390), math.nan))
+    phrase = transcribe_clip([confident()], torch.full((20, 390), math.nan))
     assert is_greedy([confident()], torch.full((20, 130, 3), math.nan), phrase)
 
 
 def test_long_clips_are_resized_first() -> None:
     model, frames = confident(), torch.rand(5000, 390)
     kept = frames[torch.arange(384) * 5000 // 384]
-    assert is_greedy([model], kept.unflatten(1, (3, 130)).transpose(1, 2), spell_clip([model], frames))
+    assert is_greedy([model], kept.unflatten(1, (3, 130)).transpose(1, 2), transcribe_clip([model], frames))
 
 
 @settings(max_examples=20, deadline=None)
@@ -159,7 +159,7 @@ def test_long_clips_are_resized_first() -> None:
 def test_any_clip_is_answered_in_the_59_characters(n_frames: int, missing: float, seed: int) -> None:
     frames = np.random.default_rng(seed).normal(size=(n_frames, 390)).astype(np.float32)
     frames[np.random.default_rng(seed).random(frames.shape) < missing] = np.nan
-    phrase = spell_clip([READER], torch.from_numpy(frames))
+    phrase = transcribe_clip([READER], torch.from_numpy(frames))
     assert not text.unknown_characters(phrase)
     assert len(phrase) <= 33
 
@@ -167,18 +167,18 @@ def test_any_clip_is_answered_in_the_59_characters(n_frames: int, missing: float
 def test_a_store_is_read_as_its_source_files_are(
     store: ClipStore, competition: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcribe, "reading_batch", lambda device: 2)
+    monkeypatch.setattr(module, "eval_batch_size", lambda device: 2)
     models = [READER, confident(1)]
     clips = [4, 9, 0, 16, 12]  # in any order
-    spelled = spell_store(models, store, clips)
+    spelled = transcribe_store(models, store, clips)
     for clip, phrase in zip(clips, spelled, strict=True):
         row = store.table.iloc[clip]
         folder = "supplemental_landmarks" if row["supplemental"] else "train_landmarks"
         path = competition / folder / f"{row['file_id']}.parquet"
         frames = read_clip(path, sequence_id=row["sequence_id"]).astype(np.float16).astype(np.float32)
-        assert spell_clip(models, torch.from_numpy(frames)) == phrase
+        assert transcribe_clip(models, torch.from_numpy(frames)) == phrase
     assert len(set(spelled)) > 2
-    assert spell_store(models, store, []) == []
+    assert transcribe_store(models, store, []) == []
 
 
 def test_a_store_of_long_clips_is_read(tmp_path: Path) -> None:
@@ -186,14 +186,14 @@ def test_a_store_of_long_clips_is_read(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("path,file_id,sequence_id,participant_id,phrase\n1.parquet,1,1,1,a\n")
     extract(tmp_path, tmp_path / "clips")
     frames = torch.from_numpy(read_clip(tmp_path / "1.parquet")).half().float()
-    assert spell_store([READER], ClipStore(tmp_path / "clips"), [0]) == [spell_clip([READER], frames)]
+    assert transcribe_store([READER], ClipStore(tmp_path / "clips"), [0]) == [transcribe_clip([READER], frames)]
 
 
 def test_reading_a_store_leaves_chance_out(store: ClipStore) -> None:
-    assert spell_store([confident(29).train()], store, [0, 1, 2]) == spell_store([READER], store, [0, 1, 2])
+    assert transcribe_store([confident(29).train()], store, [0, 1, 2]) == transcribe_store([READER], store, [0, 1, 2])
 
 
 def test_real_recordings_are_read(real_data: Path) -> None:
     for path in sorted((real_data / "ase-letters-pose").glob("*.parquet"))[:5]:
-        phrase = spell_clip([READER], torch.from_numpy(read_clip(path)))
+        phrase = transcribe_clip([READER], torch.from_numpy(read_clip(path)))
         assert not text.unknown_characters(phrase)

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.beam import decoding
-from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, spell_clip
+from fingerspelling.decoding.beam import make_decoder
+from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
-from fingerspelling.export.speller import ClipSpeller
 from fingerspelling.export.tflite import _conversion
+from fingerspelling.export.transcriber import ClipTranscriber
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
-from fingerspelling.model.preprocessing import normalise, resize_index
+from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.scoring.scorer import score_submission
 from fingerspelling.scoring.submission import Submission, load_runner, write_submission
 
@@ -99,7 +99,7 @@ def test_the_file_spells_what_pytorch_spells(exported):
 def test_clips_of_low_confidence_get_the_constant_phrase(exported):
     models, submission = exported
     confidences = [confidence(models, frames) for frames in clips() if len(frames) >= 15]
-    constant = [submission.spell(frames) == CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
+    constant = [submission.transcribe(frames) == CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
     assert constant == [value < models[0].config.min_confidence for value in confidences]
     assert models[0].confidence is None or 0 < sum(constant) < len(constant), "the threshold divides nothing"
 
@@ -118,7 +118,7 @@ def test_its_rows_are_the_averaged_logits(exported, n_frames):
 
 def encode(models: list[FingerspellingModel], frames: np.ndarray) -> list[Tensor]:
     picked = torch.from_numpy(frames)[resize_index(len(frames), 384)]
-    points = normalise(picked.unflatten(1, (3, 130)).transpose(1, 2)[None])
+    points = normalize(picked.unflatten(1, (3, 130)).transpose(1, 2)[None])
     with torch.no_grad():
         return [model.encode(points)[0] for model in models]
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_a_landmark_counts_as_missing(exported):
     somewhere = rng.random(frames.shape) < 0.1
     wild = np.where(somewhere, rng.choice([np.inf, -np.inf, 3e38, -1001], frames.shape), frames).astype(np.float32)
     missing = np.where(somewhere, np.float32("nan"), frames)
-    assert spell_clip(models, torch.from_numpy(wild)) == spell_clip(models, torch.from_numpy(missing))
+    assert transcribe_clip(models, torch.from_numpy(wild)) == transcribe_clip(models, torch.from_numpy(missing))
     np.testing.assert_array_equal(*(submission._run(inputs=f)["outputs"] for f in (wild, missing)))
 
 
@@ -180,7 +180,7 @@ def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path):
     assert len(lengths) > 2, "the clips do not tell where a phrase ends"
 
 
-SEARCH = {"beam": 3, "ctc_weight": 0.4}
+SEARCH = {"num_beams": 3, "ctc_weight": 0.4}
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fingerspel
 
 def test_the_file_searches_as_pytorch_does(searching):
     models, submission = searching
-    table = check_parity(models, submission, clips(), decoding(**SEARCH))
+    table = check_parity(models, submission, clips(), make_decoder(**SEARCH))
     assert table["same"].all(), table[~table["same"]]
     assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
     read = table["tflite"][table["frames"] >= 15]
@@ -234,11 +234,11 @@ def test_int8_is_for_linear_layers_alone(exported):
     from tensorflow.lite.python.schema_py_generated import TensorType
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from fingerspelling.export.weights import MIN_OUTPUTS, quantise_linear_layers, read_model, written
+    from fingerspelling.export.weights import MIN_OUTPUTS, quantize_linear_layers, read_model, written
 
     _, submission = exported
     model = read_model(submission.model)
-    quantise_linear_layers(model)
+    quantize_linear_layers(model)
     content = written(model)
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     int8 = [tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.type == TensorType.INT8]
@@ -253,7 +253,7 @@ def test_where_nothing_is_spelled_the_answer_is_not_empty():
     models = [build(1, part_extractors=False, confidence_head=False)]
     frames = clip(50)
     assert teacher_forced(models, frames, np.array([], int))[0].argmax() >= text.PAD, "this model spells something"
-    rows, length = ClipSpeller(models, "a b")(torch.from_numpy(frames))
+    rows, length = ClipTranscriber(models, "a b")(torch.from_numpy(frames))
     assert text.decode(rows[: length[0]].argmax(1).tolist()) == "a b"
 
 
@@ -282,7 +282,7 @@ def test_folding_changes_no_output_and_leaves_no_scale(block):
         (lambda: [build(1)], {"constant_phrase": "Ä"}, "Ä"),
         (lambda: [build(1)], {"constant_phrase": "a" * 34}, "1 to 33"),
         (lambda: [build(1)], {"constant_phrase": ""}, "1 to 33"),
-        (lambda: [build(1)], {"beam": 0}, "beam 0"),
+        (lambda: [build(1)], {"num_beams": 0}, "num_beams 0"),
         (lambda: [build(1, ctc_weight=0.3), build(1)], {"ctc_weight": 0.3}, "no CTC head"),
     ],
 )
@@ -322,5 +322,5 @@ def test_real_recordings_are_scored(exported, real_data: Path):
     results, summary = score_submission(submission, pd.DataFrame({"path": paths, "phrase": [p.stem for p in paths]}))
     assert summary.clips == len(paths) > 20
     assert summary.errors == 0, results["error"].tolist()
-    spelled = [spell_clip(models, torch.from_numpy(read_clip(path))) for path in paths]
+    spelled = [transcribe_clip(models, torch.from_numpy(read_clip(path))) for path in paths]
     assert results["prediction"].tolist() == spelled

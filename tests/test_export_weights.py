@@ -68,11 +68,11 @@ def test_vectors_become_float32_and_say_the_same(converted):
 
 
 def test_matrices_become_int8_before_or_after_vectors_become_whole(converted):
-    from fingerspelling.export.weights import quantise_linear_layers, store_vectors_whole
+    from fingerspelling.export.weights import quantize_linear_layers, store_vectors_whole
 
     files = [
         changed(converted, *changes)
-        for changes in ([quantise_linear_layers, store_vectors_whole], [store_vectors_whole, quantise_linear_layers])
+        for changes in ([quantize_linear_layers, store_vectors_whole], [store_vectors_whole, quantize_linear_layers])
     ]
     for content in files:
         assert stored(content) == {1600: "INT8", 100: "FLOAT32"}

@@ -13,12 +13,12 @@ from fingerspelling.model.padding import Padding
 def test_padding_comes_off_and_on_again() -> None:
     mask = torch.arange(9) < torch.tensor([[9], [4], [1]])
     padding, x = Padding(3, 9, mask), torch.randn(3, 9, 5)
-    real = padding.remove(x)
+    real = padding.unpad_input(x)
     assert torch.equal(real, x[mask])
-    assert torch.equal(padding.add(real), x.masked_fill(~mask[..., None], 0.0))
+    assert torch.equal(padding.pad_input(real), x.masked_fill(~mask[..., None], 0.0))
     none = Padding(3, 9, None)
-    assert torch.equal(none.remove(x), x.flatten(0, 1))
-    assert torch.equal(none.add(none.remove(x)), x)
+    assert torch.equal(none.unpad_input(x), x.flatten(0, 1))
+    assert torch.equal(none.pad_input(none.unpad_input(x)), x)
 
 
 # --- feature extractor

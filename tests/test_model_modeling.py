@@ -11,7 +11,7 @@ from torch import nn
 from fingerspelling import text
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.modeling import reverse_labels
-from fingerspelling.model.preprocessing import normalise
+from fingerspelling.model.preprocessing import normalize
 
 ROUND_1 = {
     "d_model": 144,
@@ -132,7 +132,7 @@ def test_padding_changes_nothing_at_full_size() -> None:
     torch.manual_seed(0)
     model = FingerspellingModel(FingerspellingConfig()).eval()
     frames, mask = make_batch([15, 60, 384])
-    frames, labels = normalise(frames), make_labels("hello world", "27 elm", "a/b-c")
+    frames, labels = normalize(frames), make_labels("hello world", "27 elm", "a/b-c")
     with torch.no_grad():
         logits = model(frames, mask, labels).logits
         for i, length in enumerate(mask.sum(1).tolist()):
@@ -166,15 +166,15 @@ def test_loss_is_weighed_as_the_winners() -> None:
     frames, mask = make_batch([20, 33])
     labels, scores = make_labels("hello", "27"), torch.tensor([0.9, 0.2])
     output = model(frames, mask, labels, scores=scores)
-    forward, backward = output.parts["forward"], output.parts["backward"]
-    winners = 0.98 * (0.6 * forward + 0.4 * backward) + 0.02 * output.parts["confidence"]
-    torch.testing.assert_close(output.loss, 0.75 * winners + 0.25 * output.parts["ctc"])
+    forward, backward = output.loss_parts["forward"], output.loss_parts["backward"]
+    winners = 0.98 * (0.6 * forward + 0.4 * backward) + 0.02 * output.loss_parts["confidence"]
+    torch.testing.assert_close(output.loss, 0.75 * winners + 0.25 * output.loss_parts["ctc"])
     real = labels != text.PAD
     by_hand = -output.logits.log_softmax(-1).gather(2, labels[..., None])[..., 0][real].mean()
     torch.testing.assert_close(forward, by_hand)
     confidence = model.confidence(model.encode(frames, mask)[0][:, 0])[:, 0].sigmoid()
     by_hand = -(scores * confidence.log() + (1 - scores) * (1 - confidence).log()).mean()
-    torch.testing.assert_close(output.parts["confidence"], by_hand)
+    torch.testing.assert_close(output.loss_parts["confidence"], by_hand)
 
 
 def test_padding_of_labels_does_not_count() -> None:
@@ -183,8 +183,8 @@ def test_padding_of_labels_does_not_count() -> None:
     labels = make_labels("hello", "27")
     padded = F.pad(labels, (0, 6), value=text.PAD)
     output, expected = model(frames, mask, padded), model(frames, mask, labels)
-    for name, part in expected.parts.items():
-        torch.testing.assert_close(output.parts[name], part)
+    for name, part in expected.loss_parts.items():
+        torch.testing.assert_close(output.loss_parts[name], part)
 
 
 def test_a_character_is_spelled_from_those_before_it() -> None:
@@ -195,18 +195,18 @@ def test_a_character_is_spelled_from_those_before_it() -> None:
     torch.testing.assert_close(changed[:, :3], logits[:, :3])
     assert not torch.allclose(changed[:, 3], logits[:, 3])
     labels = make_labels("hello")
-    replaced = torch.ones_like(labels, dtype=torch.bool)
-    masked = model(frames, mask, labels, replaced).logits
+    masked_inputs = torch.ones_like(labels, dtype=torch.bool)
+    masked = model(frames, mask, labels, masked_inputs).logits
     torch.testing.assert_close(masked[:, 0], logits[:, 0])  # the start token stays
-    torch.testing.assert_close(masked, model(frames, mask, make_labels("abcde"), replaced).logits)
+    torch.testing.assert_close(masked, model(frames, mask, make_labels("abcde"), masked_inputs).logits)
 
 
 def test_the_backward_decoder_spells_the_reversed_phrase() -> None:
     model = make_model()
     frames, mask = make_batch([20, 25])
-    backward = model(frames, mask, make_labels("hello", "ab")).parts["backward"]
+    backward = model(frames, mask, make_labels("hello", "ab")).loss_parts["backward"]
     model.decoder, model.output_projection = model.backward_decoder, model.backward_projection
-    torch.testing.assert_close(model(frames, mask, make_labels("olleh", "ba")).parts["forward"], backward)
+    torch.testing.assert_close(model(frames, mask, make_labels("olleh", "ba")).loss_parts["forward"], backward)
 
 
 def test_reversal_leaves_end_and_padding() -> None:
@@ -221,7 +221,7 @@ def test_ctc_sums_over_all_alignments() -> None:
     with torch.no_grad():
         hidden, _ = model.encode(frames, mask)
         chances = model.ctc(hidden).softmax(-1)
-        loss = model(frames, mask, make_labels("a", "a")).parts["ctc"]
+        loss = model(frames, mask, make_labels("a", "a")).loss_parts["ctc"]
     expected = 0.0
     for row, length in zip(chances, [4, 9], strict=True):
         runs = [(start, stop) for start in range(length) for stop in range(start + 1, length + 1)]
@@ -233,8 +233,8 @@ def test_ctc_sums_over_all_alignments() -> None:
 def test_ctc_passes_over_clips_too_short_for_their_phrase() -> None:
     model = make_model(ctc_weight=0.5)
     frames, mask = make_batch([2, 30])
-    loss = model(frames, mask, make_labels("abcdef", "ab")).parts["ctc"]
-    alone = model(frames[1:], mask[1:], make_labels("ab")).parts["ctc"]
+    loss = model(frames, mask, make_labels("abcdef", "ab")).loss_parts["ctc"]
+    alone = model(frames[1:], mask[1:], make_labels("ab")).loss_parts["ctc"]
     torch.testing.assert_close(loss * 8, alone * 2)
     loss.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
@@ -250,7 +250,7 @@ def test_poor_input_gives_finite_losses(spoil: str) -> None:
         frames[:] = 0.5
     else:
         frames, mask = make_batch([1, 1])
-    output = model(normalise(frames), mask, make_labels("ab", "c"))
+    output = model(normalize(frames), mask, make_labels("ab", "c"))
     output.loss.backward()
     assert output.loss.isfinite()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)

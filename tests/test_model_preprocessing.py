@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from synthetic import make_batch
 from torch import Tensor
 
-from fingerspelling.model.preprocessing import FARTHEST, normalise, normalise_per_frame, resize_index
+from fingerspelling.model.preprocessing import FARTHEST, normalize, normalize_per_frame, resize_index
 
 
 @given(st.integers(0, 20_000), st.integers(1, 500))
@@ -29,7 +29,7 @@ def clips_of(low: float, high: float) -> st.SearchStrategy[np.ndarray]:
 
 
 @given(clips_of(-1000, 1000))
-@pytest.mark.parametrize(("function", "dims"), [(normalise, (1, 2)), (normalise_per_frame, (2,))])
+@pytest.mark.parametrize(("function", "dims"), [(normalize, (1, 2)), (normalize_per_frame, (2,))])
 def test_whatever_is_there_gets_mean_0_and_spread_1(
     function: Callable[[Tensor], Tensor], dims: tuple[int, ...], clip: np.ndarray
 ) -> None:
@@ -53,26 +53,26 @@ def test_whatever_is_there_gets_mean_0_and_spread_1(
 def test_what_cannot_be_a_landmark_counts_as_missing(clip: np.ndarray) -> None:
     frames = torch.from_numpy(clip)
     landmarks = frames.abs() <= FARTHEST  # neither NaN, nor infinite, nor far away
-    result = normalise(frames)
+    result = normalize(frames)
     assert torch.equal(result.isfinite(), landmarks) and torch.equal(result.isnan(), ~landmarks)
-    cleaned = normalise(frames.masked_fill(~landmarks, math.nan))
+    cleaned = normalize(frames.masked_fill(~landmarks, math.nan))
     torch.testing.assert_close(result, cleaned, rtol=0, atol=0, equal_nan=True)
 
 
 @given(st.floats(-3, 3, width=32), st.integers(1, 50))
 def test_constant_coordinates_stay_near_zero(value: float, n_frames: int) -> None:
     frames = torch.full((1, n_frames, 130, 3), value)
-    assert normalise(frames).abs().max() < 1
-    assert normalise_per_frame(frames).abs().max() < 1
+    assert normalize(frames).abs().max() < 1
+    assert normalize_per_frame(frames).abs().max() < 1
 
 
 def test_normalisation_forgets_place_and_size_and_padding() -> None:
     frames, mask = make_batch([7, 12])
     moved = frames * torch.tensor([0.2, 0.3, 5.0]) + torch.tensor([0.5, 0.4, -1.0])
-    torch.testing.assert_close(normalise(moved), normalise(frames), equal_nan=True, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(normalise(frames[:1, :7]), normalise(frames)[:1, :7], equal_nan=True)
+    torch.testing.assert_close(normalize(moved), normalize(frames), equal_nan=True, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(normalize(frames[:1, :7]), normalize(frames)[:1, :7], equal_nan=True)
     drifting = frames * torch.rand(12, 1, 3).add(0.5) + torch.rand(12, 1, 3)
     torch.testing.assert_close(
-        normalise_per_frame(drifting), normalise_per_frame(frames), equal_nan=True, atol=1e-4, rtol=1e-4
+        normalize_per_frame(drifting), normalize_per_frame(frames), equal_nan=True, atol=1e-4, rtol=1e-4
     )
-    assert normalise(frames)[~mask].isnan().all()
+    assert normalize(frames)[~mask].isnan().all()

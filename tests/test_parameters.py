@@ -139,8 +139,8 @@ def test_the_closest_name_is_offered() -> None:
     ("values", "message"),
     [
         ({"lerning_rate": 1.0e-3}, r"training\.lerning_rate: no such parameter; did you mean learning_rate\?"),
-        ({"points": {"mirorr": 0.5}}, r"training\.points\.mirorr: no such parameter; did you mean mirror\?"),
-        ({"time": {"resample_range": [0.5]}}, r"training\.time\.resample_range"),
+        ({"spatial": {"mirorr": 0.5}}, r"training\.spatial\.mirorr: no such parameter; did you mean mirror\?"),
+        ({"temporal": {"resample_range": [0.5]}}, r"training\.temporal\.resample_range"),
         ({"precision": "fp8"}, r"training.precision: .*got 'fp8'"),
         ({"validation_fold": 7}, r"training: validation_fold 7 is not among 4 folds"),
         ({"epochs": "1.5"}, r"training\.epochs: .*'1\.5'"),

@@ -7,7 +7,7 @@ from fingerspelling.landmarks import POINTS
 from fingerspelling.simulation import Signer, SimulationConfig
 from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, pose_person, sway_head
 from fingerspelling.simulation.camera import LEFT, RIGHT
-from fingerspelling.simulation.movement import spell
+from fingerspelling.simulation.movement import sign
 
 
 def person_and_scene(seed: int = 0, side: int = 1) -> tuple[Signer, np.ndarray]:
@@ -16,7 +16,7 @@ def person_and_scene(seed: int = 0, side: int = 1) -> tuple[Signer, np.ndarray]:
         mirrored = {"wrist": signer.wrist * [-1, 1, 1] + [1, 0, 0], "head": signer.head * [-1, 1, 1] + [1, 0, 0]}
         signer = replace(signer, side=-1, **mirrored)
     rng = np.random.default_rng(seed)
-    motion, _ = spell("hello 42", signer, rng, SimulationConfig())
+    motion, _ = sign("hello 42", signer, rng, SimulationConfig())
     turn, place = sway_head(signer, len(motion), 30, rng)
     return signer, pose_person(signer, motion, turn, place, rng)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.simulation.alphabet import PLACE, TURN
 from fingerspelling.simulation.hand import LIMITS
-from fingerspelling.simulation.movement import GROUPS, SPEED_LIMITS, spell
+from fingerspelling.simulation.movement import GROUPS, SPEED_LIMITS, sign
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.text import CHARACTERS
 
@@ -22,7 +22,7 @@ def signer(seed: int) -> Signer:
 @given(phrases, st.integers(0, 1000), st.sampled_from([0.5, 1.0, 8.0]))
 def test_movement_respects_joints_and_speeds(phrase: str, seed: int, tempo: float) -> None:
     config = SimulationConfig(tempo=tempo)
-    motion, characters = spell(phrase, signer(seed), np.random.default_rng(seed), config)
+    motion, characters = sign(phrase, signer(seed), np.random.default_rng(seed), config)
     assert motion.dtype == np.float32 and len(motion) == len(characters)
     angles = motion[:, : TURN.start]
     assert (angles >= LIMITS[:, 0]).all() and (angles <= LIMITS[:, 1]).all()
@@ -35,7 +35,7 @@ def test_movement_respects_joints_and_speeds(phrase: str, seed: int, tempo: floa
 @settings(deadline=None, max_examples=30)
 @given(phrases, st.integers(0, 1000))
 def test_every_character_has_its_time_in_order(phrase: str, seed: int) -> None:
-    _, characters = spell(phrase, signer(seed), np.random.default_rng(seed), CONFIG)
+    _, characters = sign(phrase, signer(seed), np.random.default_rng(seed), CONFIG)
     inside = characters[characters >= 0]
     assert (np.diff(inside) >= 0).all()
     assert set(inside) <= set(range(len(phrase)))
@@ -49,7 +49,7 @@ def test_slow_signers_reach_the_posture_and_fast_ones_undershoot() -> None:
     def miss(tempo: float) -> float:
         misses = []
         for seed in range(30):
-            motion, characters = spell("sbs", person, np.random.default_rng(seed), SimulationConfig(tempo=tempo))
+            motion, characters = sign("sbs", person, np.random.default_rng(seed), SimulationConfig(tempo=tempo))
             own = np.abs(motion[characters == 1, : TURN.start] - target).mean(1)
             misses.append(own.min())
         return float(np.mean(misses))
@@ -64,7 +64,7 @@ def test_doubled_letters_are_told_apart_by_a_movement() -> None:
     for phrase in ("ll", "l"):
         spans = []
         for seed in range(20):
-            motion, characters = spell(phrase, person, np.random.default_rng(seed), CONFIG)
+            motion, characters = sign(phrase, person, np.random.default_rng(seed), CONFIG)
             place = motion[characters >= 0][5:, PLACE]
             spans.append(np.ptp(place, axis=0).max())
         moved.append(np.mean(spans))
@@ -74,9 +74,7 @@ def test_doubled_letters_are_told_apart_by_a_movement() -> None:
 def test_tempo_and_frame_rate_set_the_number_of_frames() -> None:
     def frames(**parameters: float) -> float:
         config = SimulationConfig(**parameters)
-        return np.mean(
-            [len(spell("fingerspelling", signer(s), np.random.default_rng(s), config)[0]) for s in range(10)]
-        )
+        return np.mean([len(sign("fingerspelling", signer(s), np.random.default_rng(s), config)[0]) for s in range(10)])
 
     assert frames(fps=60) == pytest.approx(2 * frames(fps=30), rel=0.02)
     assert frames(tempo=0.5) == pytest.approx(2 * frames(), rel=0.1)
@@ -85,7 +83,7 @@ def test_tempo_and_frame_rate_set_the_number_of_frames() -> None:
 def test_haste_is_limited_by_the_hand() -> None:
     def frames(tempo: float) -> int:
         return len(
-            spell("fingerspelling", signer(3), np.random.default_rng(3), SimulationConfig(tempo=tempo, fps=120))[0]
+            sign("fingerspelling", signer(3), np.random.default_rng(3), SimulationConfig(tempo=tempo, fps=120))[0]
         )
 
     assert frames(10) > 1.25 * frames(1) / 10  # the movements' own time is left

@@ -17,7 +17,13 @@ from fingerspelling.train import main
 # Three batches an epoch, two a step: the second step's only batch leaves the second of two processes without one.
 PARAMETERS = {
     "model": {"d_model": 32, "encoder_layers": 1, "conv_kernel": 7, "decoder_layers": 1, "decoder_ffn_dim": 32},
-    "training": {"epochs": 2, "batch_size": 4, "accumulate": 2, "learning_rate": 1.0e-3, "warmup_epochs": 1},
+    "training": {
+        "epochs": 2,
+        "batch_size": 4,
+        "gradient_accumulation_steps": 2,
+        "learning_rate": 1.0e-3,
+        "warmup_epochs": 1,
+    },
 }
 
 

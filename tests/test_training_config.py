@@ -11,8 +11,8 @@ from fingerspelling.training import TrainingConfig
         ({"precision": "fp8"}, "fp8"),
         ({"validation_fold": 4}, "4 is not among 4"),
         ({"validation_fold": -2}, "-2"),
-        ({"average": 1.0}, "average"),
-        ({"optimiser": "sgd"}, "adamw.*muon"),
+        ({"ema_decay": 1.0}, "ema_decay"),
+        ({"optimizer": "sgd"}, "adamw.*muon"),
     ],
 )
 def test_values_out_of_range_are_named(change: dict, reason: str) -> None:
@@ -21,10 +21,12 @@ def test_values_out_of_range_are_named(change: dict, reason: str) -> None:
 
 
 def test_a_steps_batches_are_dealt_evenly_or_not_at_all() -> None:
-    config = TrainingConfig(accumulate=8)
-    assert [config.batches_a_process(processes) for processes in (1, 2, 4, 8)] == [8, 4, 2, 1]
-    with pytest.raises(ParameterError, match=r"training\.accumulate: 8 batches .* evenly to 3 processes"):
-        config.batches_a_process(3)
+    config = TrainingConfig(gradient_accumulation_steps=8)
+    assert [config.steps_per_process(processes) for processes in (1, 2, 4, 8)] == [8, 4, 2, 1]
+    with pytest.raises(
+        ParameterError, match=r"training\.gradient_accumulation_steps: 8 batches .* evenly to 3 processes"
+    ):
+        config.steps_per_process(3)
 
 
 T4, A100 = (7, 5), (8, 0)

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from tiny_training import CONFIG
 
 from fingerspelling.data.augmentation import NONE
-from fingerspelling.data.dataset import Clips
-from fingerspelling.data.sampler import ClipRequest
+from fingerspelling.data.dataset import ClipDataset
+from fingerspelling.data.sampler import PlannedClip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import split_by_signer, training_plan
-from fingerspelling.training.loading import Share, share_of_stream, training_loader
+from fingerspelling.training.loading import BatchSamplerShard, stream_shard, training_loader
 from fingerspelling.training.stream import SimulatedBatches
 
 
@@ -33,7 +33,7 @@ class Numbered:
 
 @given(batches=st.integers(1, 30), processes=st.integers(1, 9), epoch=st.integers(0, 3))
 def test_shares_are_equally_long_and_together_the_plan(batches: int, processes: int, epoch: int) -> None:
-    shares = [Share(Numbered(batches), process, processes) for process in range(processes)]
+    shares = [BatchSamplerShard(Numbered(batches), process, processes) for process in range(processes)]
     for share in shares:
         share.set_epoch(epoch)
     dealt = [list(share) for share in shares]
@@ -43,9 +43,9 @@ def test_shares_are_equally_long_and_together_the_plan(batches: int, processes: 
     assert set(in_turn[batches:]) <= {(epoch, batches - 1)}  # what fills up
 
 
-@pytest.mark.parametrize("loader_processes", [0, 1])
-def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore, loader_processes: int) -> None:
-    def plan(epoch: int) -> list[list[ClipRequest]]:
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore, num_workers: int) -> None:
+    def plan(epoch: int) -> list[list[PlannedClip]]:
         planned = training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384)
         planned.set_epoch(epoch)
         return list(planned)
@@ -53,8 +53,8 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
     loaders = [
         training_loader(
             training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384),
-            Clips(store, augmentation=CONFIG.time),
-            loader_processes,
+            ClipDataset(store, augmentation=CONFIG.temporal),
+            num_workers,
             pin_memory=False,
             process=process,
             processes=2,
@@ -70,8 +70,8 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
 
 def test_processes_simulate_as_many_batches_of_different_clips() -> None:
     stream = SimulatedBatches(SimulationConfig(clips=9, max_length=3), 2, NONE)
-    assert share_of_stream(stream, 0, 1) is stream
-    shares = [share_of_stream(stream, process, 2) for process in range(2)]
+    assert stream_shard(stream, 0, 1) is stream
+    shares = [stream_shard(stream, process, 2) for process in range(2)]
     batches = [list(share) for share in shares]
     assert [len(share) for share in shares] == [len(made) for made in batches] == [3, 3]  # five batches, rounded up
     frames = [[item["frames"].tobytes() for batch in made for item in batch] for made in batches]

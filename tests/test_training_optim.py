@@ -13,11 +13,11 @@ def make(model: nn.Module) -> MuonWithAdamW:
     return MuonWithAdamW(model, lr=0.01, weight_decay=0.1, decayed=decayed)
 
 
-def step(model: nn.Module, optimiser: MuonWithAdamW, seed: int) -> None:
+def step(model: nn.Module, optimizer: MuonWithAdamW, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.grad = torch.randn(parameter.shape, generator=generator)
-    optimiser.step()
+    optimizer.step()
 
 
 def test_hidden_matrices_go_to_muon_and_the_rest_to_adamw() -> None:
@@ -43,16 +43,16 @@ def test_muons_step_is_orthogonal_and_decays() -> None:
 
 def test_a_loaded_state_goes_on_to_the_same_weights() -> None:
     models = [make_model(), make_model()]
-    optimisers = [make(model) for model in models]
-    step(models[0], optimisers[0], seed=1)
+    optimizers = [make(model) for model in models]
+    step(models[0], optimizers[0], seed=1)
     models[1].load_state_dict(models[0].state_dict())
     file = io.BytesIO()
-    torch.save(optimisers[0].state_dict(), file)
+    torch.save(optimizers[0].state_dict(), file)
     file.seek(0)
-    optimisers[1].load_state_dict(torch.load(file, weights_only=True))
-    for model, optimiser in zip(models, optimisers, strict=True):
-        optimiser.param_groups[0]["lr"] = 0.02  # as a schedule sets it
-        step(model, optimiser, seed=2)
+    optimizers[1].load_state_dict(torch.load(file, weights_only=True))
+    for model, optimizer in zip(models, optimizers, strict=True):
+        optimizer.param_groups[0]["lr"] = 0.02  # as a schedule sets it
+        step(model, optimizer, seed=2)
     for (name, tensor), other in zip(models[0].state_dict().items(), models[1].state_dict().values(), strict=True):
         assert torch.equal(tensor, other), name
 
@@ -60,12 +60,12 @@ def test_a_loaded_state_goes_on_to_the_same_weights() -> None:
 @pytest.mark.parametrize("group", range(3))
 def test_a_schedule_reaches_every_group(group: int) -> None:
     model = make_model()
-    optimiser = make(model)
-    for other in optimiser.param_groups:
+    optimizer = make(model)
+    for other in optimizer.param_groups:
         other["lr"] = 0.0
-    optimiser.param_groups[group]["lr"] = 0.01
-    before = [parameter.detach().clone() for parameter in optimiser.param_groups[group]["params"]]
-    step(model, optimiser, seed=3)
+    optimizer.param_groups[group]["lr"] = 0.01
+    before = [parameter.detach().clone() for parameter in optimizer.param_groups[group]["params"]]
+    step(model, optimizer, seed=3)
     assert all(
-        not torch.equal(old, new) for old, new in zip(before, optimiser.param_groups[group]["params"], strict=True)
+        not torch.equal(old, new) for old, new in zip(before, optimizer.param_groups[group]["params"], strict=True)
     )

@@ -13,7 +13,7 @@ from torch import nn
 from torch._dynamo.testing import CompileCounter
 
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
@@ -40,7 +40,7 @@ def test_a_training_leaves_model_history_and_predictions(store: ClipStore, run_d
     told = pd.read_parquet(run_dir / "out_of_fold.parquet")
     clips = split_by_signer(store, CONFIG).validation
     assert told["sequence_id"].tolist() == store.table["sequence_id"].iloc[clips].tolist()
-    assert told["prediction"].tolist() == spell_store([model], store, clips)
+    assert told["prediction"].tolist() == transcribe_store([model], store, clips)
     assert told["score"].tolist() == metric.clip_scores(told["prediction"], told["phrase"])
 
     history = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
@@ -63,8 +63,8 @@ def test_a_finished_training_is_not_repeated(store: ClipStore, run_dir: Path, mo
 
 def test_other_parameters_do_not_mix_with_a_training(store: ClipStore, run_dir: Path) -> None:
     other_model = FingerspellingConfig(**{**MODEL.to_dict(), "d_model": 64})
-    other = replace(CONFIG, epochs=5, points=replace(CONFIG.points, mirror=0.0))
-    with pytest.raises(DataError, match=r"other parameters \(model\.d_model, training\.epochs, training\.points\)"):
+    other = replace(CONFIG, epochs=5, spatial=replace(CONFIG.spatial, mirror=0.0))
+    with pytest.raises(DataError, match=r"other parameters \(model\.d_model, training\.epochs, training\.spatial\)"):
         train(store, other_model, other, run_dir)
 
 
@@ -97,7 +97,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 def test_muon_and_the_average_go_on_to_the_same_weights(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(CONFIG, average=0.9, optimiser="muon")
+    config = replace(CONFIG, ema_decay=0.9, optimizer="muon")
     whole = train(store, MODEL, config, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         watch_evaluations(patch, die_in=2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from fingerspelling.data.augmentation import NONE, TimeAugmentation
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation
 from fingerspelling.data.dataset import collate
 from fingerspelling.landmarks import POINTS, SELECTED
 from fingerspelling.simulation import SimulationConfig, render_clip
@@ -50,7 +50,7 @@ def test_clips_are_those_of_the_simulation(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_batches_hold_clips_of_about_a_length_and_may_be_joined() -> None:
-    stream = SimulatedBatches(replace(CONFIG, clips=64, max_length=31), 8, TimeAugmentation(cut_mix=1.0))
+    stream = SimulatedBatches(replace(CONFIG, clips=64, max_length=31), 8, TemporalAugmentation(cut_mix=1.0))
     lengths = [[len(item["frames"]) for item in batch] for batch in stream]
     within = np.mean([np.std(batch) for batch in lengths])
     assert within < 0.5 * np.std(np.concatenate(lengths))

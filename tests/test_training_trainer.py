@@ -7,9 +7,9 @@ from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from fingerspelling.data.augmentation import PointAugmentation
-from fingerspelling.data.dataset import Clips
-from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.augmentation import SpatialAugmentation
+from fingerspelling.data.dataset import ClipDataset
+from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
@@ -21,18 +21,20 @@ from fingerspelling.training.stream import Cast
 
 
 def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    requests: list[ClipRequest] = []
-    make = Clips.__getitem__
+    requests: list[PlannedClip] = []
+    make = ClipDataset.__getitem__
 
-    def recording(self: Clips, request: ClipRequest) -> dict:
-        if self.augmentation == CONFIG.time:  # not in validation
+    def recording(self: ClipDataset, request: PlannedClip) -> dict:
+        if self.augmentation == CONFIG.temporal:  # not in validation
             requests.append(request)
         return make(self, request)
 
-    monkeypatch.setattr(Clips, "__getitem__", recording)
+    monkeypatch.setattr(ClipDataset, "__getitem__", recording)
     train(store, MODEL, CONFIG, tmp_path)
     split = split_by_signer(store, CONFIG)
-    plan = PlannedBatches(store, split.training, 4, CONFIG.seed, CONFIG.time, one_a_phrase=split.supplemental)
+    plan = LengthGroupedSampler(
+        store, split.training, 4, CONFIG.seed, CONFIG.temporal, sampled_per_phrase=split.supplemental
+    )
     planned = []
     for epoch in range(3):
         plan.set_epoch(epoch)
@@ -43,25 +45,25 @@ def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, mo
 def test_points_are_augmented_and_tokens_replaced_in_training_alone(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replaced: dict[bool, list[Tensor | None]] = {True: [], False: []}
+    masked_inputs: dict[bool, list[Tensor | None]] = {True: [], False: []}
     augmented: list[tuple[int, ...]] = []
     losses, augment = FingerspellingModel.losses, trainer.augment
 
     def spying_losses(self: FingerspellingModel, *inputs: Tensor) -> FingerspellingOutput:
-        replaced[self.training].append(inputs[3])
+        masked_inputs[self.training].append(inputs[3])
         return losses(self, *inputs)
 
-    def spying_augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+    def spying_augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor:
         augmented.append(frames.shape)
         return augment(frames, mask, config)
 
     monkeypatch.setattr(FingerspellingModel, "losses", spying_losses)
     monkeypatch.setattr(trainer, "augment", spying_augment)
     train(store, MODEL, replace(CONFIG, epochs=1, mask_tokens=0.5), tmp_path)
-    assert len(augmented) == len(replaced[True]) == 3
-    share = torch.cat([tokens.flatten() for tokens in replaced[True]]).float().mean()
+    assert len(augmented) == len(masked_inputs[True]) == 3
+    share = torch.cat([tokens.flatten() for tokens in masked_inputs[True]]).float().mean()
     assert share.item() == pytest.approx(0.5, abs=0.1)
-    assert replaced[False] == [None]
+    assert masked_inputs[False] == [None]
 
 
 @pytest.mark.parametrize("pad", [True, False])
@@ -71,7 +73,7 @@ def test_batches_are_padded_to_the_longest_clip_or_to_the_most_frames(
     padding = []
     augment = trainer.augment
 
-    def spying(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+    def spying(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor:
         padding.append(mask.shape[1] - mask.sum(1).max().item())
         return augment(frames, mask, config)
 
@@ -82,7 +84,7 @@ def test_batches_are_padded_to_the_longest_clip_or_to_the_most_frames(
 
 
 def test_half_precision_and_loader_processes_train(store: ClipStore, tmp_path: Path) -> None:
-    config = replace(CONFIG, epochs=1, precision="fp16", loader_processes=1, accumulate=2)
+    config = replace(CONFIG, epochs=1, precision="fp16", num_workers=1, gradient_accumulation_steps=2)
     model = train(store, MODEL, config, tmp_path)
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
@@ -111,13 +113,13 @@ def test_what_is_drawn_comes_from_the_batch_alone(
 ) -> None:
     config = replace(CONFIG, epochs=1)
     quiet = train(store, MODEL, config, tmp_path / "quiet")
-    make = Clips.__getitem__
+    make = ClipDataset.__getitem__
 
-    def disturbing(self: Clips, request: ClipRequest) -> dict:
+    def disturbing(self: ClipDataset, request: PlannedClip) -> dict:
         torch.rand(request.clip + 1)
         return make(self, request)
 
-    monkeypatch.setattr(Clips, "__getitem__", disturbing)
+    monkeypatch.setattr(ClipDataset, "__getitem__", disturbing)
     assert_same_weights(train(store, MODEL, config, tmp_path / "disturbed"), quiet)
 
 
@@ -125,7 +127,7 @@ def test_the_average_is_what_is_validated_and_kept(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[FingerspellingModel] = []
-    spell, weights = trainer.spell_encoded, []
+    spell, weights = trainer.transcribe_encoded, []
     update = AveragedModel.update_parameters
 
     def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[str]:
@@ -136,9 +138,9 @@ def test_the_average_is_what_is_validated_and_kept(
         update(self, model)
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
 
-    monkeypatch.setattr(trainer, "spell_encoded", watching)
+    monkeypatch.setattr(trainer, "transcribe_encoded", watching)
     monkeypatch.setattr(AveragedModel, "update_parameters", recording)
-    model = train(store, MODEL, replace(CONFIG, epochs=2, average=0.75), tmp_path)
+    model = train(store, MODEL, replace(CONFIG, epochs=2, ema_decay=0.75), tmp_path)
     assert len(weights) == 6  # a step each
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
@@ -158,8 +160,8 @@ def test_muon_trains(store: ClipStore, tmp_path: Path, monkeypatch: pytest.Monke
         return made[-1]
 
     monkeypatch.setattr(trainer, "MuonWithAdamW", recording)
-    model = train(store, MODEL, replace(CONFIG, epochs=1, optimiser="muon", weight_decay=0.05), tmp_path)
-    (optimiser,) = made
-    assert [group["weight_decay"] for group in optimiser.param_groups] == [0.05, 0.05, 0.0]
-    assert [group["initial_lr"] for group in optimiser.param_groups] == [CONFIG.learning_rate] * 3
-    assert sum(len(group["params"]) for group in optimiser.param_groups) == len(list(model.parameters()))
+    model = train(store, MODEL, replace(CONFIG, epochs=1, optimizer="muon", weight_decay=0.05), tmp_path)
+    (optimizer,) = made
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.05, 0.0]
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [CONFIG.learning_rate] * 3
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))

@@ -12,7 +12,7 @@ from fingerspelling import workbook
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.beam import decode_by_beam
-from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.scoring import metric
@@ -63,8 +63,8 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"trainig": {}}, r"trainig: no such parameter; did you mean training\?"),
         ({"training": {"lerning_rate": 1.0}}, r"training.lerning_rate: .* did you mean learning_rate\?"),
         ({"training": {"epochs": "many"}}, r"training.epochs: .*'many'"),
-        ({"training": {"points": {"mirorr": 1.0}}}, r"training.points.mirorr: .* did you mean mirror\?"),
-        ({"training": {"time": 3}}, r"training.time: "),
+        ({"training": {"spatial": {"mirorr": 1.0}}}, r"training.spatial.mirorr: .* did you mean mirror\?"),
+        ({"training": {"temporal": 3}}, r"training.temporal: "),
         ({"model": {"d_modle": 32}}, r"model.d_modle: .* did you mean d_model\?"),
         ({"model": {"d_model": "wide"}}, r"model: .*d_model.*'?wide"),
         ({"model": {"d_model": 30}}, r"model: d_model 30 must be a multiple"),
@@ -73,7 +73,7 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"model": {"ctc_weight": 0.0}}, r"submission.ctc_weight: .*no CTC head"),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
-        ({"scheduler": 3}, r"scheduler: expected an address, got 3"),
+        ({"dask_address": 3}, r"dask_address: expected an address, got 3"),
         ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
         ({"seeds": []}, r"seeds: .* got \[\]"),
         ({"seeds": [1, 1]}, r"seeds: .* got \[1, 1\]"),
@@ -169,7 +169,7 @@ def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
     first, second = book.models
     assert not np.array_equal(first.output_projection.weight.detach(), second.output_projection.weight.detach())
     places = np.flatnonzero(store.table["sequence_id"].isin(book.held_out["sequence_id"]))
-    assert book.held_out["prediction"].tolist() == spell_store([first, second], store, places)
+    assert book.held_out["prediction"].tolist() == transcribe_store([first, second], store, places)
     assert book.held_out["score"].tolist() == metric.clip_scores(book.held_out["prediction"], book.held_out["phrase"])
 
 
@@ -178,9 +178,9 @@ def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatc
 
     def recording(models: list, *about: object, **named: object) -> list[str]:
         asked.append(len(models))
-        return spell_store(models, *about, **named)
+        return transcribe_store(models, *about, **named)
 
-    monkeypatch.setattr(workbook, "spell_store", recording)
+    monkeypatch.setattr(workbook, "transcribe_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
     read = Workbook.from_parameters(chain).held_out
     assert asked == []
@@ -197,11 +197,15 @@ def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatc
 def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: dict, store: ClipStore) -> None:
     for seeds in ([1], [1, 2]):
         greedy = Workbook.from_parameters(chain | {"seeds": seeds})
-        searching = Workbook.from_parameters(chain | {"seeds": seeds, "submission": {"beam": 3, "ctc_weight": 0.5}})
+        searching = Workbook.from_parameters(
+            chain | {"seeds": seeds, "submission": {"num_beams": 3, "ctc_weight": 0.5}}
+        )
         places = np.flatnonzero(store.table["sequence_id"].isin(searching.held_out["sequence_id"]))
-        by_search = spell_store(searching.models, store, places, decode=partial(decode_by_beam, beam=3, ctc_weight=0.5))
+        by_search = transcribe_store(
+            searching.models, store, places, decode=partial(decode_by_beam, num_beams=3, ctc_weight=0.5)
+        )
         assert searching.held_out["prediction"].tolist() == by_search
-        assert greedy.held_out["prediction"].tolist() == spell_store(greedy.models, store, places) != by_search
+        assert greedy.held_out["prediction"].tolist() == transcribe_store(greedy.models, store, places) != by_search
 
 
 def test_models_do_without_a_first_round_that_is_gone(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,5 +272,5 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     asked = []
     monkeypatch.setattr(workbook, "extract", lambda *about: asked.append(about[2]))
     for address in ("tcp://somewhere:8786", ""):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "scheduler": address}).extract()
+        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]

@@ -7,7 +7,7 @@ from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.training import FingerspellingTrainer, TrainingConfig
 
 MODEL = FingerspellingConfig(d_model=32, encoder_layers=1, conv_kernel=7, decoder_layers=1, decoder_ffn_dim=32)
-CONFIG = TrainingConfig(epochs=3, batch_size=4, accumulate=1, learning_rate=3e-3, warmup_epochs=1.0)
+CONFIG = TrainingConfig(epochs=3, batch_size=4, gradient_accumulation_steps=1, learning_rate=3e-3, warmup_epochs=1.0)
 
 
 def assert_same_weights(first: FingerspellingModel, second: FingerspellingModel) -> None:

@@ -66,7 +66,7 @@ def predict(options: argparse.Namespace) -> int:
         for sequence_id, frames in clips.items():
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
-                text = submission.spell(frames)
+                text = submission.transcribe(frames)
             except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)

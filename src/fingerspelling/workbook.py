@@ -30,9 +30,9 @@ from matplotlib.figure import Figure
 from fingerspelling.data.competition import find_data
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import decoding
+from fingerspelling.decoding.beam import make_decoder
 from fingerspelling.decoding.greedy import Decode, decode_greedily
-from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters, unknown_name
@@ -53,17 +53,17 @@ class SubmissionConfig:
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
     # Hypotheses of a beam search, and the weight of the CTC heads in their scores; with 1 and 0, decoding is greedy.
     # Together they read far better where a model was trained with model.ctc_weight, and take up to half as long again.
-    beam: pydantic.PositiveInt = 1
+    num_beams: pydantic.PositiveInt = 1
     ctc_weight: Probability = 0.0
     clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
 
     @property
     def decode(self) -> Decode:
         """How the submission finds the characters."""
-        return decoding(self.beam, self.ctc_weight)
+        return make_decoder(self.num_beams, self.ctc_weight)
 
 
-STRINGS = {"run_dir": "a path", "data_dir": "a path", "scheduler": "an address", "first_round": "a path"}
+STRINGS = {"run_dir": "a path", "data_dir": "a path", "dask_address": "an address", "first_round": "a path"}
 SECTIONS = {"simulation", "model", "training", "submission"}
 PARAMETERS = {*STRINGS, "seeds", *SECTIONS}
 
@@ -81,14 +81,14 @@ class Workbook:
     first_round: Recipe | None
     submission: SubmissionConfig
     given_data: Path | None  # the competition's data, where they are at hand
-    scheduler: str | None  # the address of a dask cluster for the extraction; None extracts on this machine
+    dask_address: str | None  # the address of a dask cluster for the extraction; None extracts on this machine
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, object]) -> "Workbook":
         """Check the parameters and open the run.
 
         Args:
-            values: run_dir, data_dir, scheduler, first_round, seeds, simulation, model, training, submission. A
+            values: run_dir, data_dir, dask_address, first_round, seeds, simulation, model, training, submission. A
                 notebook hands over its `globals()` right after its parameters cell; what Jupyter itself keeps there
                 is passed over.
 
@@ -127,7 +127,7 @@ class Workbook:
             first_round,
             submission,
             data,
-            values["scheduler"] or None,
+            values["dask_address"] or None,
         )
 
     @property
@@ -148,7 +148,7 @@ class Workbook:
 
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
-        return extract(self.data_dir, self.run_dir / "clips", self.scheduler)
+        return extract(self.data_dir, self.run_dir / "clips", self.dask_address)
 
     @cached_property
     def store(self) -> ClipStore:
@@ -231,14 +231,14 @@ class Workbook:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
         readers = {file.parent.name: file.stat().st_mtime_ns for file in alone}
-        readers |= {"beam": self.submission.beam, "ctc_weight": self.submission.ctc_weight}
+        readers |= {"num_beams": self.submission.num_beams, "ctc_weight": self.submission.ctc_weight}
         if path.is_file() and (known := pd.read_parquet(path)).attrs.get("readers") == readers:
             return known
         places = split_by_signer(self.store, self.training).validation
         table = self.store.table.iloc[places]
         device = "cuda" if torch.cuda.is_available() else "cpu"
         models = [model.to(device) for model in models]
-        predictions = spell_store(models, self.store, places, "held-out clips", self.submission.decode)
+        predictions = transcribe_store(models, self.store, places, "held-out clips", self.submission.decode)
         for model in models:
             model.cpu()
         table = table.assign(prediction=predictions, score=metric.clip_scores(predictions, table["phrase"]))

@@ -20,7 +20,7 @@ from fingerspelling.parameters import Probability, parameters
 
 
 @parameters
-class PointAugmentation:
+class SpatialAugmentation:
     """Probabilities and ranges; the defaults are the winner's second round as it was executed."""
 
     mirror: Probability = 0.5  # probability of swapping left and right
@@ -29,31 +29,31 @@ class PointAugmentation:
     shear: NonNegativeFloat = 0.2  # largest, either way, on one of the two axes
     shift: NonNegativeFloat = 0.15  # largest, either way, in standard deviations of the clip
     rotation: NonNegativeFloat = 30.0  # largest, either way, degrees
-    fingers: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
+    finger_drop: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
     finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
     finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
     # Fewest and most draws from the ten fingers, with replacement: 12 draws hit 7.2 different ones on average; the
     # winner meant (2, 5).
     finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
-    part: Probability = 0.5  # probability of dropping points of the arms, or the face
+    part_drop: Probability = 0.5  # probability of dropping points of the arms, or the face
     arms: Probability = 7 / 12  # share of the arms in it, the rest is the face's
     arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
-    hands: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
-    frames: Probability = 0.5  # probability of masking frames
+    hand_drop: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
+    time_mask: Probability = 0.5  # probability of masking frames
     # Numbers of masks, one of which is drawn; each mask covers 20-40 % / number.
-    frame_masks: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
-    square: Probability = 0.5  # probability of dropping the points inside a square
-    square_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
+    time_mask_counts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
+    spatial_mask: Probability = 0.5  # probability of dropping the points inside a square
+    spatial_mask_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
 
     def __post_init__(self) -> None:
-        for name in ("scale", "finger_window", "finger_draws", "square_size"):
+        for name in ("scale", "finger_window", "finger_draws", "spatial_mask_size"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
 @parameters
-class TimeAugmentation:
+class TemporalAugmentation:
     """Probabilities and ranges; the defaults are the winner's second round."""
 
     cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
@@ -72,10 +72,10 @@ class TimeAugmentation:
                 raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
-NONE = TimeAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
+NONE = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
 
 
-def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
+def augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor:
     """Apply the recipe to a batch, in its order.
 
     Args:
@@ -91,14 +91,14 @@ def augment(frames: Tensor, mask: Tensor, config: PointAugmentation) -> Tensor:
     if config.affine:
         frames = affine(frames, config)
     dropped = torch.zeros(1, 1, 1, dtype=torch.bool, device=frames.device)
-    if config.fingers:
+    if config.finger_drop:
         dropped = dropped | drop_fingers(mask, config)
-    if config.part or config.hands:
+    if config.part_drop or config.hand_drop:
         dropped = dropped | drop_parts(mask, config)
-    if config.frames:
-        dropped = dropped | mask_frames(mask, config)
-    if config.square:
-        dropped = dropped | drop_square(frames, config)
+    if config.time_mask:
+        dropped = dropped | mask_time(mask, config)
+    if config.spatial_mask:
+        dropped = dropped | mask_square(frames, config)
     # One pass over the batch for all that is dropped; adding NaN takes half as long as filling it in.
     return frames + torch.where(dropped, math.nan, 0.0)[..., None]
 
@@ -111,7 +111,7 @@ def _chance(probability: float, shape: tuple[int, ...]) -> Tensor:
     return torch.rand(shape) < probability
 
 
-def mirror(frames: Tensor, config: PointAugmentation) -> Tensor:
+def mirror(frames: Tensor, config: SpatialAugmentation) -> Tensor:
     """Swap left and right: x changes its sign, and each point takes its mirror image's place.
 
     The winner mirrored before cut-mix, and so the first of two joined clips alone; here both turn.
@@ -124,7 +124,7 @@ def mirror(frames: Tensor, config: PointAugmentation) -> Tensor:
     return frames
 
 
-def affine(frames: Tensor, config: PointAugmentation) -> Tensor:
+def affine(frames: Tensor, config: SpatialAugmentation) -> Tensor:
     """Scale, shear, rotate about the clip's mean and shift x and y, the same in all frames of a clip.
 
     The winner's shift was the same number on both axes; here each axis has its own.
@@ -176,7 +176,7 @@ _HANDS = [torch.from_numpy(PARTS[hand]) for hand in ("left_hand", "right_hand")]
 _FINGERS = torch.cat([hand[1:] for hand in _HANDS])
 
 
-def drop_fingers(mask: Tensor, config: PointAugmentation) -> Tensor:
+def drop_fingers(mask: Tensor, config: SpatialAugmentation) -> Tensor:
     """Drop fingers in windows of the clip, others in each window.
 
     The winner meant two to five fingers of ten; twelve draws with replacement were executed, and gave the gain.
@@ -185,7 +185,7 @@ def drop_fingers(mask: Tensor, config: PointAugmentation) -> Tensor:
         bool [batch, frames, 130], True where a point is dropped.
     """
     shape = (len(mask), config.finger_windows)
-    shares = _between(*config.finger_window, shape) * _chance(config.fingers, shape[:1])[:, None]
+    shares = _between(*config.finger_window, shape) * _chance(config.finger_drop, shape[:1])[:, None]
     windows = _windows(mask, shares)
     fewest, most = config.finger_draws
     drawn = torch.randint(10, (*shape, most))
@@ -212,7 +212,7 @@ _ARMS = {
 _FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat(_HANDS))
 
 
-def drop_parts(mask: Tensor, config: PointAugmentation) -> Tensor:
+def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
     """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
 
     The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. The points did not
@@ -224,24 +224,24 @@ def drop_parts(mask: Tensor, config: PointAugmentation) -> Tensor:
     """
     each = (len(mask), 1)
     arms = _ARMS[config.arm_points][torch.randint(4, each[:1])]
-    parts = torch.where(_chance(config.arms, each), arms, _FACE) & _chance(config.part, each)
-    return torch.where(_chance(config.hands, each), _BOTH_HANDS, parts)[:, None].to(mask.device)
+    parts = torch.where(_chance(config.arms, each), arms, _FACE) & _chance(config.part_drop, each)
+    return torch.where(_chance(config.hand_drop, each), _BOTH_HANDS, parts)[:, None].to(mask.device)
 
 
-def mask_frames(mask: Tensor, config: PointAugmentation) -> Tensor:
+def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
     """Blank one long, two shorter or four short stretches of the clip.
 
     Returns:
         bool [batch, frames, 1], True where a frame is blanked.
     """
-    each, most = (len(mask), 1), max(config.frame_masks)
-    number = torch.tensor(config.frame_masks)[torch.randint(len(config.frame_masks), each)]
+    each, most = (len(mask), 1), max(config.time_mask_counts)
+    number = torch.tensor(config.time_mask_counts)[torch.randint(len(config.time_mask_counts), each)]
     shares = _between(0.2, 0.4, (len(mask), most)) / number
-    shares = shares * (torch.arange(most) < number) * _chance(config.frames, each)
+    shares = shares * (torch.arange(most) < number) * _chance(config.time_mask, each)
     return _windows(mask, shares).any(1)[..., None]
 
 
-def drop_square(frames: Tensor, config: PointAugmentation) -> Tensor:
+def mask_square(frames: Tensor, config: SpatialAugmentation) -> Tensor:
     """Drop the points that lie in a square of the picture, in all frames.
 
     The winner's code computed this mask and returned its input unchanged; here it does what was meant.
@@ -250,8 +250,8 @@ def drop_square(frames: Tensor, config: PointAugmentation) -> Tensor:
         bool [batch, frames, 130], True where a point is dropped.
     """
     each = (len(frames), 1, 1)
-    size = _between(*config.square_size, each).to(frames.device)
-    inside = _chance(config.square, each).to(frames.device)
+    size = _between(*config.spatial_mask_size, each).to(frames.device)
+    inside = _chance(config.spatial_mask, each).to(frames.device)
     for axis in frames[..., :2].unbind(-1):
         low = axis.nan_to_num(math.inf).amin((1, 2), keepdim=True)
         extent = (axis.nan_to_num(-math.inf).amax((1, 2), keepdim=True) - low).clamp(min=0.0)  # -inf without any point

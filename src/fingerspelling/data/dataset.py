@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TimeAugmentation
-from fingerspelling.data.sampler import ClipRequest, _cut
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.sampler import PlannedClip, _cut
 from fingerspelling.data.store import ClipStore
 from fingerspelling.landmarks import SELECTED
 
 
-class Clips(Dataset[dict]):
+class ClipDataset(Dataset[dict]):
     """Makes the clips that a plan requests.
 
     Args:
@@ -27,7 +27,7 @@ class Clips(Dataset[dict]):
         self,
         store: ClipStore,
         scores: np.ndarray | None = None,
-        augmentation: TimeAugmentation = NONE,
+        augmentation: TemporalAugmentation = NONE,
     ) -> None:
         self.store, self.augmentation = store, augmentation
         self.scores = np.ones(len(store)) if scores is None else scores
@@ -37,7 +37,7 @@ class Clips(Dataset[dict]):
     def __len__(self) -> int:
         return len(self.store)
 
-    def __getitem__(self, request: ClipRequest) -> dict:
+    def __getitem__(self, request: PlannedClip) -> dict:
         """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; and seed."""
         frames, labels = self._whole(request.clip)
         score = self.scores[request.clip]
@@ -56,7 +56,9 @@ class Clips(Dataset[dict]):
         return self.store.frames(clip), text.encode(self._phrases[clip])
 
 
-def time_map(n_frames: int, length: int, shift: int, config: TimeAugmentation, rng: np.random.Generator) -> np.ndarray:
+def time_map(
+    n_frames: int, length: int, shift: int, config: TemporalAugmentation, rng: np.random.Generator
+) -> np.ndarray:
     """Return which frame of a clip stands at each frame of its resampled and shifted version.
 
     Nearest frames below, evenly spaced, as `model.preprocessing.resize_index`; local resampling bends that line.
@@ -64,7 +66,7 @@ def time_map(n_frames: int, length: int, shift: int, config: TimeAugmentation, r
     Args:
         n_frames: of the clip.
         length: of the result.
-        shift: as in `ClipRequest`, less than length.
+        shift: as in `PlannedClip`, less than length.
         config: what to draw.
         rng: draws it.
 
@@ -88,7 +90,7 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
     """Pad clips to a batch as long as the longest of them.
 
     Args:
-        items: what `Clips` makes.
+        items: what `ClipDataset` makes.
         min_frames: a batch of shorter clips is padded to so many frames; the winner padded all to 384.
 
     Returns:

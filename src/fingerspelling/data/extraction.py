@@ -52,7 +52,7 @@ class Source:
         return [stat.st_size, stat.st_mtime_ns, zlib.crc32(self.rows.to_csv(index=False).encode())]
 
 
-def extract(data_dir: Path, store: Path, scheduler: str | None = None) -> pd.DataFrame:
+def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.DataFrame:
     """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
 
     A shard whose source file and rows are unchanged is kept, so that a run that was killed goes on where it was. A
@@ -61,7 +61,7 @@ def extract(data_dir: Path, store: Path, scheduler: str | None = None) -> pd.Dat
     Args:
         data_dir: the competition's data.
         store: receives the shards.
-        scheduler: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
+        dask_address: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
             paths. None extracts here: several files at a time, as many as cores and memory allow, where the files are
             so large that this is worth the processes' start.
 
@@ -87,7 +87,7 @@ def extract(data_dir: Path, store: Path, scheduler: str | None = None) -> pd.Dat
         tasks = [sources[place] for place in waiting]
         sizes = [source.size() for source in tasks]
         memory = MEMORY + max(sizes) if sum(sizes) > ALONE else None
-        with track(unordered(_extract, tasks, memory, scheduler), "extraction", "files", len(tasks)) as progress:
+        with track(unordered(_extract, tasks, memory, dask_address), "extraction", "files", len(tasks)) as progress:
             for place, facts in progress:
                 if isinstance(facts, LostTask):
                     facts = _failed(f"{tasks[place].path}: {facts}")

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from fingerspelling.data.augmentation import NONE, TimeAugmentation
+from fingerspelling.data.augmentation import NONE, TemporalAugmentation
 from fingerspelling.data.store import ClipStore
 
 
-class ClipRequest(NamedTuple):
+class PlannedClip(NamedTuple):
     """One place in a batch: a clip, perhaps cut and joined with a second, played at some speed.
 
     Joined are the end of one clip and the beginning of another, in this order, as the winner did. The winner
@@ -30,7 +30,7 @@ class ClipRequest(NamedTuple):
     seed: int  # of what the request leaves open
 
 
-class PlannedBatches(Sampler[list[ClipRequest]]):
+class LengthGroupedSampler(Sampler[list[PlannedClip]]):
     """Plans each epoch's batches; what `DataLoader(batch_sampler=...)` takes."""
 
     def __init__(
@@ -39,10 +39,10 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
         clips: np.ndarray,
         batch_size: int,
         seed: int,
-        augmentation: TimeAugmentation = NONE,
+        augmentation: TemporalAugmentation = NONE,
         max_frames: int = 384,
         shuffle: bool = True,
-        one_a_phrase: Sequence[int] = (),
+        sampled_per_phrase: Sequence[int] = (),
     ) -> None:
         """Plan batches of clips.
 
@@ -54,13 +54,13 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
             augmentation: what is drawn for each clip.
             max_frames: what longer clips are resized to.
             shuffle: False keeps the shortest first and every epoch the same.
-            one_a_phrase: further places, of which each epoch draws one clip for every phrase.
+            sampled_per_phrase: further places, of which each epoch draws one clip for every phrase.
         """
         self.batch_size, self.seed = batch_size, seed
         self.augmentation, self.max_frames, self.shuffle = augmentation, max_frames, shuffle
         self.epoch = 0
         self._n_frames = store.table["n_frames"].to_numpy()
-        self._clips, further = np.asarray(clips, int), np.asarray(one_a_phrase, int)
+        self._clips, further = np.asarray(clips, int), np.asarray(sampled_per_phrase, int)
         phrases = store.table["phrase"].iloc[further]
         self._choices = [further[places] for places in phrases.groupby(phrases).indices.values()]
         # Clips of a signer stand together here, so that drawing a partner is one random number.
@@ -80,7 +80,7 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
         """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[list[ClipRequest]]:
+    def __iter__(self) -> Iterator[list[PlannedClip]]:
         rng = np.random.default_rng([self.seed, self.epoch])
         requests = self._plan(rng)
         lengths = np.array([request.length for request in requests])
@@ -92,7 +92,7 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
         for batch in batches:
             yield [requests[i] for i in batch]
 
-    def _plan(self, rng: np.random.Generator) -> list[ClipRequest]:
+    def _plan(self, rng: np.random.Generator) -> list[PlannedClip]:
         drawn = [choices[rng.integers(len(choices))] for choices in self._choices]
         clips = np.concatenate([self._clips, np.array(drawn, int)])
         config, n = self.augmentation, len(clips)
@@ -109,7 +109,7 @@ class PlannedBatches(Sampler[list[ClipRequest]]):
         shifts = np.minimum(shifts, lengths - 1)  # one frame of the clip stays, however short
         seeds = rng.integers(2**62, size=n)
         columns = (clips, partners, cuts, lengths, shifts, seeds)
-        return [ClipRequest(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        return [PlannedClip(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
     def _partners(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw another clip of the same signer for each clip; -1 where there is none."""

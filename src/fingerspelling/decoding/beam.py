@@ -3,8 +3,8 @@
 Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (2017), section IV-A. The
 competition's 2nd place gained .007 with it; without CTC, a beam did not help the winner.
 
-A row is a hypothesis: `beam` of them a clip, clip after clip. All but `decode_by_beam` is traced for the exported file
-too, and therefore made of tensors alone.
+A row is a hypothesis: `num_beams` of them per clip, clip after clip. All but `decode_by_beam` is traced for the
+exported file too, and therefore made of tensors alone.
 """
 
 import math
@@ -46,15 +46,15 @@ class CtcPrefixScorer:
     Args:
         log_probabilities: float32 [batch, frames, characters + 1] of the CTC head, the blank last.
         mask: bool [batch, frames], True on real frames; None where all are real.
-        beam: hypotheses a clip.
+        num_beams: hypotheses a clip.
         max_frames: the most that there can be; frames itself is unknown where this is traced.
     """
 
-    def __init__(self, log_probabilities: Tensor, mask: Tensor | None, beam: int, max_frames: int) -> None:
+    def __init__(self, log_probabilities: Tensor, mask: Tensor | None, num_beams: int, max_frames: int) -> None:
         probabilities = log_probabilities.exp()
         batch, _, columns = probabilities.shape
         device = probabilities.device
-        self.beam, self.columns = beam, torch.arange(columns, device=device)
+        self.num_beams, self.columns = num_beams, torch.arange(columns, device=device)
         self.blank = columns - 1
         if mask is not None:
             # On padding, the blank is certain: nothing is spelled there, and nothing becomes less likely.
@@ -63,7 +63,7 @@ class CtcPrefixScorer:
         # Of each clip's tokens, with the state before the first frame in front; [batch, tokens, frames + 1].
         self.tokens = F.pad(probabilities.transpose(1, 2), (1, 0))
         # Where those of each row's clip begin.
-        self.of_clip = torch.arange(batch * beam, device=device) // beam * columns
+        self.of_clip = torch.arange(batch * num_beams, device=device) // num_beams * columns
         self.runs = _runs(self.tokens.flatten(0, 1), LONGEST_RUN - 1)
         self.blank_runs = _runs(self.tokens[:, self.blank], max_frames)
 
@@ -71,7 +71,7 @@ class CtcPrefixScorer:
         """Return the empty prefixes, which frames spell that are all blank."""
         # What is before the first frame counts as a blank here, and only here.
         before = F.pad(torch.zeros_like(self.tokens[:, :1, 1:]), (1, 0), value=1.0)
-        on_blank = _extended(before, self.blank_runs) + torch.zeros(self.beam, 1, device=self.columns.device)
+        on_blank = _extended(before, self.blank_runs) + torch.zeros(self.num_beams, 1, device=self.columns.device)
         return Prefixes(on_blank.flatten(0, 1), torch.zeros_like(on_blank.flatten(0, 1)))
 
     def next_log_probabilities(self, prefixes: Prefixes, last: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class CtcPrefixScorer:
         return Prefixes(on_blank / most, on_character / most)
 
     def _by_clip(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(0, (-1, self.beam))
+        return rows.unflatten(0, (-1, self.num_beams))
 
 
 def _later(x: Tensor, frames: int) -> Tensor:
@@ -143,7 +143,7 @@ def _extended(first: Tensor, runs: Tensor) -> Tensor:
 class Beam(NamedTuple):
     """The hypotheses."""
 
-    scores: Tensor  # float32 [batch, beam], the best first; -inf for none
+    scores: Tensor  # float32 [batch, num_beams], the best first; -inf for none
     tokens: Tensor  # int64 [rows], the last ones: START, a character, or the padding token where a phrase has ended
     spelled: Tensor  # int64 [rows, max_new_tokens], all of them, then padding
     prefixes: tuple[Prefixes, ...]  # CTC's of each model
@@ -158,19 +158,21 @@ class BeamSearch:
     Args:
         models: their CTC heads' scores are averaged.
         encoded: what `encode` gave for each of them.
-        beam: hypotheses that are kept for each clip.
+        num_beams: hypotheses that are kept for each clip.
         ctc_weight: 0 for the decoder alone, 1 for CTC alone.
     """
 
-    def __init__(self, models: Sequence[FingerspellingModel], encoded: Encoded, beam: int, ctc_weight: float) -> None:
-        self.config, self.beam, self.ctc_weight = models[0].config, beam, ctc_weight
+    def __init__(
+        self, models: Sequence[FingerspellingModel], encoded: Encoded, num_beams: int, ctc_weight: float
+    ) -> None:
+        self.config, self.num_beams, self.ctc_weight = models[0].config, num_beams, ctc_weight
         self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
         self.end = self.config.pad_token_id  # column of the end behind those of the characters; CTC has its blank there
         self.scorers = [
             CtcPrefixScorer(
                 model.ctc(hidden).float().log_softmax(-1),
                 mask,
-                beam,
+                num_beams,
                 -(-model.config.max_frames // model.config.frame_stride),
             )
             for model, (hidden, mask) in zip(models, encoded, strict=True)
@@ -179,8 +181,8 @@ class BeamSearch:
 
     def start(self) -> Beam:
         """Return empty hypotheses. All are alike, so only the first of each clip counts."""
-        rows, device = self.batch * self.beam, self.device
-        first = torch.arange(self.beam, device=device) == 0
+        rows, device = self.batch * self.num_beams, self.device
+        first = torch.arange(self.num_beams, device=device) == 0
         return Beam(
             torch.zeros(self.batch, 1, device=device) + torch.where(first, 0.0, -math.inf),
             torch.full((rows,), self.config.bos_token_id, device=device),
@@ -220,8 +222,8 @@ class BeamSearch:
         stays = torch.where(columns == self.end, 0.0, -math.inf)  # what has ended stays in the beam with its score
         following = torch.where(self.ended(beam)[:, None], stays, following)
         candidates = beam.scores.flatten()[:, None] + following
-        scores, best = candidates.view(self.batch, -1).topk(self.beam)
-        first = torch.arange(self.batch, device=self.device)[:, None] * self.beam
+        scores, best = candidates.view(self.batch, -1).topk(self.num_beams)
+        first = torch.arange(self.batch, device=self.device)[:, None] * self.num_beams
         parents, tokens = (first + best // len(columns)).flatten(), (best % len(columns)).flatten()
         here = torch.arange(beam.spelled.shape[1], device=self.device) == step
         spelled = torch.where(here, tokens[:, None], beam.spelled.index_select(0, parents))
@@ -232,14 +234,14 @@ class BeamSearch:
         return Beam(scores, tokens, spelled, prefixes), parents
 
 
-def check_search(models: Sequence[FingerspellingModel], beam: int, ctc_weight: float) -> None:
+def check_search(models: Sequence[FingerspellingModel], num_beams: int, ctc_weight: float) -> None:
     """Refuse a search that cannot be.
 
     Raises:
         ValueError: beam or ctc_weight is out of range, or a model has no CTC head to weigh.
     """
-    if beam < 1 or not 0 <= ctc_weight <= 1:
-        raise ValueError(f"beam {beam} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
+    if num_beams < 1 or not 0 <= ctc_weight <= 1:
+        raise ValueError(f"num_beams {num_beams} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
     if ctc_weight and any(model.ctc is None for model in models):
         raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
 
@@ -248,7 +250,7 @@ def check_search(models: Sequence[FingerspellingModel], beam: int, ctc_weight: f
 def decode_by_beam(
     models: Sequence[FingerspellingModel],
     encoded: Encoded,
-    beam: int,
+    num_beams: int,
     ctc_weight: float,
 ) -> list[list[int]]:
     """Spell from the encoders' outputs the likeliest phrases that a `BeamSearch` finds.
@@ -256,7 +258,7 @@ def decode_by_beam(
     Args:
         models: the decoders' logits are averaged, and so are the scores of the CTC heads.
         encoded: what `encode` gave for each of them.
-        beam: hypotheses that are kept for each clip.
+        num_beams: hypotheses that are kept for each clip.
         ctc_weight: 0 for the decoder alone, 1 for CTC alone.
 
     Returns:
@@ -265,23 +267,23 @@ def decode_by_beam(
     Raises:
         ValueError: as `check_search` says.
     """
-    check_search(models, beam, ctc_weight)
-    search = BeamSearch(models, encoded, beam, ctc_weight)
+    check_search(models, num_beams, ctc_weight)
+    search = BeamSearch(models, encoded, num_beams, ctc_weight)
     caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
-    encoded = [[None if part is None else part.repeat_interleave(beam, 0) for part in parts] for parts in encoded]
+    encoded = [[None if part is None else part.repeat_interleave(num_beams, 0) for part in parts] for parts in encoded]
     hypotheses = search.start()
     for step in range(search.config.max_new_tokens):
         logits = next_logits(models, encoded, caches, search.inputs(hypotheses)[:, None]) / len(models)
         hypotheses, parents = search.advance(hypotheses, step, logits)
-        if search.ended(hypotheses)[::beam].all():  # scores only fall, so nothing overtakes the best
+        if search.ended(hypotheses)[::num_beams].all():  # scores only fall, so nothing overtakes the best
             break
         for cache in caches:  # the encoder's part is the same for all hypotheses of a clip
             cache.self_attention_cache.reorder_cache(parents)
-    return [[token for token in row if token < search.end] for row in hypotheses.spelled[::beam].tolist()]
+    return [[token for token in row if token < search.end] for row in hypotheses.spelled[::num_beams].tolist()]
 
 
-def decoding(beam: int, ctc_weight: float) -> Decode:
+def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
     """Return the way to decode that these settings mean: greedy where there is nothing to search."""
-    if beam == 1 and not ctc_weight:
+    if num_beams == 1 and not ctc_weight:
         return decode_greedily
-    return partial(decode_by_beam, beam=beam, ctc_weight=ctc_weight)
+    return partial(decode_by_beam, num_beams=num_beams, ctc_weight=ctc_weight)

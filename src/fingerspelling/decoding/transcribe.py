@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.data.dataset import Clips, collate
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.dataset import ClipDataset, collate
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise, resize_index
+from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
 
 # A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
@@ -19,7 +19,7 @@ CONSTANT_PHRASE = "2 a-e -aroe"
 
 
 @torch.inference_mode()
-def spell(
+def transcribe(
     models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None = None, decode: Decode = decode_greedily
 ) -> list[str]:
     """Read the phrases of a batch of clips.
@@ -32,15 +32,15 @@ def spell(
         decode: how to find the characters.
 
     Returns:
-        What `spell_encoded` returns.
+        What `transcribe_encoded` returns.
     """
     lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1)
-    frames = normalise(frames)
-    return spell_encoded(models, [model.encode(frames, mask) for model in models], lengths, decode)
+    frames = normalize(frames)
+    return transcribe_encoded(models, [model.encode(frames, mask) for model in models], lengths, decode)
 
 
 @torch.inference_mode()
-def spell_encoded(
+def transcribe_encoded(
     models: Sequence[FingerspellingModel], encoded: Encoded, lengths: Tensor, decode: Decode = decode_greedily
 ) -> list[str]:
     """Read the phrases of a batch of clips that the models have encoded.
@@ -64,7 +64,7 @@ def spell_encoded(
     return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
-def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
+def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
     """Read one clip of any length, float32 [frames, 390] as `landmark_files.read_clip` gives it.
 
     Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
@@ -72,15 +72,15 @@ def spell_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: De
     if len(frames) == 0:
         frames = torch.full((1, frames.shape[1]), torch.nan)
     frames = frames[resize_index(len(frames), models[0].config.max_frames)]
-    return spell(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
+    return transcribe(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
 
 
-def reading_batch(device: torch.device) -> int:
+def eval_batch_size(device: torch.device) -> int:
     """Return how many clips to read at once; in small batches, a CPU finds what it needs in its cache."""
     return 16 if device.type == "cpu" else 128
 
 
-def spell_store(
+def transcribe_store(
     models: Sequence[FingerspellingModel],
     store: ClipStore,
     clips: Sequence[int],
@@ -91,11 +91,11 @@ def spell_store(
     for model in models:
         model.eval()
     device, max_frames = models[0].device, models[0].config.max_frames
-    dataset = Clips(store)
+    dataset = ClipDataset(store)
     phrases: dict[int, str] = {}
-    plan = PlannedBatches(store, clips, reading_batch(device), seed=0, max_frames=max_frames, shuffle=False)
+    plan = LengthGroupedSampler(store, clips, eval_batch_size(device), seed=0, max_frames=max_frames, shuffle=False)
     for requests in track(plan, label, "batches", len(plan)):
         batch = collate([dataset[request] for request in requests])
-        spelled = spell(models, batch["frames"].to(device), batch["mask"].to(device), decode)
-        phrases.update(zip(batch["clips"].tolist(), spelled, strict=True))
+        phrases_read = transcribe(models, batch["frames"].to(device), batch["mask"].to(device), decode)
+        phrases.update(zip(batch["clips"].tolist(), phrases_read, strict=True))
     return [phrases[clip] for clip in clips]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from torch.export import ExportedProgram
 
 from fingerspelling.export.replay import to_tensorflow
-from fingerspelling.export.weights import quantise_linear_layers, read_model, store_vectors_whole, written
+from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, written
 from fingerspelling.landmarks import SELECTED_COLUMNS
 
 tf.get_logger().setLevel(logging.ERROR)
@@ -15,7 +15,7 @@ tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlo
 
 
 def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | None = None) -> None:
-    """Write a program of `ClipSpeller` as a TensorFlow SavedModel with the competition's signature.
+    """Write a program of `ClipTranscriber` as a TensorFlow SavedModel with the competition's signature.
 
     Loops stay loops, or run unrolled_steps times each (`to_tensorflow`).
 
@@ -51,6 +51,6 @@ def convert(folder: str | Path, precision: str) -> bytes:
     converter.target_spec.supported_types = [tf.float16]
     model = read_model(converter.convert())
     if precision == "int8":
-        quantise_linear_layers(model)
+        quantize_linear_layers(model)
     store_vectors_whole(model)
     return written(model)

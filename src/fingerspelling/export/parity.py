@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from fingerspelling.decoding.greedy import Decode, decode_greedily
-from fingerspelling.decoding.transcribe import spell_clip
+from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.progress import track
 from fingerspelling.scoring.submission import Submission
@@ -33,8 +33,8 @@ def check_parity(
     rows = [
         {
             "frames": len(clip),
-            "pytorch": spell_clip(models, torch.from_numpy(clip), decode),
-            "tflite": submission.spell(clip),
+            "pytorch": transcribe_clip(models, torch.from_numpy(clip), decode),
+            "tflite": submission.transcribe(clip),
         }
         for clip in track(clips, "parity", "clips")
     ]

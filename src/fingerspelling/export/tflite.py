@@ -18,7 +18,7 @@ from torch.export import Dim, ExportedProgram
 from fingerspelling import text
 from fingerspelling.decoding.transcribe import CONSTANT_PHRASE
 from fingerspelling.export.fold import fold_constants
-from fingerspelling.export.speller import ClipSpeller
+from fingerspelling.export.transcriber import ClipTranscriber
 from fingerspelling.files import written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
@@ -35,7 +35,7 @@ def export_tflite(
     *,
     constant_phrase: str = CONSTANT_PHRASE,
     loop: bool = True,
-    beam: int = 1,
+    num_beams: int = 1,
     ctc_weight: float = 0.0,
 ) -> Path:
     """Write models as one .tflite file that the competition's scorer runs.
@@ -54,7 +54,7 @@ def export_tflite(
             min_confidence), and where nothing is spelled.
         loop: decode in a WHILE operator, which stops at the phrase's end; otherwise in max_new_tokens steps one after
             another, whatever the phrase, for runtimes that cannot run one.
-        beam: hypotheses of a beam search (`beam.BeamSearch`).
+        num_beams: hypotheses of a beam search (`beam.BeamSearch`).
         ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
 
     Raises:
@@ -65,7 +65,7 @@ def export_tflite(
     path = Path(path)
     _check(models, precision, constant_phrase)
     with _step("tracing the model"):
-        program = _trace(ClipSpeller(_folded(models), constant_phrase, beam, ctc_weight))
+        program = _trace(ClipTranscriber(_folded(models), constant_phrase, num_beams, ctc_weight))
     with _step("loading TensorFlow"):
         conversion = _conversion()
     with tempfile.TemporaryDirectory() as folder:
@@ -100,12 +100,12 @@ def _folded(models: Sequence[FingerspellingModel]) -> list[FingerspellingModel]:
     return copies
 
 
-def _trace(speller: ClipSpeller) -> ExportedProgram:
+def _trace(transcriber: ClipTranscriber) -> ExportedProgram:
     example = torch.rand(150, len(SELECTED_COLUMNS))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about its own tree utilities
         program = torch.export.export(
-            speller.eval(),
+            transcriber.eval(),
             (example,),
             dynamic_shapes=({0: Dim("frames", min=1, max=100_000)},),
             prefer_deferred_runtime_asserts_over_guards=True,

@@ -50,7 +50,7 @@ def store_vectors_whole(model: schema.ModelT) -> None:
         _drop_conversions(model, graph)
 
 
-def quantise_linear_layers(model: schema.ModelT) -> None:
+def quantize_linear_layers(model: schema.ModelT) -> None:
     """Give linear layers int8 weights, symmetric with a scale an output.
 
     Their inputs are quantised as they come (dynamic range), their biases become float32.
@@ -65,7 +65,7 @@ def quantise_linear_layers(model: schema.ModelT) -> None:
         for layer in graph.operators:
             if _kind(model, layer) == FULLY_CONNECTED:
                 parts = [graph.tensors[i] for i in layer.inputs[1:] if i >= 0]
-                _quantise(model, graph, layer, [_constant(model, stored.get(id(part), part)) for part in parts])
+                _quantize(model, graph, layer, [_constant(model, stored.get(id(part), part)) for part in parts])
         _drop_conversions(model, graph)
 
 
@@ -94,7 +94,7 @@ def _drop_conversions(model: schema.ModelT, graph: schema.SubGraphT) -> None:
     graph.operators = [o for o in graph.operators if _kind(model, o) != DEQUANTIZE or needed(o)]
 
 
-def _quantise(
+def _quantize(
     model: schema.ModelT, graph: schema.SubGraphT, layer: schema.OperatorT, parts: list[np.ndarray | None]
 ) -> None:
     if any(part is None for part in parts) or len(parts[0]) < MIN_OUTPUTS:

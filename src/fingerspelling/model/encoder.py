@@ -66,13 +66,13 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.output = (nn.Linear(d_model, d_model, bias=False) for _ in range(4))
 
     def forward(self, x: Tensor, padding: Padding, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        y = padding.add(self.scale(x, self.query, self.key, self.value))
+        y = padding.pad_input(self.scale(x, self.query, self.key, self.value))
         queries, keys, values = y.unflatten(-1, (3 * self.heads, -1)).transpose(1, 2).chunk(3, 1)
         if rotary is not None:
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
         mask = None if padding.mask is None else padding.mask[:, None, None, :]
         y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-        return self.output(padding.remove(y.transpose(1, 2).flatten(2)))
+        return self.output(padding.unpad_input(y.transpose(1, 2).flatten(2)))
 
 
 def rotate(y: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -109,10 +109,10 @@ class Convolution(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
-        y = padding.add(F.glu(self.scale(x, self.gate)))
+        y = padding.pad_input(F.glu(self.scale(x, self.gate)))
         # As images of one row: for those, unlike for conv1d, CPUs have a quick depthwise kernel.
         y = self.depthwise(y[:, None].permute(0, 3, 1, 2)).permute(0, 2, 3, 1).flatten(1, 2)
-        return self.dropout(self.output(F.silu(self.norm(padding.remove(y)))))
+        return self.dropout(self.output(F.silu(self.norm(padding.unpad_input(y)))))
 
 
 class SqueezeformerBlock(nn.Module):

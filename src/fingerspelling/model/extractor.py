@@ -37,8 +37,8 @@ class FeatureExtractor(nn.Module):
         """
         frames = torch.where(torch.isnan(frames), 0.0, frames)  # 0 is the mean
         if self.conv is None:
-            y = padding.remove(frames[:, :: self.frame_stride])
+            y = padding.unpad_input(frames[:, :: self.frame_stride])
         else:
-            y = padding.remove(self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+            y = padding.unpad_input(self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
             y = F.silu(self.conv_norm(y.flatten(0, 1)).view_as(y))  # of all real frames' points
         return self.norm(self.linear(y.flatten(1)))

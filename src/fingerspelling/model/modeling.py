@@ -14,7 +14,7 @@ from fingerspelling.model.configuration import FingerspellingConfig
 from fingerspelling.model.encoder import Encoder
 from fingerspelling.model.extractor import FeatureExtractor
 from fingerspelling.model.padding import Padding
-from fingerspelling.model.preprocessing import normalise_per_frame
+from fingerspelling.model.preprocessing import normalize_per_frame
 
 
 @dataclass
@@ -23,7 +23,7 @@ class FingerspellingOutput(ModelOutput):
 
     loss: Tensor | None = None
     logits: Tensor | None = None  # float [batch, tokens, vocabulary]
-    parts: dict[str, Tensor] | None = None
+    loss_parts: dict[str, Tensor] | None = None
 
 
 def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
@@ -105,27 +105,27 @@ class FingerspellingModel(PreTrainedModel):
             parts = []
             for part, extractor in self.part_extractors.items():
                 points = frames[:, :, torch.as_tensor(PARTS[part], device=frames.device)]
-                parts.append(extractor(normalise_per_frame(points), padding))
+                parts.append(extractor(normalize_per_frame(points), padding))
             features = features + torch.cat(parts, -1)
-        return padding.add(self.encoder(features, padding)), mask
+        return padding.pad_input(self.encoder(features, padding)), mask
 
     def forward(
         self,
         frames: Tensor,
         mask: Tensor | None,
         labels: Tensor,
-        replaced: Tensor | None = None,
+        masked_inputs: Tensor | None = None,
         scores: Tensor | None = None,
     ) -> FingerspellingOutput:
         """Encode clips (see `encode`) and compute the training loss (see `losses`)."""
-        return self.losses(*self.encode(frames, mask), labels, replaced, scores)
+        return self.losses(*self.encode(frames, mask), labels, masked_inputs, scores)
 
     def losses(
         self,
         hidden: Tensor,
         mask: Tensor | None,
         labels: Tensor,
-        replaced: Tensor | None = None,
+        masked_inputs: Tensor | None = None,
         scores: Tensor | None = None,
     ) -> FingerspellingOutput:
         """Score the phrases' characters, each given those before it, and compute the training loss.
@@ -138,44 +138,44 @@ class FingerspellingModel(PreTrainedModel):
             hidden: what `encode` gives.
             mask: that too.
             labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
-            replaced: bool [batch, tokens], True where the decoders' input token is replaced by the mask
+            masked_inputs: bool [batch, tokens], True where the decoders' input token is replaced by the mask
                 token; None replaces none.
             scores: float [batch], targets of the confidence head; None takes 1 for every clip.
         """
         config = self.config
-        logits = self._spell(self.decoder, self.output_projection, labels, replaced, hidden, mask)
-        parts = {"forward": self._cross_entropy(logits, labels)}
-        loss = parts["forward"]
+        logits = self._decode(self.decoder, self.output_projection, labels, masked_inputs, hidden, mask)
+        loss_parts = {"forward": self._cross_entropy(logits, labels)}
+        loss = loss_parts["forward"]
         if self.backward_decoder is not None:
             reversed_labels = reverse_labels(labels, config.pad_token_id, config.eos_token_id)
-            backward = self._spell(
-                self.backward_decoder, self.backward_projection, reversed_labels, replaced, hidden, mask
+            backward = self._decode(
+                self.backward_decoder, self.backward_projection, reversed_labels, masked_inputs, hidden, mask
             )
-            parts["backward"] = self._cross_entropy(backward, reversed_labels)
-            loss = (1 - config.backward_weight) * loss + config.backward_weight * parts["backward"]
+            loss_parts["backward"] = self._cross_entropy(backward, reversed_labels)
+            loss = (1 - config.backward_weight) * loss + config.backward_weight * loss_parts["backward"]
         if self.confidence is not None:
             confidence = self.confidence(hidden[:, 0]).squeeze(-1).float()
             targets = torch.ones_like(confidence) if scores is None else scores.to(confidence.dtype)
-            parts["confidence"] = F.binary_cross_entropy_with_logits(confidence, targets)
-            loss = (1 - config.confidence_weight) * loss + config.confidence_weight * parts["confidence"]
+            loss_parts["confidence"] = F.binary_cross_entropy_with_logits(confidence, targets)
+            loss = (1 - config.confidence_weight) * loss + config.confidence_weight * loss_parts["confidence"]
         if self.ctc is not None:
-            parts["ctc"] = self._ctc_loss(hidden, mask, labels)
-            loss = (1 - config.ctc_weight) * loss + config.ctc_weight * parts["ctc"]
-        return FingerspellingOutput(loss=loss, logits=logits, parts=parts)
+            loss_parts["ctc"] = self._ctc_loss(hidden, mask, labels)
+            loss = (1 - config.ctc_weight) * loss + config.ctc_weight * loss_parts["ctc"]
+        return FingerspellingOutput(loss=loss, logits=logits, loss_parts=loss_parts)
 
-    def _spell(
+    def _decode(
         self,
         decoder: Speech2TextDecoder,
         projection: nn.Linear,
         labels: Tensor,
-        replaced: Tensor | None,
+        masked_inputs: Tensor | None,
         hidden: Tensor,
         mask: Tensor | None,
     ) -> Tensor:
         inputs = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
         inputs = torch.where(inputs == self.config.eos_token_id, self.config.pad_token_id, inputs)
-        if replaced is not None:
-            inputs = torch.where(replaced & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs)
+        if masked_inputs is not None:
+            inputs = torch.where(masked_inputs & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs)
         decoded = decoder(input_ids=inputs, encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False)
         return projection(decoded.last_hidden_state)
 

@@ -21,12 +21,12 @@ class Padding:
         self.batch, self.n_frames, self.mask = batch, n_frames, mask
         self.places = None if mask is None else mask.flatten().nonzero().squeeze(1)
 
-    def remove(self, x: Tensor) -> Tensor:
+    def unpad_input(self, x: Tensor) -> Tensor:
         """Keep the real frames, [batch, frames, ...] to [real frames, ...]."""
         x = x.flatten(0, 1)
         return x if self.places is None else x.index_select(0, self.places)
 
-    def add(self, x: Tensor) -> Tensor:
+    def pad_input(self, x: Tensor) -> Tensor:
         """Put real frames back among padding of zeros, [real frames, features] to [batch, frames, features]."""
         if self.places is not None:
             x = x.new_zeros(self.batch * self.n_frames, x.shape[1]).index_copy_(0, self.places, x)

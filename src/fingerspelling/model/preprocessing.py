@@ -23,7 +23,7 @@ def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.de
     return (torch.arange(resized, device=device, dtype=torch.float32) * n_frames / resized).int()
 
 
-def _standardise(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
+def _standardize(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
     """Subtract the mean and divide by the standard deviation of the values present along dim; NaN stays NaN."""
     present = frames == frames  # only NaN differs from itself; ~isnan would be two operators in the exported file
     count = present.to(frames.dtype).sum(dim, keepdim=True).clamp(min=1)
@@ -33,7 +33,7 @@ def _standardise(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
     return centred / variance.sqrt().clamp(min=EPSILON)
 
 
-def normalise(frames: Tensor) -> Tensor:
+def normalize(frames: Tensor) -> Tensor:
     """Standardise each clip: per coordinate, over all of its points and frames that are present.
 
     Args:
@@ -43,12 +43,12 @@ def normalise(frames: Tensor) -> Tensor:
         float32, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
     """
     frames = frames.float()  # half precision, as clips are stored, has no room for sums of squares
-    return _standardise(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
+    return _standardize(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
 
 
-def normalise_per_frame(part: Tensor) -> Tensor:
+def normalize_per_frame(part: Tensor) -> Tensor:
     """Standardise one part of the body within every frame, per coordinate, over its points.
 
     Takes away where the part is and how large, and keeps its shape. float [batch, frames, points, 3] to the same.
     """
-    return _standardise(part, (2,))
+    return _standardize(part, (2,))

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED
-from fingerspelling.plots.style import ASPECT, BLUE, FINGERS, GREEN, GREY, ORANGE, bare, finished
+from fingerspelling.plots.style import BLUE, FINGERS, GREEN, GREY, HEIGHT_OVER_WIDTH, ORANGE, bare, finished
 
 
 def _places(part: str, numbers: Sequence[int]) -> list[int]:
@@ -62,11 +62,11 @@ def _close_up(axes: Axes, points: np.ndarray) -> None:
         axes.set_aspect("equal", adjustable="box")
         return
     low, high = points[:, :2].min(0), points[:, :2].max(0)
-    centre, reach = (low + high) / 2, max((high - low) * [1, ASPECT]) * 0.6
+    centre, reach = (low + high) / 2, max((high - low) * [1, HEIGHT_OVER_WIDTH]) * 0.6
     axes.set(
         xlim=(centre[0] - reach, centre[0] + reach),
-        ylim=(centre[1] + reach / ASPECT, centre[1] - reach / ASPECT),
-        aspect=ASPECT,
+        ylim=(centre[1] + reach / HEIGHT_OVER_WIDTH, centre[1] - reach / HEIGHT_OVER_WIDTH),
+        aspect=HEIGHT_OVER_WIDTH,
     )
 
 
@@ -76,7 +76,7 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
         axes.plot(*frame[chain, :2].T, color=GREY, linewidth=1.2)
     for hand in ("left_hand", "right_hand"):
         draw_hand(axes, frame[PARTS[hand]], 1.6)
-    axes.set(xlim=(0, 1), ylim=(1, 0), aspect=ASPECT)
+    axes.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
 
 
 def selected_points(frame: np.ndarray) -> Figure:
@@ -86,7 +86,7 @@ def selected_points(frame: np.ndarray) -> Figure:
     for axis, points, name in ((axes[0], frame, "as recorded"), (axes[1], mirrored, "mirrored")):
         for (part, places), colour in zip(PARTS.items(), (ORANGE, BLUE, GREY, GREEN), strict=True):
             axis.scatter(*points[places, :2].T, s=8, color=colour, label=f"{part.replace('_', ' ')}, {len(places)}")
-        axis.set(xlim=(0, 1), ylim=(1, 0), aspect=ASPECT)
+        axis.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
     axes[0].legend(frameon=False, fontsize=8, loc="upper left")
     return finished(figure)

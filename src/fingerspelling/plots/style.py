@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#e07b39", "#4a9d6e", "#c0504d", "#8c8c8c"
 FINGERS = ["#c0504d", "#e07b39", "#b59a2c", "#4a9d6e", "#3b6fb6"]  # thumb to little finger
 # Height of the frame over its width: the recordings are portrait pictures of a phone's selfie camera.
-ASPECT = 16 / 9
+HEIGHT_OVER_WIDTH = 16 / 9
 
 mpl.rcParams.update(
     {

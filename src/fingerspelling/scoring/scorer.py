@@ -113,7 +113,7 @@ def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
         frames = read_clip(path, submission.columns)
         result |= {"frames": len(frames), "reading_seconds": time.perf_counter() - start}
         start = time.perf_counter()
-        result["prediction"] = submission.spell(frames)
+        result["prediction"] = submission.transcribe(frames)
         result["seconds"] = time.perf_counter() - start
     except DataError as error:
         result["error"] = str(error)

@@ -52,7 +52,7 @@ class Submission:
         except (ValueError, RuntimeError) as error:
             raise DataError(f"{path}: {MODEL_FILE}: {error}") from error
 
-    def spell(self, frames: np.ndarray) -> str:
+    def transcribe(self, frames: np.ndarray) -> str:
         """Read one clip, float32 [frames, columns].
 
         Raises:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fingerspelling.landmarks import FACE, HAND, POSE
 from fingerspelling.simulation.alphabet import PLACE, TURN
-from fingerspelling.simulation.camera import ASPECT, LEFT, POSED, RIGHT
+from fingerspelling.simulation.camera import LEFT, POSED, RIGHT, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import log_normal, rotate, rotations, swing
 from fingerspelling.simulation.hand import joints
 from fingerspelling.simulation.signer import Signer
@@ -73,7 +73,7 @@ def _anchor(place: np.ndarray, focal: float, rng: np.random.Generator, wander: f
     """Return where a part is in this clip, float32 [3, 1]: a place (shares of the frame; metres) back in space."""
     x, y = place[:2] + rng.normal(0, wander, 2) - 0.5
     away = place[2] * log_normal(rng, 0.04)
-    return np.array([[x * away / focal], [y * away / ASPECT / focal], [away]], np.float32)
+    return np.array([[x * away / focal], [y * away / WIDTH_OVER_HEIGHT / focal], [away]], np.float32)
 
 
 def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from fingerspelling.landmarks import HAND, POSE
 
-ASPECT = 9 / 16  # width / height of the frame
+WIDTH_OVER_HEIGHT = 9 / 16  # width / height of the frame
 # MediaPipe sees an upright open hand with its fingertips 0.3 palms nearer than its wrist (median of the
 # ardamavi digits): depth falls by this much for each unit of height above the wrist.
 DEPTH_LEAN = 0.15
@@ -29,8 +29,8 @@ def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
     hips = depth[:, HIPS].mean(1, keepdims=True)
     depth[:, POSED] = (depth[:, POSED] - hips) * (np.float32(focal) / hips)
     scene[:, 0] *= scale
-    scene[:, 1] *= scale * np.float32(ASPECT)
-    scene[:, :2] += 0.5 + shake[:, :, None] * np.array([[1], [ASPECT]], np.float32)
+    scene[:, 1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
+    scene[:, :2] += 0.5 + shake[:, :, None] * np.array([[1], [WIDTH_OVER_HEIGHT]], np.float32)
 
 
 def _relative_depth(hand: np.ndarray, focal: float) -> np.ndarray:

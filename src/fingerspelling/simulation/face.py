@@ -7,7 +7,7 @@ smooth head: an ellipsoid with nose, eye sockets, lips and chin.
 
 import numpy as np
 
-from fingerspelling.simulation.camera import ASPECT
+from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import product, swing
 
 # x and y of each point in half millimetres from the middle of the face, x to the right of the image, y down.
@@ -126,11 +126,11 @@ def photograph_face(
     scale = focal / place[:, 2:]
     numbers, axes, reaches = zip(*EXPRESSIONS, strict=True)
     moving = turn[:, :, list(axes)] * amounts[:, None, list(numbers)]
-    terms = np.concatenate([turn, moving, place], 2) * scale * [[1], [ASPECT], [1]]
+    terms = np.concatenate([turn, moving, place], 2) * scale * [[1], [WIDTH_OVER_HEIGHT], [1]]
     terms[:, 2, -1] = 0  # depth is relative to the head's middle
     nearness = place[:, 2].mean() / (place[:, 2].mean() + face[2])
     shift = np.zeros((len(turn), 3, 1))
-    shift[:, :2, 0] = 0.5 + shake * [1, ASPECT]
+    shift[:, :2, 0] = 0.5 + shake * [1, WIDTH_OVER_HEIGHT]
     shift[:, 2, 0] = -scale[:, 0, 0] * (face[2] * nearness)[SIDES].mean()
     flat = np.ones((1, face.shape[1]))
     basis = np.concatenate([np.concatenate([face, reaches, flat]) * nearness, flat])

@@ -32,7 +32,7 @@ POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 
-def spell(
+def sign(
     phrase: str, signer: "Signer", rng: np.random.Generator, config: SimulationConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move a signer's hand through a phrase.

@@ -8,7 +8,7 @@ from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
 from fingerspelling.simulation.face import move_face, photograph_face
 from fingerspelling.simulation.geometry import swing
-from fingerspelling.simulation.movement import spell
+from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.text import encode
 
@@ -31,7 +31,7 @@ def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     """Return the same as render_clip as [frames, 3, 543]: flattened, a row is one of the competition's files."""
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
-    motion, _ = spell(phrase, signer, rng, config)
+    motion, _ = sign(phrase, signer, rng, config)
     if rng.random() < config.junk:
         motion = _cut_off(motion, rng)
     frames, fps = len(motion), config.fps

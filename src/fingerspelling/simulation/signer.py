@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VARIANTS
-from fingerspelling.simulation.camera import ASPECT
+from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.face import sample_face
 from fingerspelling.simulation.geometry import log_normal
 from fingerspelling.simulation.hand import Skeleton, sample_skeleton
@@ -68,7 +68,7 @@ class Signer:
         palm = max(rng.normal(0.092, 0.005), 0.075)
         focal = rng.uniform(0.95, 1.15)
         # How large the hand appears decides how far away it is: 0.12-0.18 of the frame's height.
-        distance = focal * ASPECT * palm / np.clip(rng.normal(0.148, 0.016), 0.11, 0.19)
+        distance = focal * WIDTH_OVER_HEIGHT * palm / np.clip(rng.normal(0.148, 0.016), 0.11, 0.19)
         across = 0.5 + side * rng.normal(0.1, 0.05)
         beside = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
         wrist = [across - beside, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.data.augmentation import PointAugmentation, TimeAugmentation
+from fingerspelling.data.augmentation import SpatialAugmentation, TemporalAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
 
@@ -19,20 +19,22 @@ class TrainingConfig:
 
     epochs: PositiveInt = 400
     batch_size: PositiveInt = 64  # clips
-    accumulate: PositiveInt = 8  # batches whose gradients make one step, those of all processes together
+    gradient_accumulation_steps: PositiveInt = (
+        8  # batches whose gradients make one step, those of all processes together
+    )
     learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
     weight_decay: NonNegativeFloat = 0.08
-    clip_norm: PositiveFloat = 4.0  # largest norm of the gradient
+    max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
     # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more to
     # compute, half the memory.
-    optimiser: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "adamw"
     # Decay a step of a moving average of the weights, which is then what is validated and kept; 0 for none. 0.999
     # averages over about 1,000 steps: less noise, but early epochs lag behind.
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mask_tokens: Probability = 0.2  # probability that a decoder's input token is replaced by the mask token
-    time: TimeAugmentation = field(default_factory=TimeAugmentation)
-    points: PointAugmentation = field(default_factory=PointAugmentation)
+    temporal: TemporalAugmentation = field(default_factory=TemporalAugmentation)
+    spatial: SpatialAugmentation = field(default_factory=SpatialAugmentation)
     supplemental: bool = True  # one random clip of every supplemental phrase joins each epoch
     # Files as a first round's out_of_fold.parquet, from the run's folder on: targets of the confidence head.
     scores: tuple[str, ...] = ()
@@ -48,25 +50,25 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
-    loader_processes: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
+    num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
 
-    def batches_a_process(self, processes: int) -> int:
+    def steps_per_process(self, processes: int) -> int:
         """Return how many batches each of several processes adds to a step, so that the recipe stays the same.
 
         Raises:
             ParameterError: the step's batches cannot be dealt evenly.
         """
-        if self.accumulate % processes:
+        if self.gradient_accumulation_steps % processes:
             raise ParameterError(
-                f"training.accumulate: {self.accumulate} batches a step cannot be dealt evenly to {processes} "
-                f"processes; choose a multiple of {processes}, or other processes"
+                f"training.gradient_accumulation_steps: {self.gradient_accumulation_steps} batches per step cannot be "
+                f"dealt evenly to {processes} processes; choose a multiple of {processes}, or other processes"
             )
-        return self.accumulate // processes
+        return self.gradient_accumulation_steps // processes
 
     def autocast(self) -> Literal["fp32", "fp16", "bf16"]:
         """Return the precision that is meant on the device at hand.

@@ -11,8 +11,8 @@ from functools import partial
 from accelerate.data_loader import DataLoaderShard, prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
 
-from fingerspelling.data.dataset import Clips, collate
-from fingerspelling.data.sampler import ClipRequest, PlannedBatches
+from fingerspelling.data.dataset import ClipDataset, collate
+from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.split import Split
@@ -21,29 +21,29 @@ from fingerspelling.training.stream import SimulatedBatches
 
 def training_plan(
     store: ClipStore, split: Split, config: TrainingConfig, max_frames: int
-) -> PlannedBatches | SimulatedBatches:
+) -> LengthGroupedSampler | SimulatedBatches:
     """Return the epochs' batches: all training clips and one supplemental clip a phrase, or simulated ones."""
     if config.simulation:
-        return SimulatedBatches(config.simulation, config.batch_size, config.time, max_frames)
-    return PlannedBatches(
+        return SimulatedBatches(config.simulation, config.batch_size, config.temporal, max_frames)
+    return LengthGroupedSampler(
         store,
         split.training,
         config.batch_size,
         config.seed,
-        config.time,
+        config.temporal,
         max_frames,
-        one_a_phrase=split.supplemental,
+        sampled_per_phrase=split.supplemental,
     )
 
 
-class Share(Sampler[list[ClipRequest]]):
+class BatchSamplerShard(Sampler[list[PlannedClip]]):
     """One process's share of a plan: with n processes, every n-th batch.
 
     All shares are equally long, since processes step together. Where an epoch's batches do not deal evenly, its last
     batch stands in once more; the trainer lets that count nothing.
     """
 
-    def __init__(self, plan: PlannedBatches, process: int, processes: int) -> None:
+    def __init__(self, plan: LengthGroupedSampler, process: int, processes: int) -> None:
         self.plan, self.process, self.processes = plan, process, processes
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class Share(Sampler[list[ClipRequest]]):
         """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
         self.plan.set_epoch(epoch)
 
-    def __iter__(self) -> Iterator[list[ClipRequest]]:
+    def __iter__(self) -> Iterator[list[PlannedClip]]:
         for number, batch in enumerate(self.plan):
             if number % self.processes == self.process:
                 yield batch
@@ -61,7 +61,7 @@ class Share(Sampler[list[ClipRequest]]):
             yield batch
 
 
-def share_of_stream(stream: SimulatedBatches, process: int, processes: int) -> SimulatedBatches:
+def stream_shard(stream: SimulatedBatches, process: int, processes: int) -> SimulatedBatches:
     """Return a process's share of a simulated stream: as many batches, of signers of its own.
 
     On several processes an epoch is rounded up to as many full batches for each.
@@ -74,9 +74,9 @@ def share_of_stream(stream: SimulatedBatches, process: int, processes: int) -> S
 
 
 def training_loader(
-    plan: PlannedBatches | SimulatedBatches,
-    clips: Clips,
-    loader_processes: int,
+    plan: LengthGroupedSampler | SimulatedBatches,
+    clips: ClipDataset,
+    num_workers: int,
     pin_memory: bool,
     process: int,
     processes: int,
@@ -87,7 +87,7 @@ def training_loader(
     Args:
         plan: the epochs' batches.
         clips: makes the clips that a plan of a store requests.
-        loader_processes: processes that read and join clips; 0 does it in this one.
+        num_workers: processes that read and join clips; 0 does it in this one.
         pin_memory: whether batches go to a GPU.
         process: number of the training process.
         processes: how many training processes there are.
@@ -95,11 +95,11 @@ def training_loader(
     """
     if isinstance(plan, SimulatedBatches):
         # A stream's processes are told of a new epoch by being started anew: they cannot be persistent.
-        source = {"dataset": share_of_stream(plan, process, processes), "batch_size": None}
+        source = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
     else:
-        sampler = Share(plan, process, processes)
-        source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": loader_processes > 0}
+        sampler = BatchSamplerShard(plan, process, processes)
+        source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}
     pad = partial(collate, min_frames=min_frames)
-    loader = DataLoader(collate_fn=pad, num_workers=loader_processes, pin_memory=pin_memory, **source)
+    loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)
     # What tells the plan of a new epoch. The shares are dealt already, hence one process here.
     return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)

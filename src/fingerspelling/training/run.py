@@ -11,7 +11,7 @@ from transformers.integrations import TensorBoardCallback, is_tensorboard_availa
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import spell_store
+from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
@@ -79,7 +79,7 @@ def _train(
     split = split_by_signer(store, config)
     batches = len(training_plan(store, split, config, model_config.max_frames))
     checkpoints = run_dir / "checkpoints"
-    arguments = _arguments(config, -(-batches // config.accumulate), checkpoints)
+    arguments = _arguments(config, -(-batches // config.gradient_accumulation_steps), checkpoints)
     torch.manual_seed(config.seed)
     model = FingerspellingModel(model_config)
     if config.compile:
@@ -119,7 +119,7 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         lr_scheduler_type="cosine",
         warmup_steps=round(config.warmup_epochs * steps),
         weight_decay=config.weight_decay,
-        max_grad_norm=config.clip_norm,
+        max_grad_norm=config.max_grad_norm,
         fp16=precision == "fp16",
         bf16=precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
@@ -136,7 +136,7 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         ddp_broadcast_buffers=False,  # running statistics are merged before each evaluation
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # else one process would split batches among all GPUs that it sees
-    arguments.gradient_accumulation_steps = config.batches_a_process(arguments.world_size)
+    arguments.gradient_accumulation_steps = config.steps_per_process(arguments.world_size)
     return arguments
 
 
@@ -168,7 +168,7 @@ def _write_out_of_fold(
 ) -> None:
     """Write what the model reads of the held-out clips, each process reading some, and each clip's score."""
     share = split.validation[arguments.process_index :: arguments.world_size]
-    read = spell_store([model], store, share, "held-out clips")
+    read = transcribe_store([model], store, share, "held-out clips")
     phrases = dict(gather_object(list(zip(share.tolist(), read, strict=True))))
     if arguments.should_save:
         table = store.table.iloc[split.validation]

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from torch.utils.data import IterableDataset, get_worker_info
 
-from fingerspelling.data.augmentation import TimeAugmentation
-from fingerspelling.data.dataset import Clips
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.augmentation import TemporalAugmentation
+from fingerspelling.data.dataset import ClipDataset
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import POINTS, SELECTED
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import sample_phrase
@@ -53,7 +53,7 @@ class SimulatedBatches(IterableDataset[list[dict]]):
     """Batches of simulated clips for `collate`, every epoch others; what `DataLoader(batch_size=None)` takes."""
 
     def __init__(
-        self, config: SimulationConfig, batch_size: int, augmentation: TimeAugmentation, max_frames: int = 384
+        self, config: SimulationConfig, batch_size: int, augmentation: TemporalAugmentation, max_frames: int = 384
     ) -> None:
         """Prepare a stream.
 
@@ -82,10 +82,10 @@ class SimulatedBatches(IterableDataset[list[dict]]):
         for number in range(first, casts, step):
             clips = min(size, self.config.clips - number * size)
             cast = Cast(self.config, clips, (self.epoch, number))
-            plan = PlannedBatches(
+            plan = LengthGroupedSampler(
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            made = Clips(cast, augmentation=self.augmentation)
+            made = ClipDataset(cast, augmentation=self.augmentation)
             for requests in plan:
                 yield [made[request] for request in requests]

@@ -15,12 +15,12 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_utils import TrainOutput
 
 from fingerspelling.data.augmentation import augment
-from fingerspelling.data.dataset import Clips, collate
-from fingerspelling.data.sampler import PlannedBatches
+from fingerspelling.data.dataset import ClipDataset, collate
+from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import reading_batch, spell_encoded
+from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encoded
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise
+from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
@@ -49,12 +49,12 @@ class FingerspellingTrainer(Trainer):
         callbacks: list[TrainerCallback],
     ) -> None:
         self.store, self.split, self.config = store, split, config
-        training = Clips(store, confidence_targets(store, config.scores), config.time)
-        super().__init__(model, args, train_dataset=training, eval_dataset=Clips(store), callbacks=callbacks)
+        training = ClipDataset(store, confidence_targets(store, config.scores), config.temporal)
+        super().__init__(model, args, train_dataset=training, eval_dataset=ClipDataset(store), callbacks=callbacks)
         self.remove_callback(PrinterCallback)
         slow_statistics(model, args.world_size)
-        average = get_ema_multi_avg_fn(config.average)
-        self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if config.average else None
+        average = get_ema_multi_avg_fn(config.ema_decay)
+        self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True) if config.ema_decay else None
 
     @property
     def result(self) -> FingerspellingModel:
@@ -62,7 +62,7 @@ class FingerspellingTrainer(Trainer):
         return self.averaged.module if self.averaged else self.model
 
     def create_optimizer(self, model: FingerspellingModel | None = None) -> Optimizer:
-        if self.config.optimiser == "muon":
+        if self.config.optimizer == "muon":
             decayed = set(self.get_decay_parameter_names(self.model))
             self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
         optimizer = super().create_optimizer(model)
@@ -88,7 +88,7 @@ class FingerspellingTrainer(Trainer):
         loader = training_loader(
             plan,
             self.train_dataset,
-            self.config.loader_processes,
+            self.config.num_workers,
             args.device.type == "cuda",
             args.process_index,
             args.world_size,
@@ -123,31 +123,31 @@ class FingerspellingTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: int | None = None,
     ) -> Tensor | tuple[Tensor, dict]:
-        frames, mask, labels = normalise(inputs["frames"]), inputs["mask"], inputs["labels"]
+        frames, mask, labels = normalize(inputs["frames"]), inputs["mask"], inputs["labels"]
         if not inputs["weight"]:  # then it leaves no traces in running statistics either; Trainer's train() ends this
             for norm in batch_norms(model):
                 norm.eval()
         torch.manual_seed(inputs["seed"])
-        frames = augment(frames, mask, self.config.points)
-        replaced = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
-        outputs = model(frames, mask, labels, replaced, inputs["scores"])
-        for name, part in outputs.parts.items():
+        frames = augment(frames, mask, self.config.spatial)
+        masked_inputs = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
+        outputs = model(frames, mask, labels, masked_inputs, inputs["scores"])
+        for name, part in outputs.loss_parts.items():
             share = inputs["weight"] / self.current_gradient_accumulation_steps
-            self._parts[name] = self._parts.get(name, 0.0) + part.detach() * share
+            self._loss_parts[name] = self._loss_parts.get(name, 0.0) + part.detach() * share
         loss = outputs.loss * inputs["weight"]
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:
-            parts = reduce(self._parts, "mean")
-            logs |= {f"loss_{name}": part.item() / self._steps for name, part in parts.items()}
+            loss_parts = reduce(self._loss_parts, "mean")
+            logs |= {f"loss_{name}": part.item() / self._steps for name, part in loss_parts.items()}
             logs["clips_per_second"] = self._clips / (time.monotonic() - self._since)
             self._start_logging()
         super().log(logs, start_time)
 
     def _start_logging(self) -> None:
         """Begin to gather what the next line of the history tells."""
-        self._parts: dict[str, Tensor] = {}
+        self._loss_parts: dict[str, Tensor] = {}
         self._steps = self._clips = 0
         self._since = time.monotonic()
 
@@ -159,16 +159,16 @@ class FingerspellingTrainer(Trainer):
         rng = np.random.default_rng(self.config.seed)
         clips = self.split.validation
         clips = np.sort(rng.choice(clips, min(self.config.eval_clips, len(clips)), replace=False))
-        size = reading_batch(args.device)
-        plan = PlannedBatches(self.store, clips, size, 0, max_frames=model.config.max_frames, shuffle=False)
+        size = eval_batch_size(args.device)
+        plan = LengthGroupedSampler(self.store, clips, size, 0, max_frames=model.config.max_frames, shuffle=False)
         model.eval()
         read = []
         for requests in list(plan)[args.process_index :: args.world_size]:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
-                encoded = model.encode(normalise(batch["frames"]), batch["mask"])
+                encoded = model.encode(normalize(batch["frames"]), batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
-                predictions = spell_encoded([model], [encoded], batch["mask"].sum(1))
+                predictions = transcribe_encoded([model], [encoded], batch["mask"].sum(1))
             read += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
         places, predictions, losses = zip(*sorted(gather_object(read)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()

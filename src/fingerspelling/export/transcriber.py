@@ -15,7 +15,7 @@ from fingerspelling import text
 from fingerspelling.decoding.beam import Beam, BeamSearch, check_search
 from fingerspelling.landmarks import SELECTED
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.preprocessing import normalise, resize_index
+from fingerspelling.model.preprocessing import normalize, resize_index
 
 KeysValues = tuple[Tensor, Tensor]  # of one layer, float [1, heads, length, d_head] each
 MASKED = -1e9  # added to the attention scores of places that are still empty
@@ -53,14 +53,14 @@ class FixedCacheLayer(CacheLayerMixin):
         return self.keys.shape[2]
 
 
-class ClipSpeller(nn.Module):
+class ClipTranscriber(nn.Module):
     """Spells one clip with an ensemble: every model is fed the same tokens, their logits are averaged.
 
     Args:
         models: the models of the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames, min_confidence.
         constant_phrase: what to answer where a clip is too short, where the models' confidence heads, on average, trust
             themselves too little, or where nothing is spelled.
-        beam: hypotheses of a beam search.
+        num_beams: hypotheses of a beam search.
         ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
 
     Raises:
@@ -68,11 +68,11 @@ class ClipSpeller(nn.Module):
     """
 
     def __init__(
-        self, models: Sequence[FingerspellingModel], constant_phrase: str, beam: int = 1, ctc_weight: float = 0.0
+        self, models: Sequence[FingerspellingModel], constant_phrase: str, num_beams: int = 1, ctc_weight: float = 0.0
     ) -> None:
         super().__init__()
-        check_search(models, beam, ctc_weight)
-        self.beam, self.ctc_weight = beam, ctc_weight
+        check_search(models, num_beams, ctc_weight)
+        self.num_beams, self.ctc_weight = num_beams, ctc_weight
         self.models = nn.ModuleList(models)
         self.config = models[0].config
         self.max_steps = self.config.max_new_tokens
@@ -93,7 +93,7 @@ class ClipSpeller(nn.Module):
         frames = self._preprocess(inputs)
         hidden = [model.encode(frames)[0] for model in self.models]
         readable = self._readable(inputs.shape[0], hidden)
-        greedy = self.beam == 1 and not self.ctc_weight
+        greedy = self.num_beams == 1 and not self.ctc_weight
         logits, length = (self._decode if greedy else self._search)(hidden, torch.where(readable, self.max_steps, 0))
         # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
         spelled = length > 0
@@ -102,7 +102,7 @@ class ClipSpeller(nn.Module):
 
     def _preprocess(self, inputs: Tensor) -> Tensor:
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
-        return normalise(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
+        return normalize(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
 
     def _readable(self, n_frames: int | torch.SymInt, hidden: list[Tensor]) -> Tensor:
         """Return bool [1]: whether a clip is long enough and the models trust themselves with it."""
@@ -155,7 +155,7 @@ class ClipSpeller(nn.Module):
         """
         cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
         encoded = [(states, None) for states in hidden]
-        search = BeamSearch(self.models, encoded, self.beam, self.ctc_weight)
+        search = BeamSearch(self.models, encoded, self.num_beams, self.ctc_weight)
 
         def running(step: Tensor, hypotheses: Beam, *_: Tensor) -> Tensor:
             return ((step < max_steps) & ~search.ended(hypotheses)[:1]).squeeze()
@@ -166,7 +166,7 @@ class ClipSpeller(nn.Module):
             hypotheses, parents = search.advance(hypotheses, step, logits)
             return step + 1, hypotheses, *(states.index_select(0, parents) for states in written)
 
-        start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches(self.beam)
+        start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches(self.num_beams)
         _, hypotheses, *_ = while_loop(running, advance, start)
         best = hypotheses.spelled[0]
         # Once unrolled, steps follow the last one: what has ended stays so, and what must not begin counts nothing.
