@@ -14,7 +14,6 @@ from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding import transcribe as module
-from fingerspelling.decoding.greedy import decode_greedily
 from fingerspelling.decoding.transcribe import transcribe, transcribe_clip, transcribe_store
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
@@ -24,7 +23,7 @@ LENGTHS = [15, 20, 33, 34, 40, 60]
 
 @torch.no_grad()
 def is_greedy(models: list[FingerspellingModel], clip: Tensor, phrase: str) -> bool:
-    """Tell whether a phrase is the greedy reading of a clip, [frames, 130, 3], running the whole decoder at once.
+    """Return whether a phrase is the greedy reading of a clip, [frames, 130, 3], running the whole decoder at once.
 
     Each character must be the likeliest after those before it, and what follows the last one a special token.
     The constant phrase stands for an empty reading.
@@ -74,26 +73,10 @@ def test_random_models_show_clips_that_end_at_different_times() -> None:
     assert min(map(len, spelled)) < 15
 
 
-@pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
-def test_every_special_token_ends_a_phrase_and_nothing_read_gives_the_constant_one(token: int) -> None:
+def test_where_nothing_is_decoded_the_constant_phrase_is_given() -> None:
     frames, mask = make_batch(LENGTHS)
-    model = always_says(confident(), token)
-    assert decode_greedily([model], [model.encode(normalize(frames), mask)]) == [[]] * len(LENGTHS)
+    model = always_says(confident(), text.END)
     assert transcribe([model], frames, mask) == [text.CONSTANT_PHRASE] * len(LENGTHS)
-
-
-def test_a_phrase_without_end_ends_after_33_steps() -> None:
-    frames, mask = make_batch(LENGTHS)
-    assert transcribe([always_says(confident(), text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
-
-
-def test_nothing_follows_the_end() -> None:
-    """A clip that has ended keeps silent while others of its batch go on."""
-    frames, mask = make_batch(LENGTHS)
-    clips = [(frames, mask), *((clip[None, :n], None) for clip, n in zip(frames, LENGTHS, strict=True))]
-    ids, *alone = (decode_greedily([READER], [READER.encode(normalize(clip), real)]) for clip, real in clips)
-    assert ids == [row for rows in alone for row in rows]
-    assert all(token < text.PAD for row in ids for token in row)
 
 
 def test_an_ensemble_averages_logits_whatever_the_order() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.beam import make_decoder
+from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants

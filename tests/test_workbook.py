@@ -1,5 +1,4 @@
 import os
-from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +10,7 @@ import yaml
 from fingerspelling import workbook
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import decode_by_beam
+from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -201,9 +200,7 @@ def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: di
             chain | {"seeds": seeds, "submission": {"num_beams": 3, "ctc_weight": 0.5}}
         )
         places = np.flatnonzero(store.table["sequence_id"].isin(searching.held_out["sequence_id"]))
-        by_search = transcribe_store(
-            searching.models, store, places, decode=partial(decode_by_beam, num_beams=3, ctc_weight=0.5)
-        )
+        by_search = transcribe_store(searching.models, store, places, decode=make_decoder(num_beams=3, ctc_weight=0.5))
         assert searching.held_out["prediction"].tolist() == by_search
         assert greedy.held_out["prediction"].tolist() == transcribe_store(greedy.models, store, places) != by_search
 

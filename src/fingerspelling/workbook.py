@@ -30,8 +30,7 @@ from matplotlib.figure import Figure
 from fingerspelling.data.competition import find_data
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import make_decoder
-from fingerspelling.decoding.greedy import Decode, decode_greedily
+from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -227,7 +226,7 @@ class Workbook:
         Read once: a single model's greedy ones are its own out_of_fold.parquet, others are kept as that of the run.
         """
         models, alone = self.models, [folder / "out_of_fold.parquet" for folder in self.trainings]
-        if len(models) == 1 and self.submission.decode is decode_greedily:
+        if len(models) == 1 and self.submission.num_beams == 1 and not self.submission.ctc_weight:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
         readers = {file.parent.name: file.stat().st_mtime_ns for file in alone}
