@@ -15,10 +15,12 @@ from fingerspelling.data.parquet import read_clip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding import transcribe as module
 from fingerspelling.decoding.transcribe import transcribe, transcribe_clip, transcribe_store
+from fingerspelling.landmarks import FARTHEST, PARTS, WRISTS
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
 LENGTHS = [15, 20, 33, 34, 40, 60]
+HANDS = [*PARTS["left_hand"], *PARTS["right_hand"]]
 
 
 @torch.no_grad()
@@ -122,9 +124,22 @@ def test_clips_of_hardly_any_frame_are_answered(n_frames: int) -> None:
     assert transcribe_clip([confident()], torch.rand(n_frames, 390)) == text.CONSTANT_PHRASE
 
 
-def test_clips_without_any_point_are_read() -> None:
-    phrase = transcribe_clip([confident()], torch.full((20, 390), math.nan))
-    assert is_greedy([confident()], torch.full((20, 130, 3), math.nan), phrase)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, FARTHEST + 1])
+def test_clips_without_a_hand_get_the_constant_phrase(value: float) -> None:
+    frames, mask = make_batch([20, 30, 40, 40])
+    frames[:, :, HANDS] = value
+    frames[1, 29, WRISTS[0]] = frames[2, 0, WRISTS[1]] = 0.5  # a hand in a single frame is enough
+    model = always_says(confident(), 32)
+    assert transcribe([model], frames, mask) == [text.CONSTANT_PHRASE, "a" * 33, "a" * 33, text.CONSTANT_PHRASE]
+    alone = [transcribe([model], clip[None, :length])[0] for clip, length in zip(frames, mask.sum(1), strict=True)]
+    assert alone == transcribe([model], frames, mask)
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 20])
+def test_clips_without_any_point_get_the_constant_phrase(n_frames: int) -> None:
+    model = confident(min_frames=0)
+    assert transcribe_clip([model], torch.full((n_frames, 390), math.nan)) == text.CONSTANT_PHRASE
+    assert n_frames == 0 or transcribe_clip([model], torch.rand(n_frames, 390)) != text.CONSTANT_PHRASE
 
 
 def test_long_clips_are_resized_first() -> None:

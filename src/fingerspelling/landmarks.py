@@ -66,6 +66,9 @@ PARTS = {
     for part in ("left_hand", "right_hand", "face", "pose")
 }
 
+# A hand is seen where its wrist is: MediaPipe finds all of a hand's points or none.
+WRISTS = [int(PARTS[hand][0]) for hand in ("left_hand", "right_hand")]
+
 # Bones of a hand as pairs of joints: 0 the wrist, then four joints a finger, the tip last (MediaPipe Hands).
 HAND_BONES = [
     *((0, 1), (1, 2), (2, 3), (3, 4)),

@@ -10,6 +10,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily
+from fingerspelling.landmarks import WRISTS
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
@@ -64,7 +65,8 @@ def readable(
 ) -> Tensor:
     """Return which clips are worth reading, bool [batch]; made of tensors alone, as the exported file asks it too.
 
-    They have min_frames, and the confidence heads that there are predict, on average, a score of min_confidence.
+    They have min_frames, in one of them a hand is seen (`landmarks.hand_seen`), and the confidence heads that there
+    are predict, on average, a score of min_confidence.
 
     Args:
         models: the ensemble.
@@ -74,7 +76,10 @@ def readable(
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
-    worth = lengths >= config.min_frames
+    # x of the wrists; in this order, as TensorFlow Lite gathers quickly and slices slowly.
+    wrists = frames[:, :, torch.as_tensor(WRISTS, device=frames.device)][..., 0]
+    hand_seen = (wrists == wrists).flatten(1).any(1)  # only NaN, of a point that is missing, differs from itself
+    worth = (lengths >= config.min_frames) & hand_seen
     confidences = [
         model.confidence(hidden[:, 0]).sigmoid()[:, 0]
         for model, (hidden, _) in zip(models, encoded, strict=True)
