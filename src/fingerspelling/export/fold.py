@@ -1,4 +1,4 @@
-"""Merge into the linear and convolution layers what is constant around them once training is over."""
+"""Merge into linear and convolution layers what is constant around them once training is over."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -15,7 +15,7 @@ Part = Attention | FeedForward | Convolution
 
 
 class Folded(ScaleBias):
-    """Stands where a scale and bias stood that its linear layers have taken over."""
+    """Takes the place of a scale and bias that the linear layers behind have taken over."""
 
     def __init__(self) -> None:
         nn.Module.__init__(self)  # nothing is left to learn
@@ -26,7 +26,7 @@ class Folded(ScaleBias):
 
 @torch.no_grad()
 def fold_constants(model: FingerspellingModel) -> None:
-    """Fold a model's normalisations and scales, as far as they are constant, in place.
+    """Fold what is constant of a model's normalisations and scales into its layers, in place.
 
     In evaluation it computes the same as before, in fewer passes over the activations.
     """
@@ -48,9 +48,11 @@ def _parts(block: SqueezeformerBlock) -> list[Part]:
 
 
 def _pass_biases_on(blocks: nn.ModuleList) -> None:
-    """Leave the biases of all normalisations but the last to the layers of the next part.
+    """Leave the biases of all normalisations but the last to the part that follows.
 
-    That adds them for itself as a part of its own bias, and in its last layer for the connection around it.
+    A block computes x <- norm(x + part(x)), part by part. With norm(x) = n + b, the next part has
+        W (s (n + b) + c) = W (s n + (c + s b))    in its first layers: c + s b becomes the bias behind the scale,
+        (n + b) + (V y + d) = n + (V y + (d + b))  in the residual: d + b becomes the bias of its last layer.
     """
     normalised = [(norm, part) for block in blocks for part, norm in zip(_parts(block), block.norms, strict=True)]
     for (norm, _), (_, part) in pairwise(normalised):
@@ -80,7 +82,7 @@ def _take_over(scale: Tensor, bias: Tensor, linears: Iterable[nn.Linear]) -> Non
 
 
 def _fold_decoder(decoder: Speech2TextDecoder, projection: nn.Linear) -> None:
-    """Fold scale and bias of the normalisations, which stand before linear layers alone."""
+    """Fold the normalisations' scales and biases: nothing but linear layers follows them."""
     pairs = [(decoder.layer_norm, [projection])]
     for layer in decoder.layers:
         attention = layer.self_attn

@@ -115,15 +115,22 @@ def _trace(transcriber: ClipTranscriber) -> ExportedProgram:
 def _conversion() -> ModuleType:
     """Import what needs TensorFlow, which takes seconds, without TensorFlow's messages about this machine."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)  # the messages come from C++ and before its log level counts
+    with _stderr_discarded():  # some come before that level counts
+        from fingerspelling.export import conversion
+    return conversion
+
+
+@contextlib.contextmanager
+def _stderr_discarded() -> Iterator[None]:
+    """Discard what is written to file descriptor 2, as C++ does, past Python's sys.stderr."""
+    stderr = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        from fingerspelling.export import conversion
+        yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-    return conversion
 
 
 @contextlib.contextmanager
