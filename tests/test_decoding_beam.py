@@ -92,7 +92,7 @@ def test_a_wider_beam_finds_what_a_narrow_one_misses() -> None:
     encoded = encode(models, [5] * 10)
     narrow, wide = (decode(models, encoded, beam, 0.3) for beam in (1, 4))
     scores = [scores_of(models, single(encoded, clip), 0.3) for clip in range(10)]
-    gains = [told[tuple(w)] - told[tuple(n)] for told, w, n in zip(scores, wide, narrow, strict=True)]
+    gains = [of_clip[tuple(w)] - of_clip[tuple(n)] for of_clip, w, n in zip(scores, wide, narrow, strict=True)]
     assert min(gains) > 0.01
 
 

@@ -45,12 +45,12 @@ def stored(content: bytes) -> dict[int, str]:
 
 
 def changed(content: bytes, *changes: Callable) -> bytes:
-    from fingerspelling.export.weights import read_model, written
+    from fingerspelling.export.weights import read_model, to_bytes
 
     model = read_model(content)
     for change in changes:
         change(model)
-    return written(model)
+    return to_bytes(model)
 
 
 def run(content: bytes) -> np.ndarray:

@@ -49,8 +49,8 @@ def transcribe_encoded(
     Args:
         models: one model, or several whose logits are averaged; in evaluation mode.
         encoded: what `encode` gave for each model.
-        frames: what it was given, normalised.
-        mask: that too.
+        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
+        mask: their mask.
         decode: how to find the characters.
 
     Returns:
@@ -63,16 +63,16 @@ def transcribe_encoded(
 def readable(
     models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], frames: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """Return which clips are worth reading, bool [batch]; made of tensors alone, as the exported file asks it too.
+    """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
-    They have min_frames, in one of them a hand is seen (`landmarks.hand_seen`), and the confidence heads that there
-    are predict, on average, a score of min_confidence.
+    They have at least min_frames, a hand is seen in one of these (see `landmarks.WRISTS`), and the models' confidence
+    heads, if there are any, predict on average a score of at least min_confidence.
 
     Args:
         models: the ensemble.
         encoded: what `encode` gave for each model.
-        frames: what it was given, normalised.
-        mask: that too.
+        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
+        mask: their mask.
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
@@ -100,7 +100,7 @@ def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decod
 
 
 def eval_batch_size(device: torch.device) -> int:
-    """Return how many clips to read at once; in small batches, a CPU finds what it needs in its cache."""
+    """Return how many clips to read at once; on a CPU, small batches fit into the cache."""
     return 16 if device.type == "cpu" else 128
 
 

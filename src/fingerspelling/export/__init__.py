@@ -8,6 +8,5 @@ models (parity.py). TensorFlow is imported only to convert.
 
 from fingerspelling.export.parity import check_parity
 from fingerspelling.export.tflite import export_tflite
-from fingerspelling.scoring.submission import write_submission
 
-__all__ = ["check_parity", "export_tflite", "write_submission"]
+__all__ = ["check_parity", "export_tflite"]

@@ -51,7 +51,7 @@ def _unsqueeze(x: tf.Tensor, dim: int) -> tf.Tensor:
     if sizes.count(-1) > 1:
         return tf.expand_dims(x, dim)
     sizes.insert(dim % (len(sizes) + 1), 1)
-    return tf.reshape(x, sizes)  # the converter joins two RESHAPE to one; an EXPAND_DIMS would stay, and copy
+    return tf.reshape(x, sizes)  # the converter merges two RESHAPE into one; an EXPAND_DIMS would stay, and copy
 
 
 def _filled(sizes: Sequence[Size], value: float | tf.Tensor, dtype: torch.dtype | None = None) -> tf.Tensor:
@@ -84,7 +84,7 @@ def _argmax(x: tf.Tensor, dim: int, keepdim: bool = False) -> tf.Tensor:
 
 
 def _cumsum(x: tf.Tensor, dim: int) -> tf.Tensor:
-    # TensorFlow Lite's CUMSUM is younger than the oldest runtime; over one element there is nothing to add.
+    # TensorFlow Lite's CUMSUM is newer than the oldest runtime; over one element there is nothing to add.
     return x if x.shape[dim] == 1 else tf.cumsum(x, dim)
 
 

@@ -52,7 +52,7 @@ class FingerspellingModel(PreTrainedModel):
     """Normalised landmarks -> the logits of the phrase's characters.
 
     The backward decoder of the winning solution read the encoder's output reversed in time. Cross-attention has
-    no positions of its own, so the order of what it attends to changes nothing, and nothing is reversed here.
+    no positions of its own, so the order of what it attends to makes no difference, and nothing is reversed here.
     """
 
     config_class = FingerspellingConfig
@@ -83,7 +83,7 @@ class FingerspellingModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and see to themselves.
+        # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and initialise themselves.
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
 
@@ -91,7 +91,7 @@ class FingerspellingModel(PreTrainedModel):
         """Encode clips.
 
         Args:
-            frames: float [batch, frames, 130, 3], normalised (`preprocessing.normalise`), NaN where a point is
+            frames: float [batch, frames, 130, 3], normalised (`preprocessing.normalize`), NaN where a point is
                 missing and on padding frames.
             mask: bool [batch, frames], True on real frames; None where all are real.
 
@@ -134,11 +134,11 @@ class FingerspellingModel(PreTrainedModel):
 
         Loss: (1 - confidence_weight) * ((1 - backward_weight) * CE forward + backward_weight * CE backward)
         + confidence_weight * BCE(confidence, score), then (1 - ctc_weight) of that + ctc_weight * CTC. The
-        cross-entropy leaves padding out (the winner's counted it).
+        cross-entropy leaves padding out (the winner's counted it in).
 
         Args:
-            hidden: what `encode` gives.
-            mask: that too.
+            hidden: the hidden states that `encode` returns.
+            mask: their mask.
             labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
             masked_inputs: bool [batch, tokens], True where the decoders' input token is replaced by the mask
                 token; None replaces none.
@@ -185,7 +185,7 @@ class FingerspellingModel(PreTrainedModel):
         return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id)
 
     def _ctc_loss(self, hidden: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
-        """CTC (Graves et al., 2006) over the characters, averaged a character as the cross-entropy is."""
+        """CTC (Graves et al., 2006), averaged over the characters as the cross-entropy is."""
         blank = self.config.pad_token_id
         log_probabilities = self.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
         frames = hidden.shape[1] if mask is None else mask.sum(1)
