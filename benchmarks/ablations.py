@@ -28,6 +28,7 @@ import pandas as pd
 import torch
 from dask.system import CPU_COUNT
 
+from fingerspelling.config import ROOT
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.beam import decode_by_beam
 from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
@@ -38,7 +39,7 @@ from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.workbook import ROOT, Workbook
+from fingerspelling.workbook import Workbook
 
 BASELINE = "the recipe as it is"
 
@@ -102,12 +103,12 @@ def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     if unknown := [part for part in only if not any(part in variant.name for variant in VARIANTS)]:
         names = ", ".join(variant.name for variant in VARIANTS)
         raise ParameterError(f"--only: no variant has {unknown[0]!r} in its name; they are {names}")
-    recipes = {BASELINE: Recipe.from_parameters(values)}
+    recipes = {BASELINE: Recipe.from_values(values)}
     for variant in VARIANTS[1:]:
         if only and not any(part in variant.name for part in only):
             continue
         try:
-            recipe = Recipe.from_parameters(merged(values, variant.changes))
+            recipe = Recipe.from_values(merged(values, variant.changes))
         except ParameterError as error:
             print(f"left out: {variant.name} ({error})")
             continue
@@ -170,7 +171,7 @@ def train_one(job: Job) -> Measured | str:
         begun = time.monotonic()
         store, training = ClipStore(job.store), replace(job.recipe.training, seed=job.seed)
         try:
-            model = train(store, job.recipe.model, training, job.folder)
+            model = train(store, Recipe(job.recipe.model, training), job.folder)
         except (DataError, ParameterError, ArithmeticError, RuntimeError) as error:
             return str(error)
         minutes = (time.monotonic() - begun) / 60

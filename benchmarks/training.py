@@ -145,7 +145,7 @@ def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting
     """Return a row's line; where there are several processes, each calls this with its rank, and all meet in a file."""
     torch.manual_seed(0)
     torch.set_num_threads(max(1, torch.get_num_threads() // row.processes))
-    recipe = Recipe.from_parameters(read_parameters(PARAMS / f"{row.params}.yaml"))
+    recipe = Recipe.from_values(read_parameters(PARAMS / f"{row.params}.yaml"))
     model = FingerspellingModel(recipe.model)
     size = eval_batch_size(model.device) if row.validation else BATCH
     batches = load_batches(folder, NONE if row.validation else recipe.training.temporal, size, count)

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from fingerspelling.config import ROOT
 from fingerspelling.parameters import read_parameters
 from fingerspelling.scoring import metric
-from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import ablations

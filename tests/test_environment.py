@@ -9,7 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from fingerspelling.workbook import ROOT
+from fingerspelling.config import ROOT
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:

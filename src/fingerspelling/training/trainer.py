@@ -1,5 +1,6 @@
-"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by spelling."""
+"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by transcribing."""
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
-from fingerspelling.training.loading import training_loader, training_plan
+from fingerspelling.training.loading import Plan, training_loader
 from fingerspelling.training.optim import MuonWithAdamW
 from fingerspelling.training.split import Split, confidence_targets
 from fingerspelling.training.stream import SimulatedBatches
@@ -45,10 +46,11 @@ class FingerspellingTrainer(Trainer):
         args: TrainingArguments,
         store: ClipStore,
         split: Split,
+        plan: Plan,
         config: TrainingConfig,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self.store, self.split, self.config = store, split, config
+        self.store, self.split, self.plan, self.config = store, split, plan, config
         training = ClipDataset(store, confidence_targets(store, config.scores), config.temporal)
         super().__init__(model, args, train_dataset=training, eval_dataset=ClipDataset(store), callbacks=callbacks)
         self.remove_callback(PrinterCallback)
@@ -84,9 +86,8 @@ class FingerspellingTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoaderShard:
         args = self.args
-        plan = training_plan(self.store, self.split, self.config, self.model.config.max_frames)
         loader = training_loader(
-            plan,
+            self.plan,
             self.train_dataset,
             self.config.num_workers,
             args.device.type == "cuda",
@@ -94,7 +95,8 @@ class FingerspellingTrainer(Trainer):
             args.world_size,
             min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,
         )
-        self._epoch_batches = len(loader) * args.world_size if isinstance(plan, SimulatedBatches) else len(plan)
+        simulated = isinstance(self.plan, SimulatedBatches)
+        self._epoch_batches = len(loader) * args.world_size if simulated else len(self.plan)
         return loader
 
     def get_batch_samples(
@@ -102,16 +104,19 @@ class FingerspellingTrainer(Trainer):
     ) -> tuple[list[dict], None]:
         """Return the batches of a step, each with its weight in the mean over those of all processes.
 
-        It is 1, unless an epoch's last batches do not deal evenly: those that stand in for none count nothing.
+        The weight is 1, unless an epoch's last batches cannot be dealt evenly: then those that stand in for none have
+        the weight 0, and the others more than 1, so that they still make up the mean.
         """
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        args, total = self.args, self._epoch_batches
-        in_step = args.gradient_accumulation_steps * args.world_size
-        first = self.state.global_step % -(-total // in_step) * in_step
-        mean = len(batches) * args.world_size / min(in_step, total - first)
+        args, batches_in_epoch = self.args, self._epoch_batches
+        batches_in_step = args.gradient_accumulation_steps * args.world_size
+        steps_in_epoch = math.ceil(batches_in_epoch / batches_in_step)
+        first = (self.state.global_step % steps_in_epoch) * batches_in_step  # number of the step's first batch
+        weight = len(batches) * args.world_size / min(batches_in_step, batches_in_epoch - first)
         for i, batch in enumerate(batches):
-            batch["weight"] = mean if first + i * args.world_size + args.process_index < total else 0.0
-            batch["seed"] = int(batch["seed"])  # before it goes to a GPU, which would have to be waited for
+            number = first + i * args.world_size + args.process_index
+            batch["weight"] = weight if number < batches_in_epoch else 0.0
+            batch["seed"] = int(batch["seed"])  # while it is on the CPU: a GPU would have to be waited for
             self._clips += len(batch["labels"]) * args.world_size
         self._steps += 1
         return batches, items
@@ -124,7 +129,9 @@ class FingerspellingTrainer(Trainer):
         num_items_in_batch: int | None = None,
     ) -> Tensor | tuple[Tensor, dict]:
         frames, mask, labels = normalize(inputs["frames"]), inputs["mask"], inputs["labels"]
-        if not inputs["weight"]:  # then it leaves no traces in running statistics either; Trainer's train() ends this
+        # A batch that counts nothing must leave no trace in the running statistics either. This lasts for this batch
+        # alone: before each batch, Trainer's training_step puts the whole model into training mode again.
+        if not inputs["weight"]:
             for norm in batch_norms(model):
                 norm.eval()
         torch.manual_seed(inputs["seed"])
@@ -146,14 +153,14 @@ class FingerspellingTrainer(Trainer):
         super().log(logs, start_time)
 
     def _start_logging(self) -> None:
-        """Begin to gather what the next line of the history tells."""
+        """Begin to gather what the next line of the history will say."""
         self._loss_parts: dict[str, Tensor] = {}
         self._steps = self._clips = 0
         self._since = time.monotonic()
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
-        """Spell the held-out clips, each process some: their loss, score, and some predictions in words."""
-        begun, args, model = time.monotonic(), self.args, self.result
+        """Transcribe the held-out clips, each process some of them; prints some predictions."""
+        began, args, model = time.monotonic(), self.args, self.result
         for trained in [self.model, model] if self.averaged else [model]:
             merge_statistics(trained, args.process_index, args.world_size, self._epoch_batches)
         rng = np.random.default_rng(self.config.seed)
@@ -162,15 +169,15 @@ class FingerspellingTrainer(Trainer):
         size = eval_batch_size(args.device)
         plan = LengthGroupedSampler(self.store, clips, size, 0, max_frames=model.config.max_frames, shuffle=False)
         model.eval()
-        read = []
+        results = []
         for requests in list(plan)[args.process_index :: args.world_size]:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
                 encoded = model.encode(normalize(batch["frames"]), batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
                 predictions = transcribe_encoded([model], [encoded], batch["mask"].sum(1))
-            read += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
-        places, predictions, losses = zip(*sorted(gather_object(read)), strict=True)
+            results += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
+        places, predictions, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
         metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(predictions, phrases)}
         self.log(metrics)
@@ -179,5 +186,5 @@ class FingerspellingTrainer(Trainer):
         print(f"validation on {len(clips)} clips of {whose}: score {metrics['eval_score']:.3f}")
         for i in rng.choice(len(places), min(3, len(places)), replace=False):
             print(f"    {phrases[i]!r} was read as {predictions[i]!r}")
-        self._since += time.monotonic() - begun
+        self._since += time.monotonic() - began
         return metrics
