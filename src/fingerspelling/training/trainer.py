@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by transcribing."""
+"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by reading clips."""
 
 import math
 import time
