@@ -339,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             values = {**read_parameters(told.params), "run_dir": str(told.folder.resolve())}
             recipes = chosen_recipes(values, [part for part in told.only.split(",") if part])
-            store = Workbook.from_parameters(values).store
+            store = Workbook(values).store
         except (ParameterError, DataError) as error:
             print(f"{told.params}: {error}", file=sys.stderr)
             return 2

@@ -23,7 +23,7 @@ def test_every_file_of_parameters_is_understood(tmp_path: Path) -> None:
 def test_told_nothing_it_is_the_demo(tmp_path: Path) -> None:
     demo = yaml.safe_load((ROOT / "notebooks/params/demo.yaml").read_text())
     nothing = dict.fromkeys(("simulation", "model", "training", "submission"))
-    config = RunConfig.from_values(notebook_parameters({"run_dir": str(tmp_path), "data_dir": "", **nothing}))
+    config = RunConfig.from_values({"run_dir": str(tmp_path), "data_dir": "", **nothing})
     assert config.run_dir == tmp_path
     assert config.training.epochs == demo["training"]["epochs"]
     assert config.model.d_model == demo["model"]["d_model"]
@@ -65,6 +65,13 @@ def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None
         ({"seeds": []}, r"seeds: .* got \[\]"),
         ({"seeds": [1, 1]}, r"seeds: .* got \[1, 1\]"),
         ({"seeds": [1, "two"]}, r"seeds: .* got \[1, 'two'\]"),
+        ({"Model": {}}, r"Model: no such parameter"),
+        ({"_training": {}}, r"_training: no such parameter; did you mean training\?"),
+        ({"": 1}, r": no such parameter"),
+        ({"training": {"epochs": True}}, r"training.epochs: expected a number, got true"),
+        ({"training": {"temporal": {"shift_range": False}}}, r"training.temporal.shift_range: expected a number"),
+        ({"training": {"spatial": {"scale": [True, 2.0]}}}, r"training.spatial.scale.0: expected a number"),
+        ({"training": {"learning_rate": float("inf")}}, r"training.learning_rate: .*finite"),
         ({"seeds": [-1]}, r"seeds: .* got \[-1\]"),
         ({"first_round": 3}, r"first_round: expected a path, got 3"),
         ({"first_round": "nowhere.yaml"}, r"first_round: .*/nowhere\.yaml: No such file"),

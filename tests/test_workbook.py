@@ -29,9 +29,9 @@ def no_data_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_seeds_decide_how_many_models_are_trained(tmp_path: Path) -> None:
-    alone = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}})
+    alone = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}})
     assert [folder.name for folder in alone.trainings] == ["seed7"]
-    both = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
+    both = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
     assert {folder.name: recipe.training.seed for folder, recipe in both.trainings.items()} == {"seed1": 1, "seed2": 2}
 
 
@@ -39,7 +39,7 @@ def test_whose_clips_validation_reads_is_said(tmp_path: Path) -> None:
     said = {}
     for fold in (-1, 0):
         training = {"validation_fold": fold}
-        said[fold] = Workbook.from_parameters({"run_dir": str(tmp_path), "training": training}).validated_on
+        said[fold] = Workbook({"run_dir": str(tmp_path), "training": training}).validated_on
     assert said == {-1: "signers that training has seen", 0: "signers that training never saw"}
 
 
@@ -60,12 +60,12 @@ def chain(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
         "training": TINY["training"] | {"epochs": 1, "batch_size": 4},
         "submission": {"clips": 6},
     }
-    Workbook.from_parameters(values).read_held_out()
+    Workbook(values).read_held_out()
     return values
 
 
 def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, store: ClipStore) -> None:
-    book = Workbook.from_parameters(chain)
+    book = Workbook(chain)
     assert [folder.name for folder in book.folds] == ["fold0", "fold1"]
     table = store.table[~store.table["supplemental"]].set_index("sequence_id")
     assert table["n_frames"].min() < book.config.first_round.training.min_frames  # and that clip is scored, too
@@ -81,7 +81,7 @@ def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, s
 
 
 def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
-    book = Workbook.from_parameters(chain)
+    book = Workbook(chain)
     first, second = book.train()
     assert not np.array_equal(first.output_projection.weight.detach(), second.output_projection.weight.detach())
     clips = book.read_held_out()
@@ -99,23 +99,23 @@ def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatc
 
     monkeypatch.setattr(workbook, "transcribe_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
-    read = Workbook.from_parameters(chain).read_held_out()
+    read = Workbook(chain).read_held_out()
     assert asked == []
-    alone = Workbook.from_parameters(chain | {"seeds": [2]})
+    alone = Workbook(chain | {"seeds": [2]})
     pd.testing.assert_frame_equal(alone.read_held_out(), pd.read_parquet(alone.run_dir / "seed2/out_of_fold.parquet"))
     assert asked == []
-    pd.testing.assert_frame_equal(Workbook.from_parameters(chain | {"seeds": [2, 1]}).read_held_out(), read)
+    pd.testing.assert_frame_equal(Workbook(chain | {"seeds": [2, 1]}).read_held_out(), read)
     assert asked == []
     os.utime(alone.run_dir / "seed2/out_of_fold.parquet")  # as if the model had been trained anew
-    Workbook.from_parameters(chain | {"seeds": [2, 1]}).read_held_out()
+    Workbook(chain | {"seeds": [2, 1]}).read_held_out()
     assert asked == [2]
 
 
 def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: dict, store: ClipStore) -> None:
     search = {"num_beams": 3, "ctc_weight": 0.5}
     for seeds in ([1], [1, 2]):
-        greedy = Workbook.from_parameters(chain | {"seeds": seeds})
-        searching = Workbook.from_parameters(chain | {"seeds": seeds, "submission": search})
+        greedy = Workbook(chain | {"seeds": seeds})
+        searching = Workbook(chain | {"seeds": seeds, "submission": search})
         models, clips = searching.train(), searching.read_held_out()
         places = np.flatnonzero(store.table["sequence_id"].isin(clips["sequence_id"]))
         by_search = transcribe_store(models, store, places, decode=partial(decode_by_beam, **search))
@@ -125,12 +125,12 @@ def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: di
 
 def test_models_do_without_a_first_round_that_is_gone(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workbook, "folds", property(lambda book: {book.run_dir / "nowhere": book.config.first_round}))
-    assert len(Workbook.from_parameters(chain).train()) == 2
+    assert len(Workbook(chain).train()) == 2
     assert not (Path(chain["run_dir"]) / "nowhere").exists()
 
 
 def test_without_a_first_round_there_are_no_scores(chain: dict) -> None:
-    book = Workbook.from_parameters(chain | {"first_round": ""})
+    book = Workbook(chain | {"first_round": ""})
     assert book.train_first_round() is None
     assert all(recipe.training.scores == () for recipe in book.trainings.values())
 
@@ -145,44 +145,44 @@ def test_several_gpus_train_in_processes_of_their_own(
         assert ClipStore(params.parent / "clips").table is not None  # filled before there are several processes
         with monkeypatch.context() as elsewhere:
             elsewhere.setattr(workbook, "training_processes", lambda: 1)
-            Workbook.from_parameters(read_parameters(params)).train()
+            Workbook(read_parameters(params)).train()
 
     monkeypatch.setattr(workbook, "training_processes", lambda: 2)
     monkeypatch.setattr(workbook, "train_in_processes", training_elsewhere)
-    assert len(Workbook.from_parameters(chain).train()) == 2
+    assert len(Workbook(chain).train()) == 2
     assert launched == []  # they are finished
-    book = Workbook.from_parameters(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
+    book = Workbook(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
     assert len(book.train()) == 1
     assert launched == [2]
 
 
 def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
-    assert Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)}).data_dir.is_dir()
+    assert Workbook({**TINY, "run_dir": str(tmp_path)}).data_dir.is_dir()
     with pytest.raises(ParameterError, match=r"run_dir: .* holds a run on simulated signers, not on .*competition"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
 
 
 def test_opening_a_run_makes_no_folder(tmp_path: Path) -> None:
-    book = Workbook.from_parameters({**TINY, "run_dir": str(tmp_path / "run")})
+    book = Workbook({**TINY, "run_dir": str(tmp_path / "run")})
     assert len(book.trainings) == 2 and len(book.folds) == 2
     assert not any(tmp_path.iterdir())
 
 
 def test_a_folder_that_holds_no_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})
     with pytest.raises(DataError, match=r"holds no train\.csv"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path)})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path)})
 
 
 def test_metrics_are_kept_across_notebooks(tmp_path: Path) -> None:
-    book = Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    book = Workbook({**TINY, "run_dir": str(tmp_path)})
     book.keep_metrics(score=0.5)
     assert book.keep_metrics(clips=3) == {"score": 0.5, "clips": 3.0}
 
 
 def test_figures_are_saved(tmp_path: Path) -> None:
-    book = Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    book = Workbook({**TINY, "run_dir": str(tmp_path)})
     figure, _ = plt.subplots()
     plt.close(figure)
     assert book.figure(figure, "empty") is figure
@@ -193,5 +193,5 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     asked = []
     monkeypatch.setattr(workbook, "extract", lambda *about: asked.append(about[2]))
     for address in ("tcp://somewhere:8786", ""):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
+        Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]

@@ -96,11 +96,15 @@ class RunConfig:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Check the values of a YAML file; names without a value (None or "") keep their defaults.
+        """Check the values of a YAML file or a notebook.
+
+        Names without a value (None or "") keep their defaults. Where no section is given, it is the demo's run.
 
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
         """
+        if all(values.get(section) is None for section in SECTIONS):
+            values = read_parameters(DEMO) | {name: value for name, value in values.items() if name not in SECTIONS}
         names = {parameter.name for parameter in fields(cls)}
         return build(
             cls, {name: value for name, value in values.items() if name not in names or value not in (None, "")}
@@ -110,15 +114,10 @@ class RunConfig:
 def notebook_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters among a notebook's `globals()` right after its parameters cell.
 
-    What Jupyter itself keeps there is passed over: In, Out, _..., functions and modules. A notebook that is given no
-    section runs the demo.
+    What Jupyter itself keeps there is passed over: In, Out, _..., functions and modules.
     """
-    values = {
+    return {
         name: value
         for name, value in namespace.items()
         if name[0].islower() and not callable(value) and not isinstance(value, types.ModuleType)
     }
-    if all(values.get(section) is None for section in SECTIONS):
-        values = {name: value for name, value in values.items() if name not in SECTIONS}
-        return {**read_parameters(DEMO), **values}
-    return values

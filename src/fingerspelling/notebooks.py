@@ -30,7 +30,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
     try:
         values = read_parameters(params)
         values |= {"data_dir": str(Path(data_dir).resolve())} if data_dir else {}
-        book = Workbook.from_parameters(values)
+        book = Workbook(values)
     except (ParameterError, DataError) as error:
         print(f"{params}: {error}", file=sys.stderr)
         return 2

@@ -45,7 +45,7 @@ def train_all(params: Path, data_dir: str | None, state: PartialState) -> None:
     """
     values = read_parameters(params) | ({"data_dir": str(Path(data_dir).resolve())} if data_dir else {})
     with state.main_process_first():  # it simulates and extracts
-        book = Workbook.from_parameters(values)
+        book = Workbook(values)
         book.extract()
     book.train()
     print(f"trained; the models are in {book.run_dir}")
