@@ -17,6 +17,7 @@ def test_what_is_not_said_is_the_winners_second_round() -> None:
         ({"model": {"d_modle": 32, "x": 1}}, r"model\.d_modle: .* did you mean d_model\?; model\.x: no such parameter"),
         ({"model": {"model_type": "other"}}, r"model\.model_type: no such parameter"),
         ({"model": {"frame_stride": 3}}, r"model: frame_stride 3 must be 1 or 2"),
+        ({"model": {"d_model": True}}, r"model\.d_model: expected a number, got True"),
         ({"training": {"epochs": 0}}, r"training\.epochs: .*got 0"),
     ],
 )
