@@ -20,7 +20,7 @@ from fingerspelling.data.parallel import LostTask, unordered
 from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, require_columns
 from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, read_about, write_shard
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED
+from fingerspelling.landmarks import FARTHEST, SELECTED, hand_seen
 from fingerspelling.progress import track
 from fingerspelling.text import unknown_characters
 
@@ -173,10 +173,8 @@ def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndar
     if len(clips) < len(lengths):
         frames = frames[np.isin(ids, clips["sequence_id"])]
 
-    wrists = [PARTS["left_hand"][0], PARTS["right_hand"][0]]  # MediaPipe finds all of a hand's points or none
-    has_hand = ~np.isnan(frames[:, wrists, 0]).all(1)
     clip_starts = np.cumsum(clips["n_frames"]) - clips["n_frames"]
-    hand_frames = np.add.reduceat(has_hand.astype(int), clip_starts) if len(clips) else np.zeros(0)
+    hand_frames = np.add.reduceat(hand_seen(frames).astype(int), clip_starts) if len(clips) else np.zeros(0)
     facts = {
         "clips": len(clips),
         "frames": len(frames),
