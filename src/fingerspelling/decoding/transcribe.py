@@ -10,6 +10,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
+from fingerspelling.landmarks import as_points
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
@@ -65,14 +66,14 @@ def transcribe_encoded(
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
-    """Read one clip of any length, float32 [frames, 390] as `landmark_files.read_clip` gives it.
+    """Read one clip of any length, float32 [frames, 390] as `parquet.read_clip` gives it.
 
     Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
     """
     if len(frames) == 0:
         frames = torch.full((1, frames.shape[1]), torch.nan)
     frames = frames[resize_index(len(frames), models[0].config.max_frames)]
-    return transcribe(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
+    return transcribe(models, as_points(frames)[None], decode=decode)[0]
 
 
 def eval_batch_size(device: torch.device) -> int:
