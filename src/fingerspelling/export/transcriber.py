@@ -52,6 +52,8 @@ class FixedCacheLayer(CacheLayerMixin):
     def get_max_length(self) -> int:
         return self.keys.shape[2]
 
+    get_max_cache_shape = get_max_length  # its name in transformers 5.0
+
 
 class ClipTranscriber(nn.Module):
     """Spells one clip with an ensemble: every model is fed the same tokens, their logits are averaged.
