@@ -1,11 +1,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fingerspelling import text
+from fingerspelling.scoring import metric
+from fingerspelling.simulation.phrases import sample_phrase
 from fingerspelling.text import CHARACTERS, align, decode, edit_distance, encode, phrase_kind, unknown_characters
 
 phrases = st.text(alphabet=CHARACTERS, max_size=40)
@@ -46,6 +49,13 @@ def test_encode_takes_a_phrase_or_names_what_it_cannot(phrase: str) -> None:
         assert repr(unknown) in str(error.value)
     else:
         assert len(encode(phrase)) == len(phrase)
+
+
+def test_the_constant_phrase_scores_what_is_said() -> None:
+    rng = np.random.default_rng(0)
+    phrases = [sample_phrase(rng) for _ in range(1000)]
+    score = metric.score([text.CONSTANT_PHRASE] * len(phrases), phrases)
+    assert score == pytest.approx(text.CONSTANT_SCORE, abs=0.005)
 
 
 def test_phrases_are_of_three_kinds() -> None:

@@ -2,11 +2,15 @@
 
 from itertools import takewhile
 
-# Place = id in the competition's character_to_prediction_index.json.
+# A character's place is its id in the competition's character_to_prediction_index.json.
 CHARACTERS = " !#$%&'()*+,-./0123456789:;=?@[_abcdefghijklmnopqrstuvwxyz~"
 PAD, START, END, MASK = 59, 60, 61, 62
 VOCABULARY_SIZE = 63
 MAX_PHRASE = 31  # characters; the longest phrase of the competition's training set
+
+# The answer where there is nothing to read, of the commonest characters in their commonest order.
+CONSTANT_PHRASE = "2 a-e -aroe"
+CONSTANT_SCORE = 0.16  # what it scores, on the competition's phrases as on simulated ones
 
 _IDS = {character: i for i, character in enumerate(CHARACTERS)}
 
@@ -28,15 +32,15 @@ def encode(phrase: str) -> list[int]:
 
 
 def decode(ids: list[int]) -> str:
-    """Return the phrase that ids spell; ids outside the 59 give nothing, as in the competition's scorer."""
+    """Return the phrase that ids spell; ids outside the 59 spell nothing, as in the competition's scorer."""
     return "".join(CHARACTERS[i] for i in ids if 0 <= i < len(CHARACTERS))
 
 
 def phrase_kind(phrase: str) -> str:
-    """Tell which of the competition's kinds a phrase is: "phone", "url" or "address or name".
+    """Return which of the competition's kinds a phrase is: "phone", "url" or "address or name".
 
-    A phone number is digits with + - ( ) or blanks and no letter; a URL has no blank and a dot, slash or other
-    symbol or joins its words by - or _; all else is an address, a name or a sentence.
+    A phone number has digits with + - ( ) or spaces, and no letters. A URL has no space, but a dot, a slash or
+    another symbol, or words joined by - or _. All else is an address, a name or a sentence.
     """
     if not any(character.isalpha() for character in phrase):
         return "phone" if sum(map(str.isdigit, phrase)) >= 7 or phrase[:1] == "+" else "address or name"

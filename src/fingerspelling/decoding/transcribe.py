@@ -15,9 +15,6 @@ from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
 
-# A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
-CONSTANT_PHRASE = "2 a-e -aroe"
-
 
 @torch.inference_mode()
 def transcribe(
@@ -53,7 +50,7 @@ def transcribe_encoded(
         decode: how to find the characters.
 
     Returns:
-        The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
+        The phrases; `text.CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
         there are, not worth reading.
     """
     ids = decode(models, encoded)
@@ -62,7 +59,7 @@ def transcribe_encoded(
     confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
     config = models[0].config
     worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
-    return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+    return [text.decode(row) if row and read else text.CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
