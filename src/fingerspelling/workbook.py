@@ -189,13 +189,13 @@ class Workbook:
         if len(models) == 1 and submission.decode is decode_greedily:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
-        readers = {file.parent.name: file.stat().st_mtime_ns for file in alone}
+        readers: dict[str, float] = {file.parent.name: file.stat().st_mtime_ns for file in alone}
         readers |= {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
         if path.is_file() and (kept := pd.read_parquet(path)).attrs.get("readers") == readers:
             return kept
         places = self.split.validation
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        models = [model.to(device) for model in models]
+        if torch.cuda.is_available():
+            models = [model.cuda() for model in models]
         predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
         return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
 
