@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from fingerspelling.decoding.beam import make_decoder
-from fingerspelling.decoding.greedy import Decode
+from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters
 from fingerspelling.simulation import SimulationConfig

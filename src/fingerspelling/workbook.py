@@ -29,7 +29,6 @@ from fingerspelling.config import RunConfig, notebook_parameters
 from fingerspelling.data.competition import find_data
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.greedy import decode_greedily
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
@@ -186,7 +185,7 @@ class Workbook:
         """
         models, alone = self.train(), [folder / "out_of_fold.parquet" for folder in self.trainings]
         submission = self.config.submission
-        if len(models) == 1 and submission.decode is decode_greedily:
+        if len(models) == 1 and submission.num_beams == 1 and not submission.ctc_weight:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
         readers: dict[str, float] = {file.parent.name: file.stat().st_mtime_ns for file in alone}

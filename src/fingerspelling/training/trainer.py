@@ -178,9 +178,10 @@ class FingerspellingTrainer(Trainer):
         for requests in list(plan)[args.process_index :: args.world_size]:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
-                encoded = model.encode(normalize(batch["frames"]), batch["mask"])
+                frames = normalize(batch["frames"])
+                encoded = model.encode(frames, batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
-                predictions = transcribe_encoded([model], [encoded], batch["mask"].sum(1))
+                predictions = transcribe_encoded([model], [encoded], frames, batch["mask"])
             results += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
         places, transcripts, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
