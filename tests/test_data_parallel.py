@@ -1,6 +1,10 @@
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import dask
 import pytest
@@ -71,10 +75,34 @@ def test_a_task_whose_process_dies_costs_no_other() -> None:
     assert isinstance(done[1], LostTask) and isinstance(done[3], LostTask)
 
 
+def tell_process(file: Path) -> None:
+    file.with_suffix(".tmp").write_text(str(os.getpid()))
+    file.with_suffix(".tmp").rename(file)
+    time.sleep(0.1)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has another way to kill")
+def test_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from test_data_parallel import *\n"
+        "files = [Path(sys.argv[1], str(i)) for i in range(9999)]\n"
+        "if __name__ == '__main__': list(unordered(tell_process, files, 1, processes=2))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    run = subprocess.Popen([sys.executable, "-c", code, tmp_path], env=environment)
+    while not (begun := [path for path in tmp_path.iterdir() if path.suffix != ".tmp"]):
+        time.sleep(0.1)
+    run.kill()
+    run.wait()
+    process = int(begun[0].read_text())
+    while os.path.exists(f"/proc/{process}"):
+        time.sleep(0.1)
+
+
 def test_a_task_whose_process_dies_on_a_cluster_costs_no_other() -> None:
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
     ):
         done = dict(unordered(die_of_two, [1, 2], 1, dask_address=cluster.scheduler_address))
     assert done[0] == 1

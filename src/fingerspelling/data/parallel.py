@@ -1,10 +1,12 @@
 """Independent tasks in processes of this machine, or on a dask cluster."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from fingerspelling.files import DataError
@@ -61,7 +63,8 @@ def _in_processes(
     """Once a process has died, go on with a single one, which has the most memory; what it dies of is lost."""
     waiting = dict(enumerate(tasks))
     while waiting:
-        pool = ProcessPoolExecutor(processes, get_context("spawn"))  # fork would copy Jupyter's threads
+        context = get_context("spawn")  # fork would copy Jupyter's threads
+        pool = ProcessPoolExecutor(processes, context, initializer=_die_with_parent)
         try:
             calls = {}
             with suppress(BrokenProcessPool):
@@ -77,6 +80,16 @@ def _in_processes(
             del waiting[place]
             yield place, LostTask()
         processes = 1
+
+
+def _die_with_parent() -> None:
+    """Let this process end when the run that it works for is killed: else it would wait for calls forever."""
+
+    def watch() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _on_cluster(
