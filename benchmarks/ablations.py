@@ -27,6 +27,7 @@ import pandas as pd
 import torch
 from dask.system import CPU_COUNT
 
+from fingerspelling.config import ROOT
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily, make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
@@ -36,7 +37,7 @@ from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.workbook import ROOT, Workbook
+from fingerspelling.workbook import Workbook
 
 BASELINE = "the recipe as it is"
 
@@ -60,7 +61,7 @@ VARIANTS = [
     Variant("arms dropped as it was meant", {"training": {"spatial": {"arm_points": "meant"}}}),
     Variant("without masking decoder inputs", {"training": {"mask_tokens": 0.0}}, -0.003),
     Variant("without convolution in the features", {"model": {"cnn_features": False}}, -0.005),
-    Variant("without parts normalised a frame", {"model": {"part_extractors": False}}, -0.003),
+    Variant("without parts normalized per frame", {"model": {"part_extractors": False}}, -0.003),
     Variant("Conformer instead of Squeezeformer", {"model": {"encoder_block": "conformer"}}, -0.005),
     Variant("two encoder blocks", {"model": {"encoder_layers": 2}}, -0.003),
     Variant("without rotary positions", {"model": {"rotary": False}}, -0.003),
@@ -100,12 +101,12 @@ def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     if unknown := [part for part in only if not any(part in variant.name for variant in VARIANTS)]:
         names = ", ".join(variant.name for variant in VARIANTS)
         raise ParameterError(f"--only: no variant has {unknown[0]!r} in its name; they are {names}")
-    recipes = {BASELINE: Recipe.from_parameters(values)}
+    recipes = {BASELINE: Recipe.from_values(values)}
     for variant in VARIANTS[1:]:
         if only and not any(part in variant.name for part in only):
             continue
         try:
-            recipe = Recipe.from_parameters(merged(values, variant.changes))
+            recipe = Recipe.from_values(merged(values, variant.changes))
         except ParameterError as error:
             print(f"left out: {variant.name} ({error})")
             continue
@@ -168,7 +169,7 @@ def train_one(job: Job) -> Measured | str:
         begun = time.monotonic()
         store, training = ClipStore(job.store), replace(job.recipe.training, seed=job.seed)
         try:
-            model = train(store, job.recipe.model, training, job.folder)
+            model = train(store, Recipe(job.recipe.model, training), job.folder)
         except (DataError, ParameterError, ArithmeticError, RuntimeError) as error:
             return str(error)
         minutes = (time.monotonic() - begun) / 60
@@ -336,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             values = {**read_parameters(told.params), "run_dir": str(told.folder.resolve())}
             recipes = chosen_recipes(values, [part for part in told.only.split(",") if part])
-            store = Workbook.from_parameters(values).store
+            store = Workbook(values).store
         except (ParameterError, DataError) as error:
             print(f"{told.params}: {error}", file=sys.stderr)
             return 2

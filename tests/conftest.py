@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from synthetic import COUNTING_CLIPS, make_model, write_competition, write_counting_store
@@ -8,6 +9,10 @@ from synthetic import COUNTING_CLIPS, make_model, write_competition, write_count
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.model import FingerspellingModel
+
+# A slow machine is no failure: time limits are for what hangs (pytest-timeout).
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"  # recordings that are not part of this project
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from fingerspelling.config import ROOT
 from fingerspelling.parameters import read_parameters
 from fingerspelling.scoring import metric
-from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import ablations
@@ -41,7 +41,7 @@ def test_variants_are_trained_once_and_read_in_other_ways(
     trained = []
 
     def recording(*arguments: object) -> object:
-        trained.append(arguments[2])
+        trained.append(arguments[1].training)
         if len(trained) == 3:
             raise KeyboardInterrupt
         return train(*arguments)

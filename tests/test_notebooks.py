@@ -13,9 +13,9 @@ import pytest
 import yaml
 from papermill.exceptions import PapermillExecutionError
 
+from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.notebooks import NOTEBOOKS, run
-from fingerspelling.workbook import ROOT
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())

@@ -118,6 +118,17 @@ def test_a_file_gives_names_with_values(tmp_path: Path) -> None:
         (b"a: \xff", "utf-8|unacceptable"),
         (b"- 1", "^expected names with values$"),
         (b"3: 4", "^expected names with values$"),
+        (b"a: {b: 1, b: 2}", "^b is given twice .* line 1"),
+        (b"a: 1\na: 2", "^a is given twice .* line 2"),
+        (b"a: 010", "^010 may be read as different numbers"),
+        (b"a: -07", "^-07 may be read"),
+        (b"a: 0o17", "^0o17 may be read"),
+        (b"a: 1:30", "^1:30 may be read"),
+        (b"a: 1_000", "^1_000 may be read"),
+        (b"a: &x [1]\nb: *x", "^aliases are not allowed .* line 2"),
+        (b"a: " + b"9" * 5000, "4300 digits"),
+        (b"[" * 5000, "^nested too deeply$"),
+        (b"a: !!python/object:os.system x", "^could not determine a constructor"),
     ],
 )
 def test_a_file_that_holds_no_parameters_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -153,3 +164,27 @@ def test_training_parameters_are_checked(values: dict, message: str) -> None:
 
 def test_training_parameters_come_from_yaml_strings() -> None:
     assert build(TrainingConfig, {"learning_rate": "1e-3"}, "training").learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("yes", "yes"),
+        ("off", "off"),
+        ("true", True),
+        ("null", None),
+        ("", None),
+        ("0", 0),
+        ("-12", -12),
+        ("1e-3", 0.001),
+        ("1.0e+2", 100.0),
+        (".5", 0.5),
+        ("'010'", "010"),
+        ("2020-01-01", "2020-01-01"),
+    ],
+)
+def test_yaml_is_read_as_it_looks(tmp_path: Path, written: str, value: object) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(f"a: {written}")
+    (read,) = read_parameters(file).values()
+    assert (read, type(read)) == (value, type(value))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fingerspelling.config import ROOT
 from fingerspelling.simulation import hand_shape
-from fingerspelling.workbook import ROOT
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from competitor import CLASSES, write_submission
 
 from fingerspelling import text
+from fingerspelling.config import ROOT
 from fingerspelling.scoring.submission import Submission
-from fingerspelling.workbook import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import runtimes

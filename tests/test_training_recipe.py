@@ -5,9 +5,9 @@ from fingerspelling.training.recipe import Recipe
 
 
 def test_what_is_not_said_is_the_winners_second_round() -> None:
-    recipe = Recipe.from_parameters({})
+    recipe = Recipe.from_values({})
     assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (208, 14, 400)
-    recipe = Recipe.from_parameters({"model": {"d_model": 144}, "training": {"epochs": 3}, "run_dir": "elsewhere"})
+    recipe = Recipe.from_values({"model": {"d_model": 144}, "training": {"epochs": 3}, "run_dir": "elsewhere"})
     assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (144, 14, 3)
 
 
@@ -17,9 +17,10 @@ def test_what_is_not_said_is_the_winners_second_round() -> None:
         ({"model": {"d_modle": 32, "x": 1}}, r"model\.d_modle: .* did you mean d_model\?; model\.x: no such parameter"),
         ({"model": {"model_type": "other"}}, r"model\.model_type: no such parameter"),
         ({"model": {"frame_stride": 3}}, r"model: frame_stride 3 must be 1 or 2"),
+        ({"model": {"d_model": True}}, r"model\.d_model: expected a number, got True"),
         ({"training": {"epochs": 0}}, r"training\.epochs: .*got 0"),
     ],
 )
 def test_what_cannot_be_is_named(values: dict, named: str) -> None:
     with pytest.raises(ParameterError, match=named):
-        Recipe.from_parameters(values)
+        Recipe.from_values(values)

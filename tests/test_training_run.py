@@ -18,14 +18,14 @@ from fingerspelling.files import DataError
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
-from fingerspelling.training import confidence_targets, last_checkpoint, run, split_by_signer, train
+from fingerspelling.training import Recipe, confidence_targets, last_checkpoint, run, split_by_signer, train
 
 
 @pytest.fixture(scope="module")
 def run_dir(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training."""
     folder = tmp_path_factory.mktemp("run")
-    train(store, MODEL, CONFIG, folder)
+    train(store, Recipe(MODEL, CONFIG), folder)
     return folder
 
 
@@ -56,7 +56,7 @@ def test_a_training_leaves_model_history_and_predictions(store: ClipStore, run_d
 
 def test_a_finished_training_is_not_repeated(store: ClipStore, run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "FingerspellingTrainer", None)
-    model = train(store, MODEL, CONFIG, run_dir)
+    model = train(store, Recipe(MODEL, CONFIG), run_dir)
     assert not model.training
     assert_same_weights(model, FingerspellingModel.from_pretrained(run_dir / "model"))
 
@@ -65,7 +65,7 @@ def test_other_parameters_do_not_mix_with_a_training(store: ClipStore, run_dir: 
     other_model = FingerspellingConfig(**{**MODEL.to_dict(), "d_model": 64})
     other = replace(CONFIG, epochs=5, spatial=replace(CONFIG.spatial, mirror=0.0))
     with pytest.raises(DataError, match=r"other parameters \(model\.d_model, training\.epochs, training\.spatial\)"):
-        train(store, other_model, other, run_dir)
+        train(store, Recipe(other_model, other), run_dir)
 
 
 @pytest.mark.parametrize(("evaluation", "repeated"), [(1, [1, 2, 3]), (2, [2, 3]), (3, [2, 3])])
@@ -79,13 +79,15 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         watch_evaluations(patch, die_in=evaluation)
-        train(store, MODEL, CONFIG, tmp_path)
+        train(store, Recipe(MODEL, CONFIG), tmp_path)
     written = sorted(path.name for path in (tmp_path / "checkpoints").glob("*"))
     assert written == ["checkpoint-3", "checkpoint-6"][: evaluation - 1]
     if evaluation == 3:  # as if it had been killed while it wrote this one
         (tmp_path / "checkpoints/checkpoint-6/trainer_state.json").write_text('{"epoch": 2')
     epochs = watch_evaluations(monkeypatch)
-    assert_same_weights(train(store, MODEL, CONFIG, tmp_path), FingerspellingModel.from_pretrained(run_dir / "model"))
+    assert_same_weights(
+        train(store, Recipe(MODEL, CONFIG), tmp_path), FingerspellingModel.from_pretrained(run_dir / "model")
+    )
     assert epochs == repeated
     history = [
         [(e["step"], e.get("loss"), e.get("eval_score")) for e in map(json.loads, path.open()) if "train_loss" not in e]
@@ -98,11 +100,11 @@ def test_muon_and_the_average_go_on_to_the_same_weights(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(CONFIG, ema_decay=0.9, optimizer="muon")
-    whole = train(store, MODEL, config, tmp_path / "whole")
+    whole = train(store, Recipe(MODEL, config), tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         watch_evaluations(patch, die_in=2)
-        train(store, MODEL, config, tmp_path / "killed")
-    assert_same_weights(train(store, MODEL, config, tmp_path / "killed"), whole)
+        train(store, Recipe(MODEL, config), tmp_path / "killed")
+    assert_same_weights(train(store, Recipe(MODEL, config), tmp_path / "killed"), whole)
 
 
 def test_incomplete_checkpoints_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +120,7 @@ def test_incomplete_checkpoints_are_passed_over(tmp_path: Path, capsys: pytest.C
 
 def test_tensorboard_is_told_what_metrics_jsonl_is(store: ClipStore, tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train(store, MODEL, replace(CONFIG, epochs=2, tensorboard=True), tmp_path)
+    train(store, Recipe(MODEL, replace(CONFIG, epochs=2, tensorboard=True)), tmp_path)
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -131,12 +133,12 @@ def test_tensorboard_is_told_what_metrics_jsonl_is(store: ClipStore, tmp_path: P
 def test_missing_tensorboard_is_named(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "is_tensorboard_available", lambda: False)
     with pytest.raises(ParameterError, match=r"training\.tensorboard: needs the package tensorboard"):
-        train(store, MODEL, replace(CONFIG, tensorboard=True), tmp_path)
+        train(store, Recipe(MODEL, replace(CONFIG, tensorboard=True)), tmp_path)
 
 
 def test_compiling_needs_a_gpu(store: ClipStore, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"training\.compile: needs a GPU"):
-        train(store, MODEL, replace(CONFIG, compile=True), tmp_path)
+        train(store, Recipe(MODEL, replace(CONFIG, compile=True)), tmp_path)
 
 
 def test_the_compiled_blocks_share_a_graph_for_all_lengths() -> None:

@@ -14,7 +14,7 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
 from fingerspelling.simulation import SimulationConfig
-from fingerspelling.training import split_by_signer, train, trainer
+from fingerspelling.training import Recipe, split_by_signer, train, trainer
 from fingerspelling.training import stream as stream_module
 from fingerspelling.training.optim import MuonWithAdamW
 from fingerspelling.training.stream import Cast
@@ -30,7 +30,7 @@ def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, mo
         return make(self, request)
 
     monkeypatch.setattr(ClipDataset, "__getitem__", recording)
-    train(store, MODEL, CONFIG, tmp_path)
+    train(store, Recipe(MODEL, CONFIG), tmp_path)
     split = split_by_signer(store, CONFIG)
     plan = LengthGroupedSampler(
         store, split.training, 4, CONFIG.seed, CONFIG.temporal, sampled_per_phrase=split.supplemental
@@ -59,7 +59,7 @@ def test_points_are_augmented_and_tokens_replaced_in_training_alone(
 
     monkeypatch.setattr(FingerspellingModel, "losses", spying_losses)
     monkeypatch.setattr(trainer, "augment", spying_augment)
-    train(store, MODEL, replace(CONFIG, epochs=1, mask_tokens=0.5), tmp_path)
+    train(store, Recipe(MODEL, replace(CONFIG, epochs=1, mask_tokens=0.5)), tmp_path)
     assert len(augmented) == len(masked_inputs[True]) == 3
     share = torch.cat([tokens.flatten() for tokens in masked_inputs[True]]).float().mean()
     assert share.item() == pytest.approx(0.5, abs=0.1)
@@ -78,14 +78,14 @@ def test_batches_are_padded_to_the_longest_clip_or_to_the_most_frames(
         return augment(frames, mask, config)
 
     monkeypatch.setattr(trainer, "augment", spying)
-    train(store, MODEL, replace(CONFIG, epochs=1, pad_to_max=pad), tmp_path)
+    train(store, Recipe(MODEL, replace(CONFIG, epochs=1, pad_to_max=pad)), tmp_path)
     assert len(padding) == 3
     assert all(padding) if pad else not any(padding)
 
 
 def test_half_precision_and_loader_processes_train(store: ClipStore, tmp_path: Path) -> None:
     config = replace(CONFIG, epochs=1, precision="fp16", num_workers=1, gradient_accumulation_steps=2)
-    model = train(store, MODEL, config, tmp_path)
+    model = train(store, Recipe(MODEL, config), tmp_path)
     assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
@@ -100,19 +100,19 @@ def test_a_stream_trains_on_new_signers_in_each_epoch_and_can_be_resumed(
 
     monkeypatch.setattr(stream_module, "Cast", recording)
     config = replace(CONFIG, simulation=SimulationConfig(clips=10, max_length=3))
-    whole = train(store, MODEL, config, tmp_path / "whole")
+    whole = train(store, Recipe(MODEL, config), tmp_path / "whole")
     assert simulated == [(0, 0), (1, 0), (2, 0)]
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         watch_evaluations(patch, die_in=2)
-        train(store, MODEL, config, tmp_path / "killed")
-    assert_same_weights(train(store, MODEL, config, tmp_path / "killed"), whole)
+        train(store, Recipe(MODEL, config), tmp_path / "killed")
+    assert_same_weights(train(store, Recipe(MODEL, config), tmp_path / "killed"), whole)
 
 
 def test_what_is_drawn_comes_from_the_batch_alone(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(CONFIG, epochs=1)
-    quiet = train(store, MODEL, config, tmp_path / "quiet")
+    quiet = train(store, Recipe(MODEL, config), tmp_path / "quiet")
     make = ClipDataset.__getitem__
 
     def disturbing(self: ClipDataset, request: PlannedClip) -> dict:
@@ -120,7 +120,7 @@ def test_what_is_drawn_comes_from_the_batch_alone(
         return make(self, request)
 
     monkeypatch.setattr(ClipDataset, "__getitem__", disturbing)
-    assert_same_weights(train(store, MODEL, config, tmp_path / "disturbed"), quiet)
+    assert_same_weights(train(store, Recipe(MODEL, config), tmp_path / "disturbed"), quiet)
 
 
 def test_the_average_is_what_is_validated_and_kept(
@@ -140,7 +140,7 @@ def test_the_average_is_what_is_validated_and_kept(
 
     monkeypatch.setattr(trainer, "transcribe_encoded", watching)
     monkeypatch.setattr(AveragedModel, "update_parameters", recording)
-    model = train(store, MODEL, replace(CONFIG, epochs=2, ema_decay=0.75), tmp_path)
+    model = train(store, Recipe(MODEL, replace(CONFIG, epochs=2, ema_decay=0.75)), tmp_path)
     assert len(weights) == 6  # a step each
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
@@ -160,7 +160,7 @@ def test_muon_trains(store: ClipStore, tmp_path: Path, monkeypatch: pytest.Monke
         return made[-1]
 
     monkeypatch.setattr(trainer, "MuonWithAdamW", recording)
-    model = train(store, MODEL, replace(CONFIG, epochs=1, optimizer="muon", weight_decay=0.05), tmp_path)
+    model = train(store, Recipe(MODEL, replace(CONFIG, epochs=1, optimizer="muon", weight_decay=0.05)), tmp_path)
     (optimizer,) = made
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.05, 0.0]
     assert [group["initial_lr"] for group in optimizer.param_groups] == [CONFIG.learning_rate] * 3

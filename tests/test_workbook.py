@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fingerspelling import workbook
+from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
@@ -16,7 +17,7 @@ from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
-from fingerspelling.workbook import ROOT, Workbook
+from fingerspelling.workbook import Workbook
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
@@ -26,95 +27,10 @@ def no_data_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
 
 
-def test_every_file_of_parameters_is_understood(tmp_path: Path) -> None:
-    files = sorted((ROOT / "notebooks/params").glob("*.yaml"))
-    assert {file.stem for file in files} >= {"demo", "round1", "round2", "small_round1", "small_round2"}
-    for file in files:
-        values = yaml.safe_load(file.read_text()) | {"run_dir": str(tmp_path)}
-        assert Workbook.from_parameters(values).simulated
-
-
-def test_told_nothing_it_is_the_demo(tmp_path: Path) -> None:
-    demo = yaml.safe_load((ROOT / "notebooks/params/demo.yaml").read_text())
-    nothing = dict.fromkeys(("simulation", "model", "training", "submission"))
-    book = Workbook.from_parameters({"run_dir": str(tmp_path), "data_dir": "", **nothing})
-    assert book.run_dir == tmp_path
-    assert book.training.epochs == demo["training"]["epochs"]
-    assert book.model_config.d_model == demo["model"]["d_model"]
-
-
-def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None:
-    jupyters = {
-        "In": ["", "x = 1"],
-        "Out": {},
-        "_": "",
-        "_i1": "x",
-        "__name__": "__main__",
-        "exit": print,
-        "yaml": yaml,
-    }
-    assert Workbook.from_parameters({**TINY, **jupyters, "run_dir": str(tmp_path)}).run_dir == tmp_path
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"trainig": {}}, r"trainig: no such parameter; did you mean training\?"),
-        ({"training": {"lerning_rate": 1.0}}, r"training.lerning_rate: .* did you mean learning_rate\?"),
-        ({"training": {"epochs": "many"}}, r"training.epochs: .*'many'"),
-        ({"training": {"spatial": {"mirorr": 1.0}}}, r"training.spatial.mirorr: .* did you mean mirror\?"),
-        ({"training": {"temporal": 3}}, r"training.temporal: "),
-        ({"model": {"d_modle": 32}}, r"model.d_modle: .* did you mean d_model\?"),
-        ({"model": {"d_model": "wide"}}, r"model: .*d_model.*'?wide"),
-        ({"model": {"d_model": 30}}, r"model: d_model 30 must be a multiple"),
-        ({"simulation": {"signers": 0}}, r"simulation.*signers"),
-        ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
-        ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
-        ({"model": {"ctc_weight": 0.0}}, r"submission.ctc_weight: .*no CTC head"),
-        ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
-        ({"dask_address": 3}, r"dask_address: expected an address, got 3"),
-        ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
-        ({"seeds": []}, r"seeds: .* got \[\]"),
-        ({"seeds": [1, 1]}, r"seeds: .* got \[1, 1\]"),
-        ({"seeds": [1, "two"]}, r"seeds: .* got \[1, 'two'\]"),
-        ({"seeds": [-1]}, r"seeds: .* got \[-1\]"),
-        ({"first_round": 3}, r"first_round: expected a path, got 3"),
-        ({"first_round": "nowhere.yaml"}, r"first_round: .*/nowhere\.yaml: No such file"),
-        ({"model": {"confidence_head": False}}, r"first_round: .*model\.confidence_head"),
-    ],
-)
-def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> None:
-    with pytest.raises(ParameterError, match=named):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), **change})
-
-
-def test_an_unknown_parameter_is_named_where_nothing_else_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"trainig: no such parameter; did you mean training\?"):
-        Workbook.from_parameters({"run_dir": str(tmp_path), "trainig": {}})
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ("training: {epoch: 3}", r"training\.epoch: no such parameter; did you mean epochs\?"),
-        ("model: {d_modle: 3}", r"model\.d_modle: .* did you mean d_model\?"),
-        ("trainig: {}", r"trainig: .* did you mean training\?"),
-        ("training: {epochs: [", r"while parsing"),
-        ("- a list", r"expected names with values"),
-        ("first_round: round0.yaml", r"a first round has none before it"),
-    ],
-)
-def test_a_first_round_that_cannot_be_used_is_named(tmp_path: Path, content: str, named: str) -> None:
-    file = tmp_path / "round1.yaml"
-    file.write_text(content)
-    with pytest.raises(ParameterError, match=rf"^first_round: {file}: .*{named}"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "first_round": str(file)})
-
-
 def test_seeds_decide_how_many_models_are_trained(tmp_path: Path) -> None:
-    alone = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}})
+    alone = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}})
     assert [folder.name for folder in alone.trainings] == ["seed7"]
-    both = Workbook.from_parameters({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
+    both = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
     assert {folder.name: recipe.training.seed for folder, recipe in both.trainings.items()} == {"seed1": 1, "seed2": 2}
 
 
@@ -122,7 +38,7 @@ def test_whose_clips_validation_reads_is_said(tmp_path: Path) -> None:
     said = {}
     for fold in (-1, 0):
         training = {"validation_fold": fold}
-        said[fold] = Workbook.from_parameters({"run_dir": str(tmp_path), "training": training}).validated_on
+        said[fold] = Workbook({"run_dir": str(tmp_path), "training": training}).validated_on
     assert said == {-1: "signers that training has seen", 0: "signers that training never saw"}
 
 
@@ -143,20 +59,20 @@ def chain(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
         "training": TINY["training"] | {"epochs": 1, "batch_size": 4},
         "submission": {"clips": 6},
     }
-    _ = Workbook.from_parameters(values).held_out
+    Workbook(values).read_held_out()
     return values
 
 
 def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, store: ClipStore) -> None:
-    book = Workbook.from_parameters(chain)
+    book = Workbook(chain)
     assert [folder.name for folder in book.folds] == ["fold0", "fold1"]
     table = store.table[~store.table["supplemental"]].set_index("sequence_id")
-    assert table["n_frames"].min() < book.first_round.training.min_frames  # and that clip is scored, too
-    scores = book.scores.set_index("sequence_id")
+    assert table["n_frames"].min() < book.config.first_round.training.min_frames  # and that clip is scored, too
+    scores = book.train_first_round().set_index("sequence_id")
     assert sorted(scores.index) == sorted(table.index)
     assert len(scores[["participant_id", "fold"]].drop_duplicates()) == scores["participant_id"].nunique()
     assert scores["score"].tolist() == metric.clip_scores(scores["prediction"], table["phrase"][scores.index])
-    pd.testing.assert_frame_equal(pd.read_parquet(book.run_dir / "scores.parquet"), book.scores)
+    pd.testing.assert_frame_equal(pd.read_parquet(book.run_dir / "scores.parquet"), book.train_first_round())
     for recipe in book.trainings.values():
         targets = confidence_targets(book.store, recipe.training.scores)
         by_id = pd.Series(targets, book.store.table["sequence_id"])
@@ -164,12 +80,13 @@ def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, s
 
 
 def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
-    book = Workbook.from_parameters(chain)
-    first, second = book.models
+    book = Workbook(chain)
+    first, second = book.train()
     assert not np.array_equal(first.output_projection.weight.detach(), second.output_projection.weight.detach())
-    places = np.flatnonzero(store.table["sequence_id"].isin(book.held_out["sequence_id"]))
-    assert book.held_out["prediction"].tolist() == transcribe_store([first, second], store, places)
-    assert book.held_out["score"].tolist() == metric.clip_scores(book.held_out["prediction"], book.held_out["phrase"])
+    clips = book.read_held_out()
+    places = np.flatnonzero(store.table["sequence_id"].isin(clips["sequence_id"]))
+    assert clips["prediction"].tolist() == transcribe_store([first, second], store, places)
+    assert clips["score"].tolist() == metric.clip_scores(clips["prediction"], clips["phrase"])
 
 
 def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,39 +98,39 @@ def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatc
 
     monkeypatch.setattr(workbook, "transcribe_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
-    read = Workbook.from_parameters(chain).held_out
+    read = Workbook(chain).read_held_out()
     assert asked == []
-    alone = Workbook.from_parameters(chain | {"seeds": [2]})
-    pd.testing.assert_frame_equal(alone.held_out, pd.read_parquet(alone.run_dir / "seed2/out_of_fold.parquet"))
+    alone = Workbook(chain | {"seeds": [2]})
+    pd.testing.assert_frame_equal(alone.read_held_out(), pd.read_parquet(alone.run_dir / "seed2/out_of_fold.parquet"))
     assert asked == []
-    pd.testing.assert_frame_equal(Workbook.from_parameters(chain | {"seeds": [2, 1]}).held_out, read)
+    pd.testing.assert_frame_equal(Workbook(chain | {"seeds": [2, 1]}).read_held_out(), read)
     assert asked == []
     os.utime(alone.run_dir / "seed2/out_of_fold.parquet")  # as if the model had been trained anew
-    _ = Workbook.from_parameters(chain | {"seeds": [2, 1]}).held_out
+    Workbook(chain | {"seeds": [2, 1]}).read_held_out()
     assert asked == [2]
 
 
 def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: dict, store: ClipStore) -> None:
+    search = {"num_beams": 3, "ctc_weight": 0.5}
     for seeds in ([1], [1, 2]):
-        greedy = Workbook.from_parameters(chain | {"seeds": seeds})
-        searching = Workbook.from_parameters(
-            chain | {"seeds": seeds, "submission": {"num_beams": 3, "ctc_weight": 0.5}}
-        )
-        places = np.flatnonzero(store.table["sequence_id"].isin(searching.held_out["sequence_id"]))
-        by_search = transcribe_store(searching.models, store, places, decode=make_decoder(num_beams=3, ctc_weight=0.5))
-        assert searching.held_out["prediction"].tolist() == by_search
-        assert greedy.held_out["prediction"].tolist() == transcribe_store(greedy.models, store, places) != by_search
+        greedy = Workbook(chain | {"seeds": seeds})
+        searching = Workbook(chain | {"seeds": seeds, "submission": search})
+        models, clips = searching.train(), searching.read_held_out()
+        places = np.flatnonzero(store.table["sequence_id"].isin(clips["sequence_id"]))
+        by_search = transcribe_store(models, store, places, decode=make_decoder(**search))
+        assert clips["prediction"].tolist() == by_search
+        assert greedy.read_held_out()["prediction"].tolist() == transcribe_store(models, store, places) != by_search
 
 
 def test_models_do_without_a_first_round_that_is_gone(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Workbook, "folds", property(lambda book: {book.run_dir / "nowhere": book.first_round}))
-    assert len(Workbook.from_parameters(chain).models) == 2
+    monkeypatch.setattr(Workbook, "folds", property(lambda book: {book.run_dir / "nowhere": book.config.first_round}))
+    assert len(Workbook(chain).train()) == 2
     assert not (Path(chain["run_dir"]) / "nowhere").exists()
 
 
 def test_without_a_first_round_there_are_no_scores(chain: dict) -> None:
-    book = Workbook.from_parameters(chain | {"first_round": ""})
-    assert book.scores is None
+    book = Workbook(chain | {"first_round": ""})
+    assert book.train_first_round() is None
     assert all(recipe.training.scores == () for recipe in book.trainings.values())
 
 
@@ -227,38 +144,44 @@ def test_several_gpus_train_in_processes_of_their_own(
         assert ClipStore(params.parent / "clips").table is not None  # filled before there are several processes
         with monkeypatch.context() as elsewhere:
             elsewhere.setattr(workbook, "training_processes", lambda: 1)
-            _ = Workbook.from_parameters(read_parameters(params)).models
+            Workbook(read_parameters(params)).train()
 
     monkeypatch.setattr(workbook, "training_processes", lambda: 2)
     monkeypatch.setattr(workbook, "train_in_processes", training_elsewhere)
-    assert len(Workbook.from_parameters(chain).models) == 2
+    assert len(Workbook(chain).train()) == 2
     assert launched == []  # they are finished
-    book = Workbook.from_parameters(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
-    assert len(book.models) == 1
+    book = Workbook(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
+    assert len(book.train()) == 1
     assert launched == [2]
 
 
 def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
-    Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    assert Workbook({**TINY, "run_dir": str(tmp_path)}).data_dir.is_dir()
     with pytest.raises(ParameterError, match=r"run_dir: .* holds a run on simulated signers, not on .*competition"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
+
+
+def test_opening_a_run_makes_no_folder(tmp_path: Path) -> None:
+    book = Workbook({**TINY, "run_dir": str(tmp_path / "run")})
+    assert len(book.trainings) == 2 and len(book.folds) == 2
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_folder_that_holds_no_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})
     with pytest.raises(DataError, match=r"holds no train\.csv"):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path)})
+        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path)})
 
 
 def test_metrics_are_kept_across_notebooks(tmp_path: Path) -> None:
-    book = Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    book = Workbook({**TINY, "run_dir": str(tmp_path)})
     book.keep_metrics(score=0.5)
     assert book.keep_metrics(clips=3) == {"score": 0.5, "clips": 3.0}
 
 
 def test_figures_are_saved(tmp_path: Path) -> None:
-    book = Workbook.from_parameters({**TINY, "run_dir": str(tmp_path)})
+    book = Workbook({**TINY, "run_dir": str(tmp_path)})
     figure, _ = plt.subplots()
     plt.close(figure)
     assert book.figure(figure, "empty") is figure
@@ -269,5 +192,5 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     asked = []
     monkeypatch.setattr(workbook, "extract", lambda *about: asked.append(about[2]))
     for address in ("tcp://somewhere:8786", ""):
-        Workbook.from_parameters({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
+        Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]

@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     scoring.add_argument("folder", help="parquet files of a clip each, named after their sequence_id")
     scoring.add_argument("phrases", help="a CSV table with sequence_id and phrase, such as train.csv")
     scoring.add_argument("--threads", type=int, help="for the model (default: the runtime's own choice, as on Kaggle)")
-    scoring.add_argument("--table", type=Path, metavar="CSV", help="write a row a clip: prediction, score, time, error")
+    scoring.add_argument(
+        "--table", type=Path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
+    )
     scoring.set_defaults(run=score)
 
     options = parser.parse_args(arguments)
@@ -43,13 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
     except DataError as error:
         print(error, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # who reads the output has enough, as in `| head`
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Print the text of clips: alone for a file of one clip, else a line a clip, after its file and sequence."""
+    """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence."""
     submission = Submission(options.submission)
     files = [file for path in options.paths for file in _parquet_files(path)]
     failed = False
@@ -91,11 +93,12 @@ def score(options: argparse.Namespace) -> int:
     results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
     if options.table:
         results.to_csv(options.table, index=False)
-    errors = results.loc[results["error"] != "", "error"]
-    for error in errors[:SHOWN_ERRORS]:
-        print(error, file=sys.stderr)
+    for sentence in results.loc[results["error"] != "", "error"][:SHOWN_ERRORS]:
+        print(sentence, file=sys.stderr)
     print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
-    print(f"model        {1e3 * summary.median_seconds:.1f} ms a clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)")
+    print(
+        f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"
+    )
     print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
     print(f"memory       {summary.peak_memory_mb:.0f} MB at most, all of this process")
     return int(summary.errors > 0)

@@ -14,9 +14,10 @@ from pathlib import Path
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
+from fingerspelling.config import DEMO, ROOT
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.workbook import DEMO, ROOT, Workbook
+from fingerspelling.workbook import Workbook
 
 NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
@@ -29,7 +30,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
     try:
         values = read_parameters(params)
         values |= {"data_dir": str(Path(data_dir).resolve())} if data_dir else {}
-        book = Workbook.from_parameters(values)
+        book = Workbook(values)
     except (ParameterError, DataError) as error:
         print(f"{params}: {error}", file=sys.stderr)
         return 2
@@ -38,8 +39,8 @@ def run(params: Path, data_dir: str | None = None) -> int:
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
     executed = book.run_dir / "notebooks"
-    executed.mkdir(exist_ok=True)
-    begun = time.monotonic()
+    executed.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     for name in NOTEBOOKS:
         start = time.monotonic()
         print(f"=== {name}", flush=True)
@@ -58,7 +59,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
         print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
-    print(f"=== done in {(time.monotonic() - begun) / 60:.1f} minutes; everything is in {book.run_dir}")
+    print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
 
 

@@ -4,45 +4,118 @@ papermill only warns of a parameter that a notebook does not know; here it is an
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform, get_args
 
 import pydantic
 import yaml
+from pydantic_core import ErrorDetails
 
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
-# A frozen dataclass whose fields are checked whenever one is made: unknown names and wrong types are errors.
-parameters = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def parameters(kind: type[Section]) -> type[Section]:
+    """Make a frozen dataclass whose fields are checked whenever one is made: unknown names, wrong types."""
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    return cast(type[Section], pydantic.dataclasses.dataclass(kind, frozen=True, config=config))
+
+
+# What parameters were called before version 0.2.
+RENAMED = {
+    "scheduler": "dask_address",
+    "training.accumulate": "gradient_accumulation_steps",
+    "training.clip_norm": "max_grad_norm",
+    "training.optimiser": "optimizer",
+    "training.average": "ema_decay",
+    "training.loader_processes": "num_workers",
+    "training.time": "temporal",
+    "training.points": "spatial",
+    "training.spatial.fingers": "finger_drop",
+    "training.spatial.part": "part_drop",
+    "training.spatial.hands": "hand_drop",
+    "training.spatial.frames": "time_mask",
+    "training.spatial.frame_masks": "time_mask_counts",
+    "training.spatial.square": "spatial_mask",
+    "training.spatial.square_size": "spatial_mask_size",
+    "submission.beam": "num_beams",
+}
 
 
 class ParameterError(Exception):
     """A parameter that does not exist or has an unusable value; the message names it."""
 
 
-def read_parameters(file: Path) -> dict[str, object]:
-    """Read a YAML file of parameters.
+class _StrictLoader(yaml.SafeLoader):
+    """YAML as a reader of the file understands it.
+
+    Unlike PyYAML's own reading (YAML 1.1), a name may stand once in a section, `yes`, `no`, `on` and `off` are words,
+    `1e-3` is a number, and what looks like an octal or sexagesimal number is refused. There are no aliases, with which
+    a few lines can stand for gigabytes.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        names = [self.construct_object(name, deep=True) for name, _ in node.value]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                mark = node.value[place][0].start_mark
+                raise yaml.MarkedYAMLError(problem=f"{name} is given twice", problem_mark=mark)
+        return super().construct_mapping(node, deep)
+
+    def refuse(self, node: yaml.ScalarNode) -> NoReturn:
+        problem = f"{node.value} may be read as different numbers; write it in decimal digits, or quote it"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+# The core schema of YAML 1.2 (section 10.3.2), and what 1.1 reads otherwise as "ambiguous".
+_DIGITS = list("-+0123456789")
+for _kind, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("ambiguous", r"[-+]?0[0-9_]+|[-+]?0[bo][0-9]+|[-+]?[0-9]+(:[0-5]?[0-9])+|[0-9]+(_[0-9]+)+", _DIGITS),
+    ("int", r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", _DIGITS),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", [*_DIGITS, "."]),
+):
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), _first)
+_StrictLoader.add_constructor("tag:yaml.org,2002:ambiguous", _StrictLoader.refuse)
+
+
+def read_parameters(file: Path) -> dict[str, Any]:
+    """Read a YAML file of parameters, strictly (see `_StrictLoader`).
 
     Raises:
         ParameterError: there is no such file, or it does not hold names with values. The message leaves it to the
-            caller to name the file, as those of the values in it do.
+            caller to name the file, as those about the values in it do.
     """
     try:
-        values = yaml.safe_load(file.read_text()) or {}
+        with file.expanduser().open(encoding="utf-8") as stream:
+            values = yaml.load(stream, _StrictLoader) or {}
     except OSError as error:
         raise ParameterError(error.strerror or str(error)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(" ".join(str(error).split())) from None
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: no UTF-8, or a number of thousands of digits
+        raise ParameterError(" ".join(str(error).split()).partition("; use sys.")[0]) from None
+    except RecursionError:
+        raise ParameterError("nested too deeply") from None
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise ParameterError("expected names with values")
     return values
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:
-    """Say that a parameter does not exist, and which it may have meant."""
+    """Say that a parameter does not exist, and what it is called now or which it may have meant."""
+    if name in RENAMED:
+        return f"{name}: is called {RENAMED[name]} now"
     known = sorted(known)
     close = difflib.get_close_matches(name.rpartition(".")[2], known, 1)
     return f"{name}: no such parameter" + (
@@ -50,8 +123,13 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
     )
 
 
-def build(kind: type[Section], values: Mapping | None, section: str) -> Section:
+def build(kind: type[Section], values: object, section: str = "") -> Section:
     """Make a section of the parameters, such as a TrainingConfig, from what a YAML file says.
+
+    Args:
+        kind: a class made with `parameters`.
+        values: names with values; None for none.
+        section: what the names in error messages begin with, such as "training".
 
     Raises:
         ParameterError: a name does not exist or a value is of the wrong type or out of range; names all of them.
@@ -59,21 +137,39 @@ def build(kind: type[Section], values: Mapping | None, section: str) -> Section:
     if values is not None and not isinstance(values, Mapping):
         raise ParameterError(f"{section}: expected names with values, got {values!r}")
     try:
-        return pydantic.TypeAdapter(kind).validate_python(dict(values or {}))
+        built = pydantic.TypeAdapter(kind).validate_python(dict(values or {}))
     except pydantic.ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            name = ".".join([section, *(str(part) for part in problem["loc"])])
-            if problem["type"] == "unexpected_keyword_argument":
-                problems.append(unknown_name(name, _names_at(kind, problem["loc"][:-1])))
-            else:
-                message = problem["msg"].removeprefix("Value error, ")
-                problems.append(f"{name}: {message}" + (f", got {problem['input']!r}" if problem["loc"] else ""))
-        raise ParameterError("; ".join(problems)) from None
+        raise ParameterError("; ".join(_problem(kind, section, details) for details in error.errors())) from None
+    if switched := list(_switches_for_numbers(built, values or {}, section)):
+        raise ParameterError("; ".join(switched))
+    return built
 
 
-def _names_at(kind: type, place: tuple) -> list[str]:
-    """Return the field names of the dataclass nested at a place, such as ("time",) of a TrainingConfig."""
+def _switches_for_numbers(built: Any, values: Any, name: str) -> Iterator[str]:
+    """Yield a sentence for each true or false that pydantic has taken for the number 1 or 0."""
+    if isinstance(values, bool) and not isinstance(built, bool):
+        yield f"{name}: expected a number, got {str(values).lower()}"
+    elif isinstance(values, Mapping):
+        for part, value in values.items():
+            yield from _switches_for_numbers(getattr(built, part), value, f"{name}.{part}".removeprefix("."))
+    elif isinstance(values, list):
+        for place, (item, value) in enumerate(zip(built, values, strict=False)):
+            yield from _switches_for_numbers(item, value, f"{name}.{place}")
+
+
+def _problem(kind: type, section: str, details: ErrorDetails) -> str:
+    """Say in a sentence what pydantic found."""
+    place = details["loc"]
+    name = ".".join(filter(None, [section, *map(str, place)]))
+    if details["type"] == "unexpected_keyword_argument":
+        return unknown_name(name, _names_at(kind, place[:-1]))
+    message = "expected a path" if details["type"] == "path_type" else details["msg"].removeprefix("Value error, ")
+    return ": ".join(filter(None, [name, message])) + (f", got {details['input']!r}" if place else "")
+
+
+def _names_at(kind: Any, place: tuple) -> list[str]:
+    """Return the field names of the dataclass nested at a place, such as ("temporal",) of a TrainingConfig."""
     for name in place:
         kind = next(field.type for field in fields(kind) if field.name == name)
+        kind = next(filter(is_dataclass, get_args(kind)), kind)  # of `SimulationConfig | None`, the first
     return [field.name for field in fields(kind)]

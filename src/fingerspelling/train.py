@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
+from fingerspelling.config import DEMO
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.workbook import DEMO, Workbook
+from fingerspelling.workbook import Workbook
 
-PATIENCE = timedelta(days=2)  # for which processes wait while the main one simulates and extracts
+PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
 
 
 def main() -> int:
@@ -44,9 +45,9 @@ def train_all(params: Path, data_dir: str | None, state: PartialState) -> None:
     """
     values = read_parameters(params) | ({"data_dir": str(Path(data_dir).resolve())} if data_dir else {})
     with state.main_process_first():  # it simulates and extracts
-        book = Workbook.from_parameters(values)
-        _ = book.store
-    _ = book.models
+        book = Workbook(values)
+        book.extract()
+    book.train()
     print(f"trained; the models are in {book.run_dir}")
 
 

@@ -10,7 +10,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily
-from fingerspelling.landmarks import WRISTS
+from fingerspelling.landmarks import WRISTS, as_points
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
@@ -96,7 +96,7 @@ def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decod
     if len(frames) == 0:
         frames = torch.full((1, frames.shape[1]), torch.nan)
     frames = frames[resize_index(len(frames), models[0].config.max_frames)]
-    return transcribe(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
+    return transcribe(models, as_points(frames)[None], decode=decode)[0]
 
 
 def eval_batch_size(device: torch.device) -> int:

@@ -14,7 +14,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 from fingerspelling import text
 from fingerspelling.decoding.search import check_search, make_search
 from fingerspelling.decoding.transcribe import readable
-from fingerspelling.landmarks import SELECTED
+from fingerspelling.landmarks import as_points
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 
@@ -53,6 +53,8 @@ class FixedCacheLayer(CacheLayerMixin):
     def get_max_length(self) -> int:
         return self.keys.shape[2]
 
+    get_max_cache_shape = get_max_length  # its name in transformers 5.0
+
 
 class ClipTranscriber(nn.Module):
     """Transcribes one clip with an ensemble, as `decoding.transcribe.transcribe_clip` does.
@@ -90,7 +92,7 @@ class ClipTranscriber(nn.Module):
             greedy, else 1 among zeros), and int32 [1], how many of these rows are the phrase, at least one.
         """
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
-        frames = normalize(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
+        frames = normalize(as_points(picked)[None])
         encoded = [model.encode(frames) for model in self.models]
         max_steps = torch.where(readable(self.models, encoded, frames, None), self.config.max_new_tokens, 0)
         rows, length = self._decode(encoded, max_steps)

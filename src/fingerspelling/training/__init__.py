@@ -6,12 +6,14 @@ torchrun --nproc_per_node=2 -m fingerspelling.train --params notebooks/params/ro
 
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
-from fingerspelling.training.run import last_checkpoint, train
+from fingerspelling.training.recipe import Recipe
+from fingerspelling.training.run import last_checkpoint, train, write_predictions
 from fingerspelling.training.split import Split, confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 
 __all__ = [
     "FingerspellingTrainer",
+    "Recipe",
     "Split",
     "TrainingConfig",
     "confidence_targets",
@@ -19,4 +21,5 @@ __all__ = [
     "split_by_signer",
     "train",
     "training_plan",
+    "write_predictions",
 ]

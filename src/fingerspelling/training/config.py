@@ -1,4 +1,4 @@
-"""The recipe's parameters, and what the device at hand can do with them."""
+"""The recipe's parameters, and what the device at hand makes of them."""
 
 from dataclasses import field
 from typing import Annotated, Literal
@@ -19,26 +19,24 @@ class TrainingConfig:
 
     epochs: PositiveInt = 400
     batch_size: PositiveInt = 64  # clips
-    gradient_accumulation_steps: PositiveInt = (
-        8  # batches whose gradients make one step, those of all processes together
-    )
+    gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
     learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
     weight_decay: NonNegativeFloat = 0.08
     max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
-    # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more to
-    # compute, half the memory.
+    # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more
+    # computation, half the memory.
     optimizer: Literal["adamw", "muon"] = "adamw"
-    # Decay a step of a moving average of the weights, which is then what is validated and kept; 0 for none. 0.999
-    # averages over about 1,000 steps: less noise, but early epochs lag behind.
+    # Decay per step of an exponential moving average of the weights, which is then validated and kept; 0 for none.
+    # 0.999 averages over about 1,000 steps: less noise, but early epochs lag behind.
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mask_tokens: Probability = 0.2  # probability that a decoder's input token is replaced by the mask token
     temporal: TemporalAugmentation = field(default_factory=TemporalAugmentation)
     spatial: SpatialAugmentation = field(default_factory=SpatialAugmentation)
-    supplemental: bool = True  # one random clip of every supplemental phrase joins each epoch
+    supplemental: bool = True  # one random clip of each supplemental phrase joins every epoch
     # Files as a first round's out_of_fold.parquet, from the run's folder on: targets of the confidence head.
     scores: tuple[str, ...] = ()
-    # Simulate so many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
+    # Simulate this many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
     simulation: SimulationConfig | None = None
     min_frames: NonNegativeInt = 1  # shorter clips are left out of training
     folds: PositiveInt = 4  # the signers are dealt into so many folds
@@ -58,7 +56,7 @@ class TrainingConfig:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
 
     def steps_per_process(self, processes: int) -> int:
-        """Return how many batches each of several processes adds to a step, so that the recipe stays the same.
+        """Return how many batches each process contributes to a step, so that the recipe stays the same on several.
 
         Raises:
             ParameterError: the step's batches cannot be dealt evenly.
@@ -71,10 +69,10 @@ class TrainingConfig:
         return self.gradient_accumulation_steps // processes
 
     def autocast(self) -> Literal["fp32", "fp16", "bf16"]:
-        """Return the precision that is meant on the device at hand.
+        """Return the precision to compute in on the device at hand.
 
         Raises:
-            ParameterError: bf16 is asked of a GPU that only emulates it.
+            ParameterError: bf16 is requested of a GPU that only emulates it.
         """
         if not torch.cuda.is_available():
             return "fp32" if self.precision == "auto" else self.precision

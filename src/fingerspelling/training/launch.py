@@ -1,4 +1,4 @@
-"""Training in one process a GPU, started from a notebook, which cannot become several processes itself."""
+"""Training in one process per GPU, started from a notebook, which cannot become several processes itself."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-LAST_LINES = 80  # of a failed training, told with the error; about half of them are torchrun's own report
+LAST_LINES = 80  # of a failed training, shown with the error; about half of them are torchrun's own report
 
 
 def training_processes() -> int:
-    """Return in how many processes to train: one a GPU, and just this one where torchrun has started it."""
+    """Return in how many processes to train: one per GPU, or just this one where torchrun has started it."""
     return 1 if "LOCAL_RANK" in os.environ else max(1, torch.cuda.device_count())
 
 
@@ -21,20 +21,20 @@ def train_in_processes(params: Path, processes: int) -> None:
 
     Args:
         params: a YAML file of parameters.
-        processes: how many, one a GPU.
+        processes: how many, one per GPU.
 
     Raises:
         RuntimeError: the training failed; the message ends with its last lines.
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     command = [*torchrun, "-m", "fingerspelling.train", "--params", str(params)]
-    last = deque(maxlen=LAST_LINES)
+    last: deque[str] = deque(maxlen=LAST_LINES)
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=unbuffered
     ) as process:
         try:
-            for line in process.stdout:
+            for line in process.stdout or []:
                 print(line, end="", flush=True)
                 last.append(line)
         except BaseException:  # an interrupted notebook must not leave processes behind

@@ -4,9 +4,11 @@ Accelerate's own sharding expects batches of equal size and fills up with clips 
 plans know better.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from accelerate.data_loader import DataLoaderShard, prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
@@ -18,11 +20,11 @@ from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.split import Split
 from fingerspelling.training.stream import SimulatedBatches
 
+Plan = LengthGroupedSampler | SimulatedBatches
 
-def training_plan(
-    store: ClipStore, split: Split, config: TrainingConfig, max_frames: int
-) -> LengthGroupedSampler | SimulatedBatches:
-    """Return the epochs' batches: all training clips and one supplemental clip a phrase, or simulated ones."""
+
+def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_frames: int) -> Plan:
+    """Return the epochs' batches: all training clips and one supplemental clip per phrase, or simulated ones."""
     if config.simulation:
         return SimulatedBatches(config.simulation, config.batch_size, config.temporal, max_frames)
     return LengthGroupedSampler(
@@ -40,14 +42,14 @@ class BatchSamplerShard(Sampler[list[PlannedClip]]):
     """One process's share of a plan: with n processes, every n-th batch.
 
     All shares are equally long, since processes step together. Where an epoch's batches do not deal evenly, its last
-    batch stands in once more; the trainer lets that count nothing.
+    batch stands in once more; the trainer gives it the weight 0.
     """
 
     def __init__(self, plan: LengthGroupedSampler, process: int, processes: int) -> None:
         self.plan, self.process, self.processes = plan, process, processes
 
     def __len__(self) -> int:
-        return -(-len(self.plan) // self.processes)
+        return math.ceil(len(self.plan) / self.processes)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
@@ -68,13 +70,13 @@ def stream_shard(stream: SimulatedBatches, process: int, processes: int) -> Simu
     """
     if processes == 1:
         return stream
-    clips = -(-len(stream) // processes) * stream.batch_size
+    clips = math.ceil(len(stream) / processes) * stream.batch_size
     config = replace(stream.config, clips=clips, seed=stream.config.seed * processes + process)
     return SimulatedBatches(config, stream.batch_size, stream.augmentation, stream.max_frames)
 
 
 def training_loader(
-    plan: LengthGroupedSampler | SimulatedBatches,
+    plan: Plan,
     clips: ClipDataset,
     num_workers: int,
     pin_memory: bool,
@@ -82,7 +84,7 @@ def training_loader(
     processes: int,
     min_frames: int = 0,
 ) -> DataLoaderShard:
-    """Return the loader of a process's share of a plan.
+    """Return the loader of one process's share of a plan.
 
     Args:
         plan: the epochs' batches.
@@ -91,15 +93,15 @@ def training_loader(
         pin_memory: whether batches go to a GPU.
         process: number of the training process.
         processes: how many training processes there are.
-        min_frames: to which batches of shorter clips are padded.
+        min_frames: batches of shorter clips are padded to this length.
     """
     if isinstance(plan, SimulatedBatches):
-        # A stream's processes are told of a new epoch by being started anew: they cannot be persistent.
-        source = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
+        # A stream's processes learn of a new epoch by being started anew: they cannot be persistent.
+        source: dict[str, Any] = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
     else:
         sampler = BatchSamplerShard(plan, process, processes)
         source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}
     pad = partial(collate, min_frames=min_frames)
     loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)
-    # What tells the plan of a new epoch. The shares are dealt already, hence one process here.
+    # This tells the plan when an epoch begins. The shares are dealt already, hence one process here.
     return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)

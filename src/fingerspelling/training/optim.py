@@ -1,4 +1,4 @@
-"""Optimisers that the recipe can choose besides AdamW."""
+"""Optimizers that the recipe can choose besides AdamW."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 
 class MuonWithAdamW(Optimizer):
-    """Muon for the matrices of the hidden layers, AdamW for all other parameters, as one optimiser.
+    """Muon for the matrices of the hidden layers, AdamW for all other parameters, as one optimizer.
 
     After Jordan, "Muon: An optimizer for hidden layers in neural networks" (2024): embeddings, output layers, biases
     and convolutions stay with AdamW. Steps are scaled as in Liu et al., "Muon is Scalable for LLM Training" (2025), so
@@ -44,8 +44,8 @@ class MuonWithAdamW(Optimizer):
         super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
-        """Take a step with both, on the groups and state that this optimiser saves and loads."""
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take a step with both, on the groups and state that this optimizer saves and loads."""
         self._muon.param_groups, self._adamw.param_groups = self.param_groups[:1], self.param_groups[1:]
         for part in (self._muon, self._adamw):
             part.state = self.state

@@ -1,44 +1,53 @@
 """A recipe: a model and how it is trained, as two sections of the parameters say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import field
+from typing import Annotated, Any
 
+import pydantic
 from huggingface_hub.errors import StrictDataclassError
+from pydantic_core import core_schema
 
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.parameters import ParameterError, build, unknown_name
-from fingerspelling.training import TrainingConfig
+from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.training.config import TrainingConfig
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A model and how it is trained."""
-
-    model: FingerspellingConfig
-    training: TrainingConfig
-
-    @classmethod
-    def from_parameters(cls, values: Mapping[str, object]) -> "Recipe":
-        """Make a recipe of the sections model and training; what they do not say is the winner's second round.
-
-        Raises:
-            ParameterError: a name does not exist or a value cannot be used.
-        """
-        training = build(TrainingConfig, values.get("training"), "training")
-        return cls(build_model_config(values.get("model")), training)
-
-
-def build_model_config(values: Mapping | None) -> FingerspellingConfig:
-    """Make the model's configuration from what a YAML file says.
-
-    Raises:
-        ParameterError: a name does not exist or a value cannot be used.
-    """
-    values = dict(values or {})
+def _model_config(values: object) -> FingerspellingConfig:
+    """Make the model's configuration from what a YAML file says."""
+    if isinstance(values, FingerspellingConfig):
+        return values
+    if not isinstance(values, Mapping):
+        raise ValueError("expected names with values")
     known = [name for name in FingerspellingConfig.__annotations__ if name != "model_type"]
     if unknown := [name for name in values if name not in known]:
         raise ParameterError("; ".join(unknown_name(f"model.{name}", known) for name in unknown))
+    declared = FingerspellingConfig.__annotations__
+    if switches := [name for name, value in values.items() if isinstance(value, bool) and declared[name] is not bool]:
+        raise ParameterError("; ".join(f"model.{name}: expected a number, got {values[name]}" for name in switches))
     try:
         return FingerspellingConfig(**values)
     except StrictDataclassError as error:
         raise ParameterError(f"model: {' '.join(str(error.__cause__ or error).split())}") from None
+
+
+# Pydantic is given the function alone: by itself it would look into what transformers has declared for its own use.
+_MODEL_SCHEMA = core_schema.no_info_plain_validator_function(_model_config)
+ModelConfig = Annotated[FingerspellingConfig, pydantic.GetPydanticSchema(lambda *_: _MODEL_SCHEMA)]
+
+
+@parameters
+class Recipe:
+    """A model and how it is trained; what is not given is the winner's second round."""
+
+    model: ModelConfig = field(default_factory=FingerspellingConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Make a recipe of the sections model and training of a YAML file.
+
+        Raises:
+            ParameterError: a name does not exist or a value cannot be used.
+        """
+        return build(cls, {name: values[name] for name in ("model", "training") if values.get(name) is not None})

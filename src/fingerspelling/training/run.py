@@ -1,9 +1,12 @@
 """A training from its start or its last checkpoint to the model and its predictions for the held-out clips."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import torch
 from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainingArguments
@@ -19,7 +22,8 @@ from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
-from fingerspelling.training.split import Split, split_by_signer
+from fingerspelling.training.recipe import Recipe
+from fingerspelling.training.split import split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 
 
@@ -34,17 +38,14 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def train(
-    store: ClipStore, model_config: FingerspellingConfig, config: TrainingConfig, run_dir: Path
-) -> FingerspellingModel:
+def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingModel:
     """Train a model, or go on where a killed run was, or load it if it is finished.
 
     Under torchrun every process calls this; they share the work, and the main one writes the files.
 
     Args:
         store: the clips.
-        model_config: sizes and switches of the model.
-        config: the recipe.
+        recipe: the model and how it is trained.
         run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
             the predictions for the held-out clips with each clip's score.
 
@@ -53,63 +54,96 @@ def train(
         ParameterError: the recipe cannot be followed with this device or number of processes.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
-    asked = _asked(model_config, config)
-    finished, checkpoints, told = run_dir / "model", run_dir / "checkpoints", run_dir / "training.json"
-    if told.is_file() and (known := json.loads(told.read_text())) != asked:
-        changed = [
-            f"{part}.{name}"
-            for part in asked
-            for name in asked[part].keys() | known[part].keys()
-            if asked[part].get(name) != known[part].get(name)
-        ]
-        raise DataError(
-            f"{run_dir}: holds a training with other parameters ({', '.join(sorted(changed))}); choose another "
-            f"run_dir, or delete {finished}, {checkpoints} and {told}"
-        )
+    finished = run_dir / "model"
+    _refuse_another(recipe, run_dir)
     if not finished.is_dir():
-        _train(store, model_config, config, run_dir, asked)
+        _train(store, recipe, run_dir)
     print(f"the trained model is in {finished}")
     return FingerspellingModel.from_pretrained(finished).eval()
 
 
-def _train(
-    store: ClipStore, model_config: FingerspellingConfig, config: TrainingConfig, run_dir: Path, asked: dict
-) -> None:
+def _refuse_another(recipe: Recipe, run_dir: Path) -> None:
+    """Raise a DataError where the folder holds a training with other parameters."""
+    file = run_dir / "training.json"
+    if not file.is_file() or (there := json.loads(file.read_text())) == (requested := _as_json(recipe)):
+        return
+    changed = [
+        f"{part}.{name}"
+        for part, values in requested.items()
+        for name in values.keys() | there[part].keys()
+        if values.get(name) != there[part].get(name)
+    ]
+    raise DataError(
+        f"{run_dir}: holds a training with other parameters ({', '.join(sorted(changed))}); choose another "
+        f"run_dir, or delete {run_dir / 'model'}, {run_dir / 'checkpoints'} and {file}"
+    )
+
+
+def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     """Train from the start or the last checkpoint on; the model's folder is what is written last."""
+    config = recipe.training
     split = split_by_signer(store, config)
-    batches = len(training_plan(store, split, config, model_config.max_frames))
+    plan = training_plan(store, split, config, recipe.model.max_frames)
     checkpoints = run_dir / "checkpoints"
-    arguments = _arguments(config, -(-batches // config.gradient_accumulation_steps), checkpoints)
+    arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), checkpoints)
     torch.manual_seed(config.seed)
-    model = FingerspellingModel(model_config)
+    model = FingerspellingModel(recipe.model)
     if config.compile:
         _compile(model)
-    trainer = FingerspellingTrainer(model, arguments, store, split, config, _callbacks(config, arguments, run_dir))
+    callbacks = _callbacks(config, arguments, run_dir)
+    trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
-            temporary.write_text(json.dumps(asked, indent=2))
+            temporary.write_text(json.dumps(_as_json(recipe), indent=2))
     checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
-    _write_out_of_fold(store, split, trainer.result, arguments, run_dir / "out_of_fold.parquet")
+    # Each process reads some of the held-out clips.
+    share = split.validation[arguments.process_index :: arguments.world_size]
+    predictions = transcribe_store([trainer.result], store, share, "held-out clips")
+    prediction_of = dict(gather_object(list(zip(share.tolist(), predictions, strict=True))))
     if arguments.should_save:
+        clips = store.table.iloc[split.validation]
+        in_order = [prediction_of[clip] for clip in split.validation]
+        write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
         trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
     trainer.accelerator.wait_for_everyone()
 
 
-def _asked(model_config: FingerspellingConfig, config: TrainingConfig) -> dict[str, dict]:
+def write_predictions(
+    path: Path, clips: pd.DataFrame, predictions: Sequence[str], **attributes: object
+) -> pd.DataFrame:
+    """Write what was read of clips, with each clip's score, as a parquet file.
+
+    Args:
+        path: the file; it appears only when whole.
+        clips: a row per clip of a store's table.
+        predictions: of each clip.
+        attributes: kept as the table's attrs.
+
+    Returns:
+        The clips with the columns prediction and score.
+    """
+    table = clips.assign(prediction=predictions, score=metric.clip_scores(predictions, clips["phrase"]))
+    table.attrs |= attributes
+    with written_whole(path) as temporary:
+        table.to_parquet(temporary)
+    return table
+
+
+def _as_json(recipe: Recipe) -> dict[str, dict]:
     """Return all parameters of a training as JSON would give them back."""
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
-    sizes = {name: getattr(model_config, name) for name in FingerspellingConfig.__annotations__}
-    return json.loads(json.dumps({"model": sizes, "training": asdict(config)}))
+    sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
+    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training)}))
 
 
 def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:
-    """Translate the recipe for the Trainer; `steps` are those of an epoch."""
+    """Translate the recipe for the Trainer; `steps` is the number of steps per epoch."""
     precision = config.autocast()
     arguments = TrainingArguments(
         str(checkpoints),
@@ -149,7 +183,7 @@ def _compile(model: FingerspellingModel) -> None:
 
 
 def _callbacks(config: TrainingConfig, arguments: TrainingArguments, run_dir: Path) -> list[TrainerCallback]:
-    callbacks = [TextProgress()]
+    callbacks: list[TrainerCallback] = [TextProgress()]
     if config.tensorboard and arguments.should_save:
         if not is_tensorboard_available():
             raise ParameterError("training.tensorboard: needs the package tensorboard; install it, or leave this out")
@@ -157,22 +191,3 @@ def _callbacks(config: TrainingConfig, arguments: TrainingArguments, run_dir: Pa
 
         callbacks.append(TensorBoardCallback(SummaryWriter(run_dir / "tensorboard")))
     return callbacks
-
-
-def _write_out_of_fold(
-    store: ClipStore,
-    split: Split,
-    model: FingerspellingModel,
-    arguments: TrainingArguments,
-    path: Path,
-) -> None:
-    """Write what the model reads of the held-out clips, each process reading some, and each clip's score."""
-    share = split.validation[arguments.process_index :: arguments.world_size]
-    read = transcribe_store([model], store, share, "held-out clips")
-    phrases = dict(gather_object(list(zip(share.tolist(), read, strict=True))))
-    if arguments.should_save:
-        table = store.table.iloc[split.validation]
-        predictions = [phrases[clip] for clip in split.validation]
-        scores = metric.clip_scores(predictions, table["phrase"])
-        with written_whole(path) as temporary:
-            table.assign(prediction=predictions, score=scores).to_parquet(temporary)

@@ -15,17 +15,17 @@ from fingerspelling.simulation.phrases import sample_phrase
 from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
 
-BATCHES_PER_CAST = 8  # batches that are made at a time, of clips by the same signers, sorted by length
+BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
 CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
 _PLACES = [POINTS.index(point) for point in SELECTED]
 STREAM = 100  # first word of the random streams' keys; those of simulated files begin with small ones
 
 
 class Cast:
-    """A few new signers and their clips, in memory; serves where batches.py takes a ClipStore.
+    """A few new signers and their clips, in memory; serves where a sampler or a dataset takes a ClipStore.
 
     Attributes:
-        table: a row a clip: participant_id, phrase, n_frames.
+        table: a row per clip: participant_id, phrase, n_frames.
     """
 
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
@@ -50,7 +50,7 @@ class Cast:
 
 
 class SimulatedBatches(IterableDataset[list[dict]]):
-    """Batches of simulated clips for `collate`, every epoch others; what `DataLoader(batch_size=None)` takes."""
+    """Batches of simulated clips for `collate`, new in every epoch; what `DataLoader(batch_size=None)` takes."""
 
     def __init__(
         self, config: SimulationConfig, batch_size: int, augmentation: TemporalAugmentation, max_frames: int = 384
@@ -59,7 +59,7 @@ class SimulatedBatches(IterableDataset[list[dict]]):
 
         Args:
             config: what to simulate; clips is the number of an epoch's clips, the signers are always new.
-            batch_size: clips a batch.
+            batch_size: clips per batch.
             augmentation: what is drawn for each clip.
             max_frames: what longer clips are resized to.
         """
@@ -86,6 +86,6 @@ class SimulatedBatches(IterableDataset[list[dict]]):
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            made = ClipDataset(cast, augmentation=self.augmentation)
+            dataset = ClipDataset(cast, augmentation=self.augmentation)
             for requests in plan:
-                yield [made[request] for request in requests]
+                yield [dataset[request] for request in requests]

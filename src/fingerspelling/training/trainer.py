@@ -1,14 +1,16 @@
-"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by spelling."""
+"""Hugging Face's Trainer with planned batches, augmentation on the device, and validation by reading clips."""
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 from accelerate.data_loader import DataLoaderShard
 from accelerate.utils import gather_object, reduce
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -24,7 +26,7 @@ from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
-from fingerspelling.training.loading import training_loader, training_plan
+from fingerspelling.training.loading import Plan, training_loader
 from fingerspelling.training.optim import MuonWithAdamW
 from fingerspelling.training.split import Split, confidence_targets
 from fingerspelling.training.stream import SimulatedBatches
@@ -39,16 +41,21 @@ class FingerspellingTrainer(Trainer):
     and dropout. So it does not matter which process has it, nor what a resumed training drew before.
     """
 
+    model: FingerspellingModel
+    train_dataset: ClipDataset
+    eval_dataset: ClipDataset
+
     def __init__(
         self,
         model: FingerspellingModel,
         args: TrainingArguments,
         store: ClipStore,
         split: Split,
+        plan: Plan,
         config: TrainingConfig,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self.store, self.split, self.config = store, split, config
+        self.store, self.split, self.plan, self.config = store, split, plan, config
         training = ClipDataset(store, confidence_targets(store, config.scores), config.temporal)
         super().__init__(model, args, train_dataset=training, eval_dataset=ClipDataset(store), callbacks=callbacks)
         self.remove_callback(PrinterCallback)
@@ -59,23 +66,23 @@ class FingerspellingTrainer(Trainer):
     @property
     def result(self) -> FingerspellingModel:
         """The model that is validated and kept: the averaged one where there is one."""
-        return self.averaged.module if self.averaged else self.model
+        return cast(FingerspellingModel, self.averaged.module) if self.averaged else self.model
 
-    def create_optimizer(self, model: FingerspellingModel | None = None) -> Optimizer:
+    def create_optimizer(self, *model: FingerspellingModel) -> Optimizer:  # none in transformers 5.0
         if self.config.optimizer == "muon":
             decayed = set(self.get_decay_parameter_names(self.model))
             self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
-        optimizer = super().create_optimizer(model)
-        if self.averaged:
-            optimizer.register_step_post_hook(lambda *_: self.averaged.update_parameters(self.model))
+        optimizer = super().create_optimizer(*model)
+        if (averaged := self.averaged) is not None:
+            optimizer.register_step_post_hook(lambda *_: averaged.update_parameters(self.model))
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         super().save_model(output_dir, _internal_call)
         if self.averaged and self.args.should_save:
-            torch.save(self.averaged.state_dict(), Path(output_dir, AVERAGE_FILE))
+            torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
 
-    def train(self, resume_from_checkpoint: str | None = None, **named: object) -> TrainOutput:
+    def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:
             file = Path(resume_from_checkpoint, AVERAGE_FILE)
             self.averaged.load_state_dict(torch.load(file, self.args.device, weights_only=True))
@@ -84,9 +91,8 @@ class FingerspellingTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoaderShard:
         args = self.args
-        plan = training_plan(self.store, self.split, self.config, self.model.config.max_frames)
         loader = training_loader(
-            plan,
+            self.plan,
             self.train_dataset,
             self.config.num_workers,
             args.device.type == "cuda",
@@ -94,37 +100,43 @@ class FingerspellingTrainer(Trainer):
             args.world_size,
             min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,
         )
-        self._epoch_batches = len(loader) * args.world_size if isinstance(plan, SimulatedBatches) else len(plan)
+        simulated = isinstance(self.plan, SimulatedBatches)
+        self._epoch_batches = len(loader) * args.world_size if simulated else len(self.plan)
         return loader
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict], num_batches: int, device: torch.device
-    ) -> tuple[list[dict], None]:
+    ) -> tuple[list[dict], Any]:
         """Return the batches of a step, each with its weight in the mean over those of all processes.
 
-        It is 1, unless an epoch's last batches do not deal evenly: those that stand in for none count nothing.
+        The weight is 1, unless an epoch's last batches cannot be dealt evenly: then those that stand in for none have
+        the weight 0, and the others more than 1, so that they still make up the mean.
         """
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        args, total = self.args, self._epoch_batches
-        in_step = args.gradient_accumulation_steps * args.world_size
-        first = self.state.global_step % -(-total // in_step) * in_step
-        mean = len(batches) * args.world_size / min(in_step, total - first)
+        args, batches_in_epoch = self.args, self._epoch_batches
+        batches_in_step = args.gradient_accumulation_steps * args.world_size
+        steps_in_epoch = math.ceil(batches_in_epoch / batches_in_step)
+        first = (self.state.global_step % steps_in_epoch) * batches_in_step  # number of the step's first batch
+        weight = len(batches) * args.world_size / min(batches_in_step, batches_in_epoch - first)
         for i, batch in enumerate(batches):
-            batch["weight"] = mean if first + i * args.world_size + args.process_index < total else 0.0
-            batch["seed"] = int(batch["seed"])  # before it goes to a GPU, which would have to be waited for
+            number = first + i * args.world_size + args.process_index
+            batch["weight"] = weight if number < batches_in_epoch else 0.0
+            batch["seed"] = int(batch["seed"])  # while it is on the CPU: a GPU would have to be waited for
             self._clips += len(batch["labels"]) * args.world_size
         self._steps += 1
         return batches, items
 
     def compute_loss(
         self,
-        model: FingerspellingModel,
-        inputs: dict[str, Tensor],
+        model: nn.Module,
+        inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: int | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, dict]:
         frames, mask, labels = normalize(inputs["frames"]), inputs["mask"], inputs["labels"]
-        if not inputs["weight"]:  # then it leaves no traces in running statistics either; Trainer's train() ends this
+        # A batch that counts nothing must leave no trace in the running statistics either. This lasts for this batch
+        # alone: before each batch, Trainer's training_step puts the whole model into training mode again.
+        if not inputs["weight"]:
             for norm in batch_norms(model):
                 norm.eval()
         torch.manual_seed(inputs["seed"])
@@ -146,14 +158,14 @@ class FingerspellingTrainer(Trainer):
         super().log(logs, start_time)
 
     def _start_logging(self) -> None:
-        """Begin to gather what the next line of the history tells."""
+        """Begin to gather what the next line of the history will say."""
         self._loss_parts: dict[str, Tensor] = {}
         self._steps = self._clips = 0
         self._since = time.monotonic()
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
-        """Spell the held-out clips, each process some: their loss, score, and some predictions in words."""
-        begun, args, model = time.monotonic(), self.args, self.result
+        """Transcribe the held-out clips, each process some of them; prints some predictions."""
+        began, args, model = time.monotonic(), self.args, self.result
         for trained in [self.model, model] if self.averaged else [model]:
             merge_statistics(trained, args.process_index, args.world_size, self._epoch_batches)
         rng = np.random.default_rng(self.config.seed)
@@ -162,7 +174,7 @@ class FingerspellingTrainer(Trainer):
         size = eval_batch_size(args.device)
         plan = LengthGroupedSampler(self.store, clips, size, 0, max_frames=model.config.max_frames, shuffle=False)
         model.eval()
-        read = []
+        results = []
         for requests in list(plan)[args.process_index :: args.world_size]:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
@@ -170,15 +182,15 @@ class FingerspellingTrainer(Trainer):
                 encoded = model.encode(frames, batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
                 predictions = transcribe_encoded([model], [encoded], frames, batch["mask"])
-            read += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
-        places, predictions, losses = zip(*sorted(gather_object(read)), strict=True)
+            results += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
+        places, transcripts, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
-        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(predictions, phrases)}
+        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(transcripts, phrases)}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(args, self.state, self.control, metrics)
         whose = "unseen signers" if self.config.validation_fold >= 0 else "signers that training sees"
         print(f"validation on {len(clips)} clips of {whose}: score {metrics['eval_score']:.3f}")
         for i in rng.choice(len(places), min(3, len(places)), replace=False):
-            print(f"    {phrases[i]!r} was read as {predictions[i]!r}")
-        self._since += time.monotonic() - begun
+            print(f"    {phrases[i]!r} was read as {transcripts[i]!r}")
+        self._since += time.monotonic() - began
         return metrics

@@ -1,0 +1,122 @@
+"""The parameters of a run: everything that a YAML file or a notebook's parameters cell may say, checked.
+
+A module of its own, so that what a run is told can be read in one place, apart from what `workbook` then does.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from fingerspelling.decoding.search import Decode, make_decoder
+from fingerspelling.model import FingerspellingConfig
+from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters
+from fingerspelling.simulation import SimulationConfig
+from fingerspelling.training import TrainingConfig
+from fingerspelling.training.recipe import ModelConfig, Recipe
+
+ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
+DEMO = ROOT / "notebooks/params/demo.yaml"  # what a notebook runs with by default
+SECTIONS = {"simulation", "model", "training", "submission"}
+
+
+def _in_project(path: Path) -> Path:
+    """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
+    return ROOT / path.expanduser()
+
+
+def _different_seeds(seeds: Any) -> tuple[int, ...]:
+    numbers = isinstance(seeds, list | tuple) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not numbers or not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError("expected different whole numbers from 0, such as [1, 2]")
+    return tuple(seeds)
+
+
+def _read_first_round(file: object) -> Recipe:
+    """Read the recipe of a first round from the parameters that train one fold of it."""
+    if not isinstance(file, str | Path):
+        raise ValueError("expected a path")
+    path = _in_project(Path(file))
+    try:
+        values = read_parameters(path)
+        if values.get("first_round"):
+            raise ParameterError("first_round: a first round has none before it")
+        config = RunConfig.from_values(values)
+    except ParameterError as error:
+        raise ParameterError(f"first_round: {path}: {error}") from None
+    return Recipe(config.model, config.training)
+
+
+ProjectPath = Annotated[Path, pydantic.AfterValidator(_in_project)]
+
+
+@parameters
+class SubmissionConfig:
+    """How the trained model becomes a submission, and how that is scored."""
+
+    precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
+    # Hypotheses of a beam search, and the weight of the CTC heads in their scores; with 1 and 0, decoding is greedy.
+    # Together they read far better where a model was trained with model.ctc_weight, and take up to half as long again.
+    num_beams: pydantic.PositiveInt = 1
+    ctc_weight: Probability = 0.0
+    clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
+
+    @property
+    def decode(self) -> Decode:
+        """How the submission finds the characters."""
+        return make_decoder(self.num_beams, self.ctc_weight)
+
+
+@parameters
+class RunConfig:
+    """Parameters of a run; what a section does not say is the winner's second round."""
+
+    run_dir: ProjectPath = ROOT / "outputs/demo"  # where the run's files go
+    data_dir: ProjectPath | None = None  # the competition's data, where they are at hand
+    dask_address: str | None = None  # of a dask cluster that extracts the clips; None extracts on this machine
+    # Parameters of a first round, whose scores teach the confidence head.
+    first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
+    seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    model: ModelConfig = field(default_factory=FingerspellingConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    submission: SubmissionConfig = field(default_factory=SubmissionConfig)
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            object.__setattr__(self, "seeds", (self.training.seed,))
+        if self.first_round and not self.model.confidence_head:
+            raise ValueError("first_round: its scores teach the confidence head, which model.confidence_head omits")
+        if self.submission.ctc_weight and not self.model.ctc_weight:
+            raise ValueError("submission.ctc_weight: the model has no CTC head to weigh, as model.ctc_weight is 0")
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """Check the values of a YAML file or a notebook.
+
+        Names without a value (None or "") keep their defaults. Where no section is given, it is the demo's run.
+
+        Raises:
+            ParameterError: a name does not exist or a value cannot be used.
+        """
+        if all(values.get(section) is None for section in SECTIONS):
+            values = read_parameters(DEMO) | {name: value for name, value in values.items() if name not in SECTIONS}
+        names = {parameter.name for parameter in fields(cls)}
+        return build(
+            cls, {name: value for name, value in values.items() if name not in names or value not in (None, "")}
+        )
+
+
+def notebook_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters among a notebook's `globals()` right after its parameters cell.
+
+    What Jupyter itself keeps there is passed over: In, Out, _..., functions and modules.
+    """
+    return {
+        name: value
+        for name, value in namespace.items()
+        if name[0].islower() and not callable(value) and not isinstance(value, types.ModuleType)
+    }
