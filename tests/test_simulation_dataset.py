@@ -146,7 +146,7 @@ def test_a_complete_folder_is_left_alone(data: Path) -> None:
 
 
 def test_other_parameters_are_refused(data: Path) -> None:
-    with pytest.raises(ValueError, match=r"other parameters \(clips 7 there, 9 asked; seed 5 there, 1 asked\)"):
+    with pytest.raises(ValueError, match=r"other parameters \(clips: 7 instead of 9; seed: 5 instead of 1\)"):
         simulate(replace(CONFIG, clips=9, seed=1), data)
 
 

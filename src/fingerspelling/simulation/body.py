@@ -42,10 +42,10 @@ def pose_person(
 
     Args:
         signer: who.
-        motion: float32 [frames, 26], what the hand does (movement.spell).
+        motion: float32 [frames, 26], what the hand does (movement.sign).
         turn: float32 [frames, 3, 3], the head's rotation (sway_head).
         place: float32 [frames, 3, 1], the head's middle.
-        rng: source of chance: where the person holds the hands in this clip.
+        rng: source of chance, for where the person holds the hands in this clip.
 
     Returns:
         float32 [frames, 3, 75]: left hand, pose, right hand; the hand that does not spell is NaN.

@@ -67,10 +67,10 @@ def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.n
     """Return sine waves over the time of a clip.
 
     Args:
-        hertz: float [waves], how often a second.
+        hertz: float [waves], how often per second.
         phase: float [waves], where each begins, in turns.
         frames: how many.
-        fps: frames a second.
+        fps: frames per second.
 
     Returns:
         float32 [frames, waves] in -1..1.

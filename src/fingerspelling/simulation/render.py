@@ -28,7 +28,7 @@ def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: S
 
 
 def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig) -> np.ndarray:
-    """Return the same as render_clip as [frames, 3, 543]: flattened, a row is one of the competition's files."""
+    """Return the same as `render_clip` as [frames, 3, 543]; a flattened frame is a row of the competition's files."""
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
     motion, _ = sign(phrase, signer, rng, config)

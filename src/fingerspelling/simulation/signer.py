@@ -1,4 +1,4 @@
-"""People who differ: hands, habits, tempo, faces, and where they hold themselves before the camera."""
+"""People who differ: in their hands, habits, tempo and faces, and in where they are before the camera."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Signer:
         postures: each character as this person signs it, float32 [keys, 26] (channels of alphabet.py).
         doubling: added stations of a doubled letter, float32 [keys, 26]: a slide aside or a bounce.
         seconds_per_character: tempo.
-        travel: share of a character's time that the hand is on its way to it, 0..1.
+        travel: share of a character's time in which the hand is on its way to it, 0..1.
         anticipation: share of a movement done before the character's own time begins, 0..1.
         bounce: palms that the wrist is off its place, anew for each character.
         outward: palms per 3 s that the hand wanders while spelling, along the image's x.
