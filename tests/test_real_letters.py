@@ -18,7 +18,7 @@ def real_letters(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def noisy(characters: str, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Hands as the simulation forms them, moved, scaled and disturbed."""
+    """Return hands as the simulation forms them, moved, scaled and disturbed."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(list(characters), count)
     points = np.stack([hand_shape(label)[0] for label in labels]) + rng.normal(0, 0.02, (len(labels), 21, 3))
@@ -52,7 +52,7 @@ def test_hands_are_read_and_left_ones_too_where_the_side_is_not_known(real_lette
     np.testing.assert_allclose(table["mean"], table[["same", "mirrored", "either"]].mean(axis=1))
 
 
-def test_the_weakest_are_told_with_what_they_are_taken_for(real_letters: ModuleType) -> None:
+def test_the_weakest_are_listed_with_what_they_are_taken_for(real_letters: ModuleType) -> None:
     read = pd.DataFrame({"label": [*"aaaabbd"], "read": [*"abccbbc"]})
     lines = ["  d 0.00   c 1.00, a 0.00, b 0.00", "  a 0.25   c 0.50, b 0.25", "  b 1.00   a 0.00, c 0.00"]
     assert real_letters.weakest(read).splitlines() == lines

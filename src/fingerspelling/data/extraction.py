@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -44,10 +44,6 @@ class Source:
     rows: pd.DataFrame
     shard: Path
 
-    def size(self) -> int:
-        """Return the file's size in bytes, 0 where there is none."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
     def fingerprint(self) -> list[int]:
         """Return what changes when the file or its rows do."""
         stat = self.path.stat()
@@ -85,9 +81,9 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
     results = {place: facts for place, facts in kept if facts is not None}
     if waiting := [place for place in range(len(sources)) if place not in results]:
         tasks = [sources[place] for place in waiting]
-        sizes = [source.size() for source in tasks]
+        sizes = [source.path.stat().st_size for source in tasks if source.path.is_file()]
         processes = 1 if sum(sizes) <= ALONE else 0
-        extracted = unordered(_extract, tasks, MEMORY + max(sizes), processes, dask_address)
+        extracted = unordered(_extract, tasks, MEMORY + max(sizes, default=0), processes, dask_address)
         with track(extracted, "extraction", "files", len(tasks)) as progress:
             for place, facts in progress:
                 if isinstance(facts, LostTask):
@@ -222,7 +218,7 @@ def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
     return (ids if has_id else None), frames.reshape(total, len(SELECTED), 3)
 
 
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield what an iterator yields, while a thread already makes the next item."""
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, items, None)
@@ -233,6 +229,6 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 def _drop_far(columns: np.ndarray) -> None:
     """Replace what is beyond `FARTHEST` by NaN in place, on the bits: NumPy compares half precision in software."""
-    farthest, nan = np.float16([FARTHEST, np.nan]).view(np.uint16)
+    farthest, nan = np.array([FARTHEST, np.nan], np.float16).view(np.uint16)
     for bits in columns.reshape(-1, 10, columns.shape[1]).view(np.uint16):  # ten columns stay in the cache
         np.copyto(bits, nan, where=(bits & 0x7FFF) > farthest)

@@ -114,8 +114,8 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
         partners[rng.random(n) >= config.cut_mix] = NO_PARTNER
         lengths = self._joined_lengths(clips, partners, cuts)
 
-        paces = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
-        lengths = np.maximum(np.round(lengths * paces), 1).astype(int)
+        stretches = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
+        lengths = np.maximum(np.round(lengths * stretches), 1).astype(int)
 
         shifts = rng.integers(-config.shift_range, config.shift_range, n, endpoint=True)
         shifts = np.where(rng.random(n) < config.shift, np.maximum(shifts, 1 - lengths), 0)

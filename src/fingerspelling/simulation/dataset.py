@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from fingerspelling.data.competition import TABLE_COLUMNS, TABLES
 from fingerspelling.data.parallel import LostTask, unordered
 from fingerspelling.files import DataError, written_whole
-from fingerspelling.landmarks import COLUMNS
+from fingerspelling.landmarks import COLUMNS, as_columns
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import training_phrases
-from fingerspelling.simulation.render import render_rows
+from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS
@@ -159,7 +159,7 @@ def _write(task: Task) -> None:
         for first in range(0, len(task.clips), CLIPS_PER_GROUP):
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
             clips = [
-                render_rows(
+                render_clip(
                     people[row.participant_id], row.phrase, task.config.generator(CLIPS, row.sequence_id), task.config
                 )
                 for row in rows.itertuples()
@@ -168,9 +168,9 @@ def _write(task: Task) -> None:
 
 
 def _arrow(sequence_ids: list[int], clips: list[np.ndarray]) -> pa.Table:
-    """Join clips, float32 [frames, 3, 543] each, to a table in the competition's schema."""
+    """Join clips, float32 [frames, 543, 3] each, to a table in the competition's schema."""
     lengths = [len(clip) for clip in clips]
-    values = np.concatenate([clip.reshape(len(clip), -1) for clip in clips]).T.copy()
+    values = np.concatenate([as_columns(clip) for clip in clips]).T.copy()
     frames = np.concatenate([np.arange(length, dtype=np.int16) for length in lengths])
     index = np.repeat(np.array(sequence_ids, np.int64), lengths)
     # from_pandas turns NaN into null, as pandas does when it writes

@@ -42,7 +42,7 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
     Returns:
         A view of its frames from the first to the last with a hand.
     """
-    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else []
+    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
     _jitter(clip, own, config.noise, rng)
     if config.lost_hand > 0:
         clip[unseen, :, own] = np.nan
@@ -62,7 +62,7 @@ def _noise(strength: float) -> tuple[np.ndarray, np.ndarray]:
     """
     noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
     hand = np.float32(strength * HAND_JITTER) * noise[:, :, RIGHT_HAND]
-    slow = noise.copy()
+    slow: np.ndarray = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
     clip = np.float32(strength * BODY_JITTER) * (0.4 * noise + 1.5 * slow)

@@ -100,12 +100,7 @@ def sample_face(rng: np.random.Generator) -> np.ndarray:
 
 
 def photograph_face(
-    face: np.ndarray,
-    turn: np.ndarray,
-    place: np.ndarray,
-    focal: float,
-    shake: np.ndarray,
-    amounts: np.ndarray,
+    face: np.ndarray, turn: np.ndarray, place: np.ndarray, focal: float, shake: np.ndarray, amounts: np.ndarray
 ) -> np.ndarray:
     """Show a face in the picture.
 

@@ -70,13 +70,9 @@ class Signer:
         # How large the hand appears decides how far away it is: 0.12-0.18 of the frame's height.
         distance = focal * WIDTH_OVER_HEIGHT * palm / np.clip(rng.normal(0.148, 0.016), 0.11, 0.19)
         across = 0.5 + side * rng.normal(0.1, 0.05)
-        beside = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
-        wrist = [across - beside, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]
-        head = [
-            across,
-            np.clip(rng.normal(0.4, 0.06), 0.25, 0.52),
-            distance + rng.uniform(0.12, 0.25),
-        ]
+        from_face = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
+        wrist = [across - from_face, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]
+        head = [across, np.clip(rng.normal(0.4, 0.06), 0.25, 0.52), distance + rng.uniform(0.12, 0.25)]
         return cls(
             side=side,
             skeleton=sample_skeleton(rng),
