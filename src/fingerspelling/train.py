@@ -24,7 +24,10 @@ def main() -> int:
     parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file (default: the demo's)")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     options = parser.parse_args()
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    cpu = not torch.cuda.is_available()
+    if cpu:  # several processes would call it cpu:0, which torch.load does not know when a training is resumed
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+    state = PartialState(cpu=cpu, timeout=PATIENCE)
     try:
         with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
             train_all(options.params, options.data, state)

@@ -257,6 +257,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.type_as.default: lambda x, other: tf.cast(x, other.dtype),
     aten.clone.default: tf.identity,
     aten.detach.default: tf.identity,
+    aten.alias.default: tf.identity,
     aten.view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
     aten._unsafe_view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
     aten.unsqueeze.default: _unsqueeze,

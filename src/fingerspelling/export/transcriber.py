@@ -183,5 +183,6 @@ def _next_logits(
             Cache(layers=cache), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
         ),
         use_cache=True,
+        cache_position=step,  # transformers 5.0 would count it, which a tensor does not allow
     )
     return model.output_projection(decoded.last_hidden_state)[:, 0]

@@ -6,10 +6,13 @@ whose time is worth more than the space.
 """
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
+
+Entry = TypeVar("Entry")
 
 FULLY_CONNECTED, DEQUANTIZE = schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.DEQUANTIZE
 VERSION = 12  # of FULLY_CONNECTED: the first with a scale per output
@@ -58,7 +61,8 @@ def quantize_linear_layers(model: schema.ModelT) -> None:
     Args:
         model: a model with weights in float32, or in float16 behind DEQUANTIZE operators.
     """
-    code = schema.OperatorCodeT(builtinCode=FULLY_CONNECTED, deprecatedBuiltinCode=FULLY_CONNECTED, version=VERSION)
+    numbers = {"builtinCode": FULLY_CONNECTED, "deprecatedBuiltinCode": FULLY_CONNECTED}
+    code = _entry(schema.OperatorCodeT, **numbers, version=VERSION)
     model.operatorCodes.append(code)
     for graph in model.subgraphs:
         stored = {id(tensor): constant for constant, tensor in _stored_in_float16(model, graph)}
@@ -119,14 +123,23 @@ def _constant(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray | None
 
 def _add(model: schema.ModelT, graph: schema.SubGraphT, values: np.ndarray, scales: np.ndarray | None = None) -> int:
     """Add a constant, int8 if scales are given for its rows, else float32; return its index."""
-    tensor = schema.TensorT(shape=np.array(values.shape, np.int32), buffer=_add_buffer(model, values), name=b"")
+    shape = np.array(values.shape, np.int32)
+    tensor = _entry(schema.TensorT, shape=shape, buffer=_add_buffer(model, values), name=b"")
     if scales is not None:
         tensor.type = schema.TensorType.INT8
-        tensor.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=np.zeros(len(scales), np.int64))
+        zeros = np.zeros(len(scales), np.int64)
+        tensor.quantization = _entry(schema.QuantizationParametersT, scale=scales, zeroPoint=zeros)
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1
 
 
 def _add_buffer(model: schema.ModelT, values: np.ndarray) -> int:
-    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    model.buffers.append(_entry(schema.BufferT, data=np.frombuffer(values.tobytes(), np.uint8)))
     return len(model.buffers) - 1
+
+
+def _entry(kind: type[Entry], **fields: object) -> Entry:
+    """Make an entry of a model; TensorFlow 2.20's classes take no fields."""
+    entry = kind()
+    vars(entry).update(fields)
+    return entry

@@ -84,7 +84,10 @@ class FingerspellingModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and initialise themselves.
-        if hasattr(module, "reset_parameters"):
+        # transformers 5.0 asks this of loaded modules too, whose running statistics it does not protect.
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        loaded = all(getattr(tensor, "_is_hf_initialized", False) for tensor in tensors)
+        if hasattr(module, "reset_parameters") and not loaded:
             module.reset_parameters()
 
     def encode(self, frames: Tensor, mask: Tensor | None = None) -> Encoded:
