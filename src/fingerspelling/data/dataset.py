@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from fingerspelling import text
 from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.sampler import NO_PARTNER, PlannedClip, cut_after
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.store import Clips
 from fingerspelling.landmarks import SELECTED
 
 
@@ -25,7 +25,7 @@ class ClipDataset(Dataset[dict]):
 
     def __init__(
         self,
-        store: ClipStore,
+        store: Clips,
         scores: np.ndarray | None = None,
         augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
     ) -> None:

@@ -5,7 +5,7 @@ will be. Then batches can hold clips of about the same length, and little is spe
 seed and the epoch alone, so that an interrupted run resumes with the very batches that it would have had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Sampler
 
 from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.store import Clips
 
 NO_PARTNER = -1
 
@@ -43,14 +43,14 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
 
     def __init__(
         self,
-        store: ClipStore,
-        clips: np.ndarray,
+        store: Clips,
+        clips: ArrayLike,
         batch_size: int,
         seed: int,
         augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
         max_frames: int = 384,
         shuffle: bool = True,
-        sampled_per_phrase: Sequence[int] = (),
+        sampled_per_phrase: ArrayLike = (),
     ) -> None:
         """Plan batches of clips.
 

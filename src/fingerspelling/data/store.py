@@ -8,6 +8,7 @@ than the tracker's jitter, and halves what training has to read.
 import json
 import os
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,16 @@ def read_about(path: Path) -> dict | None:
             return json.loads(pa.ipc.open_file(source).schema.metadata[b"about"])
     except (*UNREADABLE, KeyError, TypeError, ValueError):
         return None
+
+
+class Clips(Protocol):
+    """What plans and datasets take clips from: a `ClipStore`, or the `training.stream.Cast`, which has no ids."""
+
+    table: pd.DataFrame
+
+    def __len__(self) -> int: ...
+
+    def frames(self, clip: int) -> np.ndarray: ...
 
 
 class ClipStore:

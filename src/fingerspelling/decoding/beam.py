@@ -6,7 +6,7 @@ Joint decoding in one pass after Watanabe et al., "Hybrid CTC/Attention Architec
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -80,7 +80,7 @@ class BeamSearch:
         following = torch.cat([by_decoder[:, : self.end], special], 1)
         if self.scorers:
             pairs = zip(self.scorers, state.prefixes, strict=True)
-            by_ctc = sum(scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs)
+            by_ctc: Any = sum(scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs)
             by_ctc = by_ctc / len(self.scorers)
             following = (1 - self.ctc_weight) * following + self.ctc_weight * by_ctc
         columns = torch.arange(self.end + 1, device=self.device)

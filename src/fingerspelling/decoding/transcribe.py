@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -107,7 +108,7 @@ def eval_batch_size(device: torch.device) -> int:
 def transcribe_store(
     models: Sequence[FingerspellingModel],
     store: ClipStore,
-    clips: Sequence[int],
+    clips: Sequence[int] | np.ndarray,
     label: str = "reading",
     decode: Decode = decode_greedily,
 ) -> list[str]:

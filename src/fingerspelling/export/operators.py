@@ -15,7 +15,7 @@ import torch
 from fingerspelling.export.convolutions import conv2d
 
 aten = torch.ops.aten
-Size = int | tf.Tensor
+Size = Any  # an int or a tf.Tensor
 
 DTYPES = {
     torch.float32: tf.float32,

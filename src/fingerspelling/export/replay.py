@@ -69,7 +69,7 @@ def _run_node(
     if node.op == "placeholder":
         return next(inputs)
     if node.op == "get_attr":  # a constant, or the graph of a loop's condition or body
-        attribute = getattr(module, node.target)
+        attribute = getattr(module, str(node.target))
         return _constant(attribute) if isinstance(attribute, torch.Tensor) else attribute
     if node.op == "output":
         return arguments[0]

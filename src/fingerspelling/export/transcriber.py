@@ -4,6 +4,7 @@ Everything here is traced by torch.export, so control flow that depends on value
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class FixedCacheLayer(CacheLayerMixin):
     """
 
     is_sliding = False
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, keys: Tensor, values: Tensor, step: Tensor | None = None) -> None:
         super().__init__()
@@ -39,12 +42,12 @@ class FixedCacheLayer(CacheLayerMixin):
         raise NotImplementedError("a fixed cache is made with its tensors")
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> KeysValues:
-        here = (torch.arange(self.get_max_length()) == self.step)[:, None]
+        here = (torch.arange(self.get_max_length()) == cast(Tensor, self.step))[:, None]
         self.keys = torch.where(here, key_states, self.keys)
         self.values = torch.where(here, value_states, self.values)
         return self.keys, self.values
 
-    def get_seq_length(self) -> int | Tensor:
+    def get_seq_length(self) -> Any:
         return self.get_max_length() if self.step is None else self.step
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -75,10 +78,11 @@ class ClipTranscriber(nn.Module):
         super().__init__()
         check_search(models, num_beams, ctc_weight)
         self.num_beams, self.ctc_weight = num_beams, ctc_weight
-        self.models = nn.ModuleList(models)
+        self.models: Any = nn.ModuleList(models)
         self.config = models[0].config
         constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
         self.constant_length = len(constant)
+        self.constant: Tensor
         self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.config.max_new_tokens - len(constant))))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,7 +184,7 @@ def _next_logits(
         encoder_hidden_states=hidden,
         encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would be made into a full mask
         past_key_values=EncoderDecoderCache(
-            Cache(layers=cache), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
+            Cache(layers=[*cache]), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
         ),
         use_cache=True,
         cache_position=step,  # transformers 5.0 would count it, which a tensor does not allow

@@ -101,9 +101,10 @@ def _drop_conversions(model: schema.ModelT, graph: schema.SubGraphT) -> None:
 def _quantize(
     model: schema.ModelT, graph: schema.SubGraphT, layer: schema.OperatorT, parts: list[np.ndarray | None]
 ) -> None:
-    if any(part is None for part in parts) or len(parts[0]) < MIN_OUTPUTS:
+    constant = [part for part in parts if part is not None]
+    if len(constant) < len(parts) or len(constant[0]) < MIN_OUTPUTS:
         return
-    weights, *bias = parts
+    weights, *bias = constant
     scales = np.maximum(np.abs(weights).max(1), np.finfo(np.float32).tiny * 127) / 127
     constants = [_add(model, graph, np.round(weights / scales[:, None]).astype(np.int8), scales)]
     constants += [_add(model, graph, values) for values in bias]

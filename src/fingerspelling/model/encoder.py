@@ -5,6 +5,8 @@ post-norm blocks with a learnt scale and bias in front of every module. As the w
 (Su et al., "RoFormer", 2021), no dropout in the attention, and no downsampling between blocks.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ def rotary_angles(n_frames: int | torch.SymInt, d_head: int, device: torch.devic
     The sines are negative in the first half.
     """
     frequency = 10_000 ** (-torch.arange(0, d_head, 2, device=device, dtype=torch.float32) / d_head)
-    angles = torch.arange(n_frames, device=device, dtype=torch.float32)[:, None] * frequency
+    angles = torch.arange(cast(int, n_frames), device=device, dtype=torch.float32)[:, None] * frequency
     return torch.cat((angles, angles), -1).cos(), torch.cat((-angles, angles), -1).sin()
 
 
@@ -103,9 +105,8 @@ class Convolution(nn.Module):
         self.scale = ScaleBias(d_model)
         self.gate = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv2d(d_model, d_model, (1, kernel), padding=(0, kernel // 2), groups=d_model, bias=False)
-        self.depthwise.to(
-            memory_format=torch.channels_last
-        )  # as its gradients come; processes then share them without a copy
+        # As its gradients come; processes then share them without a copy.
+        self.depthwise.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.norm = nn.BatchNorm1d(d_model)
         self.output = nn.Linear(d_model, d_model)
         self.dropout = Dropout(dropout)

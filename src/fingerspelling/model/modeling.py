@@ -1,6 +1,7 @@
 """The winning architecture as a Hugging Face model: feature extractors, Squeezeformer, Speech2Text decoders."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ Encoded = tuple[Tensor, Tensor | None]  # what `FingerspellingModel.encode` retu
 class FingerspellingOutput(ModelOutput):
     """What a training step needs: the loss, its parts by name, and the forward decoder's logits."""
 
-    loss: Tensor | None = None
+    loss: Any = None  # a scalar
     logits: Tensor | None = None  # float [batch, tokens, vocabulary]
     loss_parts: dict[str, Tensor] | None = None
 
@@ -57,6 +58,13 @@ class FingerspellingModel(PreTrainedModel):
 
     config_class = FingerspellingConfig
     main_input_name = "frames"
+    config: FingerspellingConfig
+    # What a configuration may leave out, and transformers' decoders, whose attributes PyTorch does not declare.
+    decoder: Any
+    backward_decoder: Any
+    backward_projection: Any
+    confidence: Any
+    ctc: Any
 
     def __init__(self, config: FingerspellingConfig) -> None:
         super().__init__(config)
@@ -87,8 +95,9 @@ class FingerspellingModel(PreTrainedModel):
         # transformers 5.0 asks this of loaded modules too, whose running statistics it does not protect.
         tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
         loaded = all(getattr(tensor, "_is_hf_initialized", False) for tensor in tensors)
-        if hasattr(module, "reset_parameters") and not loaded:
-            module.reset_parameters()
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None and not loaded:
+            reset()
 
     def encode(self, frames: Tensor, mask: Tensor | None = None) -> Encoded:
         """Encode clips.
