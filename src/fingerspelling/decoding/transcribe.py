@@ -11,7 +11,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily
-from fingerspelling.landmarks import WRISTS, as_points
+from fingerspelling.landmarks import as_points, hand_seen
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
@@ -66,8 +66,8 @@ def readable(
 ) -> Tensor:
     """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
-    They have at least min_frames, a hand is seen in one of these (see `landmarks.WRISTS`), and the models' confidence
-    heads, if there are any, predict on average a score of at least min_confidence.
+    They have at least min_frames, a hand is seen in one of these, and the models' confidence heads, if there are any,
+    predict on average a score of at least min_confidence.
 
     Args:
         models: the ensemble.
@@ -77,10 +77,7 @@ def readable(
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
-    # x of the wrists; in this order, as TensorFlow Lite gathers quickly and slices slowly.
-    wrists = frames[:, :, torch.as_tensor(WRISTS, device=frames.device)][..., 0]
-    hand_seen = (wrists == wrists).flatten(1).any(1)  # only NaN, of a point that is missing, differs from itself
-    worth = (lengths >= config.min_frames) & hand_seen
+    worth = (lengths >= config.min_frames) & hand_seen(frames).any(1)
     confidences = [
         model.confidence(hidden[:, 0]).sigmoid()[:, 0]
         for model, (hidden, _) in zip(models, encoded, strict=True)
