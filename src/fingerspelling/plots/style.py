@@ -2,7 +2,6 @@
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -24,7 +23,7 @@ mpl.rcParams.update(
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#e6e6e6",
-        "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
+        "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
     }
 )
 
