@@ -6,7 +6,7 @@ Joint decoding in one pass after Watanabe et al., "Hybrid CTC/Attention Architec
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class BeamSearch:
     goes on, CTC counts all phrases that begin so.
 
     Args:
-        models: their CTC heads' scores are averaged.
+        models: the ensemble; the log probabilities of the CTC heads are averaged.
         encoded: what `encode` gave for each model.
         num_beams: hypotheses per clip.
         ctc_weight: 0 for the decoder alone, 1 for CTC alone.
@@ -44,7 +44,7 @@ class BeamSearch:
     ) -> None:
         self.config, self.num_beams, self.ctc_weight = models[0].config, num_beams, ctc_weight
         self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
-        self.end = self.config.pad_token_id  # column of the end behind those of the characters; CTC has its blank there
+        self.end = self.config.pad_token_id  # the column behind the characters, where CTC has its blank
         self.scorers = [
             CtcPrefixScorer(
                 model.ctc(hidden).float().log_softmax(-1),
@@ -80,9 +80,8 @@ class BeamSearch:
         following = torch.cat([by_decoder[:, : self.end], special], 1)
         if self.scorers:
             pairs = zip(self.scorers, state.prefixes, strict=True)
-            by_ctc: Any = sum(scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs)
-            by_ctc = by_ctc / len(self.scorers)
-            following = (1 - self.ctc_weight) * following + self.ctc_weight * by_ctc
+            by_ctc = [scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs]
+            following = (1 - self.ctc_weight) * following + self.ctc_weight * torch.stack(by_ctc).mean(0)
         columns = torch.arange(self.end + 1, device=self.device)
         stays = torch.where(columns == self.end, 0.0, -math.inf)  # what has ended stays in the beam with its score
         following = torch.where(self.ended(state)[:, None], stays, following)

@@ -40,23 +40,16 @@ class Search(Protocol[State]):
         """
 
     def advance(self, state: State, step: int | Tensor, logits: Tensor) -> tuple[State, Tensor | None]:
-        """Continue the hypotheses by one token; what has ended stays as it is.
+        """Continue the hypotheses of step tokens by one; what has ended stays as it is.
 
-        Args:
-            state: the hypotheses.
-            step: how many tokens they have.
-            logits: the models' averaged ones after `inputs`, float [rows, vocabulary].
-
-        Returns:
-            The new hypotheses, and which of the old ones each of them continues, int64 [rows]; None if each its own.
+        Takes the models' averaged logits after `inputs`, float [rows, vocabulary]. Returns the new hypotheses, and
+        which of the old ones each of them continues, int64 [rows]; None if each continues its own.
         """
 
     def best(self, state: State) -> tuple[Tensor, Tensor]:
-        """Return each clip's best phrase.
+        """Return each clip's best phrase, float32 [batch, max_new_tokens, characters], and its length, int [batch].
 
-        Returns:
-            float32 [batch, max_new_tokens, characters], whose largest values are the characters, and the phrases'
-            lengths, int [batch].
+        The largest value of a row is that of the character.
         """
 
 
@@ -127,7 +120,7 @@ def _averaged_logits(
     tokens: Tensor,
 ) -> Tensor:
     """Return the models' averaged logits after one more token, int64 [rows]: float [rows, vocabulary]."""
-    logits: Any = 0.0
+    logits = []
     for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
         decoded = model.decoder(
             input_ids=tokens[:, None],
@@ -136,8 +129,8 @@ def _averaged_logits(
             past_key_values=cache,
             use_cache=True,
         )
-        logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
-    return logits / len(models)
+        logits.append(model.output_projection(decoded.last_hidden_state[:, -1]))
+    return torch.stack(logits).mean(0)
 
 
 def make_decoder(num_beams: int, ctc_weight: float) -> Decode:

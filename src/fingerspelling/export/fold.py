@@ -1,7 +1,6 @@
 """Merge into linear and convolution layers what is constant around them once training is over."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -55,10 +54,9 @@ def _pass_biases_on(blocks: Any) -> None:
         W (s (n + b) + c) = W (s n + (c + s b))    in its first layers: c + s b becomes the bias behind the scale,
         (n + b) + (V y + d) = n + (V y + (d + b))  in the residual: d + b becomes the bias of its last layer.
     """
-    normalised: list[Any] = [
-        (norm, part) for block in blocks for part, norm in zip(_parts(block), block.norms, strict=True)
-    ]
-    for (norm, _), (_, part) in pairwise(normalised):
+    norms = [norm for block in blocks for norm in block.norms]
+    parts = [part for block in blocks for part in _parts(block)]
+    for norm, part in zip(norms[:-1], parts[1:], strict=True):
         part.scale.bias.add_(part.scale.scale * norm.bias)
         part.output.bias = nn.Parameter(norm.bias if part.output.bias is None else part.output.bias + norm.bias)
         norm.bias = None
