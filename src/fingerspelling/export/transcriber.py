@@ -3,6 +3,7 @@
 Everything here is traced by torch.export, so control flow that depends on values is written with tensors.
 """
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -178,7 +179,10 @@ def _next_logits(
 ) -> Tensor:
     """Write tokens, int [rows], to the cache and return one model's logits after them, float [rows, vocabulary]."""
     written = torch.arange(cache[0].get_max_length()) <= step
-    decoded = model.decoder(
+    # Past the decorators of transformers, which set a variable of its own: torch 2.11 cannot trace that in a loop.
+    forward = inspect.unwrap(type(model.decoder).forward)
+    decoded = forward(
+        model.decoder,
         input_ids=tokens[:, None],
         attention_mask=torch.where(written, 0.0, MASKED)[None, None, None],
         encoder_hidden_states=hidden,
