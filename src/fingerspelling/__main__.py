@@ -7,12 +7,12 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from fingerspelling.data.parquet import read_clip, read_clips
 from fingerspelling.files import DataError
+from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
 
 SHOWN_ERRORS = 5
@@ -40,14 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     scoring.set_defaults(run=score)
 
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return exit_status(lambda: options.run(options))
 
 
 def predict(options: argparse.Namespace) -> int:
