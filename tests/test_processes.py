@@ -85,9 +85,9 @@ def holder(tmp_path: Path):
 
 
 def test_a_second_process_is_refused_and_the_first_one_named(holder: subprocess.Popen, tmp_path: Path) -> None:
-    with pytest.raises(FolderInUse, match=rf"^{tmp_path}: in use by process {holder.pid} on .* \(-c "):
-        with only_process(tmp_path):
-            pass
+    refusal = rf"^{tmp_path}: in use by process {holder.pid} on .* \(-c "
+    with pytest.raises(FolderInUse, match=refusal), only_process(tmp_path):
+        pass
 
 
 def test_a_lock_ends_with_a_killed_holder(holder: subprocess.Popen, tmp_path: Path) -> None:
