@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from accelerate.utils import gather_object
+from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
@@ -19,23 +21,13 @@ from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
+from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end; the trainer's state is what is written last."""
-    for path in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
-        try:
-            json.loads((path / "trainer_state.json").read_text())
-            return path
-        except (OSError, ValueError):
-            print(f"{path}: incomplete, an earlier checkpoint is used")
-    return None
 
 
 def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingModel:
@@ -59,14 +51,27 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     if not finished.is_dir():
         _train(store, recipe, run_dir)
     print(f"the trained model is in {finished}")
-    return FingerspellingModel.from_pretrained(finished).eval()
+    try:
+        return FingerspellingModel.from_pretrained(finished).eval()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{finished}: not a readable model ({reason}); delete it, the same command goes on") from error
 
 
 def _refuse_another(recipe: Recipe, run_dir: Path) -> None:
     """Raise a DataError where the folder holds a training with other parameters."""
     file = run_dir / "training.json"
-    if not file.is_file() or (there := json.loads(file.read_text())) == (requested := _as_json(recipe)):
+    if not file.is_file():
         return
+    requested = _as_json(recipe)
+    try:
+        there = json.loads(file.read_text())
+        if there == requested:
+            return
+        if there.keys() != requested.keys():
+            raise ValueError(f"it tells of {', '.join(there)}")
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
     changed = [
         f"{part}.{name}"
         for part, values in requested.items()
@@ -95,7 +100,8 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
             temporary.write_text(json.dumps(_as_json(recipe), indent=2))
-    checkpoint = last_checkpoint(checkpoints)
+    with trainer.accelerator.main_process_first():
+        checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -109,6 +115,7 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
         in_order = [prediction_of[clip] for clip in split.validation]
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
+        shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
     trainer.accelerator.wait_for_everyone()
