@@ -63,7 +63,7 @@ VARIANTS = [
     Variant("arms dropped as it was meant", {"training": {"spatial": {"arm_points": "meant"}}}),
     Variant("without masking decoder inputs", {"training": {"mask_tokens": 0.0}}, -0.003),
     Variant("without convolution in the features", {"model": {"cnn_features": False}}, -0.005),
-    Variant("without parts normalised a frame", {"model": {"part_extractors": False}}, -0.003),
+    Variant("without parts normalized per frame", {"model": {"part_extractors": False}}, -0.003),
     Variant("Conformer instead of Squeezeformer", {"model": {"encoder_block": "conformer"}}, -0.005),
     Variant("two encoder blocks", {"model": {"encoder_layers": 2}}, -0.003),
     Variant("without rotary positions", {"model": {"rotary": False}}, -0.003),

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 
 from fingerspelling.data.augmentation import TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset, collate
-from fingerspelling.data.extraction import COLUMNS, ROWS_PER_BATCH, extract
+from fingerspelling.data.extraction import ROWS_PER_BATCH, STORE_COLUMNS, extract
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.simulation import SimulationConfig, simulate
@@ -54,7 +54,7 @@ def decoding(folder: Path, repeats: int) -> Iterator[float]:
         start = time.perf_counter()
         for path in paths:
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                for _ in file.iter_batches(ROWS_PER_BATCH, columns=COLUMNS, use_threads=False):
+                for _ in file.iter_batches(ROWS_PER_BATCH, columns=STORE_COLUMNS, use_threads=False):
                     pass
         yield len(paths) * CLIPS_PER_FILE / (time.perf_counter() - start)
 

@@ -28,7 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation, augment
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation, augment
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.sampler import LengthGroupedSampler
@@ -148,7 +148,9 @@ def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting
     recipe = Recipe.from_values(read_parameters(PARAMS / f"{row.params}.yaml"))
     model = FingerspellingModel(recipe.model)
     size = eval_batch_size(model.device) if row.validation else BATCH
-    batches = load_batches(folder, NONE if row.validation else recipe.training.temporal, size, count)
+    batches = load_batches(
+        folder, NO_TEMPORAL_AUGMENTATION if row.validation else recipe.training.temporal, size, count
+    )
     frames = np.mean([batch["mask"].sum(1).float().mean() for batch in batches])
     real = np.mean([batch["mask"].float().mean() for batch in batches])
     peak = gflops_of_products() * row.processes

@@ -9,7 +9,7 @@ from synthetic import COUNTING_CLIPS, requests_of
 from torch.utils.data import DataLoader
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset, collate, time_map
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
@@ -59,7 +59,7 @@ def test_time_maps_run_forward_within_the_clip(
 @given(st.integers(1, 5000), st.integers(1, 400))
 def test_plain_time_maps_are_those_of_inference(n_frames: int, max_frames: int) -> None:
     length = min(n_frames, max_frames)
-    plain = time_map(n_frames, length, 0, NONE, np.random.default_rng(0))
+    plain = time_map(n_frames, length, 0, NO_TEMPORAL_AUGMENTATION, np.random.default_rng(0))
     assert plain.tolist() == resize_index(n_frames, max_frames).tolist()
 
 

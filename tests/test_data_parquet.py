@@ -7,7 +7,7 @@ from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
 from fingerspelling.data.parquet import read_clip, read_clips
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.landmarks import SELECTED_COLUMNS, as_columns
 
 
 def test_clip_is_read_as_the_scorer_reads_it(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_clip_is_read_as_the_scorer_reads_it(tmp_path: Path) -> None:
     frames = read_clip(tmp_path / "7.parquet")
     assert frames.dtype == np.float32
     assert frames.shape == (9, 390)
-    np.testing.assert_array_equal(frames.reshape(9, 3, 130).transpose(0, 2, 1), selected(landmarks(clip)))
+    np.testing.assert_array_equal(frames, as_columns(selected(landmarks(clip))))
     columns = ["y_pose_3", "x_face_0"]
     np.testing.assert_array_equal(
         read_clip(tmp_path / "7.parquet", columns), clip_table(clip)[columns].to_numpy(np.float32)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from synthetic import COUNTING_CLIPS, SUPPLEMENTAL, requests_of
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
@@ -25,7 +25,7 @@ class Table:
         return len(self.table)
 
 
-@pytest.mark.parametrize("augmentation", [NONE, RECIPE])
+@pytest.mark.parametrize("augmentation", [NO_TEMPORAL_AUGMENTATION, RECIPE])
 def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: TemporalAugmentation) -> None:
     clips = np.arange(0, COUNTING_CLIPS, 3)
     plan = LengthGroupedSampler(counting, clips, 8, seed=1, augmentation=augmentation)
@@ -57,7 +57,7 @@ def test_without_shuffling_the_shortest_come_first_in_every_epoch(counting: Clip
     assert clips == [request.clip for request in requests_of(plan, 1)]
 
 
-@pytest.mark.parametrize(("augmentation", "most"), [(NONE, 0.15), (RECIPE, 0.15)])
+@pytest.mark.parametrize(("augmentation", "most"), [(NO_TEMPORAL_AUGMENTATION, 0.15), (RECIPE, 0.15)])
 def test_little_is_spent_on_padding(counting: ClipStore, augmentation: TemporalAugmentation, most: float) -> None:
     plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=augmentation)
     lengths = [[request.length for request in batch] for batch in plan]

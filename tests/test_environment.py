@@ -1,15 +1,22 @@
 """pyproject.toml, constraints.txt and environment.yml must name the same packages."""
 
 import re
+import sys
 import tomllib
 from itertools import chain
+from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from fingerspelling.config import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import environments
+from environments import ENVIRONMENTS, RuntimeUnavailableError, main
 
 
 def by_name(lines: list[str]) -> dict[str, Requirement]:
@@ -63,7 +70,6 @@ def test_conda_environment_is_the_same_set_with_a_reason_each(project: dict, ran
 def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:
     """What the sources import is declared."""
     import ast
-    import sys
     from importlib.metadata import packages_distributions
 
     imported = set()
@@ -76,5 +82,84 @@ def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:
     imported -= {*sys.stdlib_module_names, "fingerspelling", "tflite_runtime"}
     distributions = packages_distributions()
     for module in imported:
-        names = {canonicalize_name(name) for name in distributions[module]}
+        names = {canonicalize_name(name) for name in distributions.get(module, [module])}
         assert names & ranges.keys(), f"{module} is imported, but pyproject.toml has none of {names}"
+
+
+@pytest.mark.parametrize("name", ["kaggle", "colab"])
+def test_images_are_inside_the_ranges(name: str, project: dict, ranges: dict) -> None:
+    image = by_name(list(ENVIRONMENTS[name].packages))
+    for package in image.keys() & ranges.keys():
+        for pin in image[package].specifier:
+            assert ranges[package].specifier.contains(pin.version), f"{package} {pin.version} is outside its range"
+    workbook = by_name(project["optional-dependencies"]["workbook"]).keys()
+    assert workbook - image.keys() == {"jupyterlab"}  # the tests do not need it
+
+
+def test_environments_have_every_python_that_is_admitted(project: dict) -> None:
+    admitted = [f"3.{minor}" for minor in range(9, 20) if f"3.{minor}" in SpecifierSet(project["requires-python"])]
+    assert sorted({environment.python for environment in ENVIRONMENTS.values()}) == admitted
+
+
+REPORT = """<testsuites><testsuite name="pytest">
+<testcase classname="a" name="one"/><testcase classname="a" name="two"><system-out>text</system-out></testcase>
+<testcase classname="a" name="three"><skipped message="no rapidfuzz">more</skipped></testcase>
+<testcase classname="a" name="four"><skipped message="no rapidfuzz">more</skipped></testcase>
+<testcase classname="b" name="five"><failure message="assert 1 == 2&#10; + where">more</failure></testcase>
+<testcase classname="b" name="six"><error message="fixture">more</error></testcase>
+</testsuite></testsuites>"""
+
+
+def test_a_report_is_counted_with_its_reasons(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    outcomes, reasons = environments.read_report(report)
+    assert outcomes == {"passed": 2, "skipped": 2, "failed": 2}
+    assert reasons == {"no rapidfuzz": 2, "b::five: assert 1 == 2": 1, "b::six: fixture": 1}
+
+
+def test_pip_is_passed_on_without_addresses(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pip = tmp_path / "pip"
+    pip.write_text(
+        """#!/bin/sh
+echo "Looking in indexes: https://somewhere/simple"
+echo "Collecting torch==2.13.0 (from https://somewhere/simple/torch)"
+echo "ERROR: Could not fetch URL https://somewhere/simple/torch: there was a problem"
+exit 3
+"""
+    )
+    pip.chmod(0o700)
+    with pytest.raises(RuntimeUnavailableError, match="pip failed with exit status 3"):
+        environments._install(pip, ["torch==2.13.0"])
+    printed = capsys.readouterr().out
+    assert "Collecting torch==2.13.0 (from ...\n" in printed
+    assert "there was a problem" in printed
+    assert "somewhere" not in printed
+
+
+def test_the_table_has_a_row_per_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def make(environment: environments.Environment, folder: Path) -> Path:
+        if environment.python == "3.12":
+            raise RuntimeUnavailableError("no Python 3.12")
+        return folder / "bin/python"
+
+    def run_tests(python: Path) -> tuple[dict, environments.Counter]:
+        assert python.parts[-3] in ENVIRONMENTS
+        row = {"Python": "3.13.0", "torch": "2.11.0", "passed": 7, "skipped": 1, "failed": 0, "minutes": 1.25}
+        return row, environments.Counter({"no rapidfuzz": 1})
+
+    monkeypatch.setattr(environments, "make", make)
+    monkeypatch.setattr(environments, "run_tests", run_tests)
+    monkeypatch.setattr(sys, "argv", ["environments.py", "kaggle", "colab", "--folder", str(tmp_path)])
+    assert main() == 1
+    *_, skipped, _, kaggle, colab = capsys.readouterr().out.splitlines()
+    assert skipped == "colab: 1 of: no rapidfuzz"
+    assert kaggle.split() == ["kaggle", *["-"] * 6, *["<NA>"] * 3, "-"]
+    assert colab.split() == ["colab", "3.13.0", "2.11.0", *["-"] * 4, "7", "1", "0", "1.2"]
+    monkeypatch.setattr(sys, "argv", ["environments.py", "colab"])
+    assert main() == 0
+    monkeypatch.setattr(sys, "argv", ["environments.py", "windows"])
+    with pytest.raises(SystemExit):
+        main()

@@ -15,7 +15,7 @@ from torch import Tensor
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.decoding.beam import make_decoder
-from fingerspelling.decoding.transcribe import CONSTANT_PHRASE, transcribe_clip
+from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.tflite import _conversion
@@ -91,15 +91,15 @@ def test_the_file_spells_what_pytorch_spells(exported):
     table = check_parity(models, submission, clips())
     assert table["frames"].tolist() == [len(frames) for frames in clips()]
     assert table["same"].all(), table[~table["same"]]
-    assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
-    read = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != CONSTANT_PHRASE)]
+    assert (table["tflite"][table["frames"] < 15] == text.CONSTANT_PHRASE).all()
+    read = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != text.CONSTANT_PHRASE)]
     assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
 
 
 def test_clips_of_low_confidence_get_the_constant_phrase(exported):
     models, submission = exported
     confidences = [confidence(models, frames) for frames in clips() if len(frames) >= 15]
-    constant = [submission.transcribe(frames) == CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
+    constant = [submission.transcribe(frames) == text.CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
     assert constant == [value < models[0].config.min_confidence for value in confidences]
     assert models[0].confidence is None or 0 < sum(constant) < len(constant), "the threshold divides nothing"
 
@@ -196,7 +196,7 @@ def test_the_file_searches_as_pytorch_does(searching):
     models, submission = searching
     table = check_parity(models, submission, clips(), make_decoder(**SEARCH))
     assert table["same"].all(), table[~table["same"]]
-    assert (table["tflite"][table["frames"] < 15] == CONSTANT_PHRASE).all()
+    assert (table["tflite"][table["frames"] < 15] == text.CONSTANT_PHRASE).all()
     read = table["tflite"][table["frames"] >= 15]
     assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
     other = check_parity(models, submission, clips())

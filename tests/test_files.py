@@ -21,7 +21,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_write_left_is_overwritten(tmp_path: Path) -> None:
-    kill = "import os, sys; from pathlib import Path; from fingerspelling.clips import written_whole\n"
+    kill = "import os, sys; from pathlib import Path; from fingerspelling.files import written_whole\n"
     kill += "with written_whole(Path(sys.argv[1])) as temporary: temporary.write_text('half'); os._exit(1)"
     path = tmp_path / "file.txt"
     subprocess.run([sys.executable, "-c", kill, path], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})

@@ -1,10 +1,27 @@
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 
-from fingerspelling.landmarks import COLUMNS, HAND_BONES, MIRROR, PARTS, POINTS, SELECTED, SELECTED_COLUMNS
+from fingerspelling.landmarks import (
+    COLUMNS,
+    HAND_BONES,
+    MIRROR,
+    PARTS,
+    POINTS,
+    SELECTED,
+    SELECTED_COLUMNS,
+    WRISTS,
+    as_columns,
+    as_points,
+    hand_seen,
+)
+
+either_library = pytest.mark.parametrize("library", [np.asarray, torch.tensor], ids=["NumPy", "PyTorch"])
 
 
 def test_columns_stand_in_the_competitions_order() -> None:
@@ -46,6 +63,30 @@ def test_mirror_is_an_involution_that_swaps_the_hands() -> None:
     assert [point for point, image in mirrored.items() if point == image] == [
         *("face_0", "face_17", "face_13", "face_14", "face_1", "face_2")  # lips and nose on the axis of the face
     ]
+
+
+@either_library
+@pytest.mark.parametrize("shape", [(5,), (0,), (2, 3), ()])
+def test_columns_become_points_and_columns_again(library: Callable, shape: tuple[int, ...]) -> None:
+    names = library(np.broadcast_to(np.arange(390), (*shape, 390)))
+    points = as_points(names)
+    assert points.shape == (*shape, 130, 3)
+    assert (as_columns(points) == names).all() and as_columns(points).shape == names.shape
+    place, axis = SELECTED.index("pose_15"), "xyz".index("y")
+    assert (points[..., place, axis] == SELECTED_COLUMNS.index("y_pose_15")).all()
+    assert as_points(names, axes=2).shape == (*shape, 195, 2)
+
+
+@either_library
+def test_a_hand_is_seen_where_its_wrist_is(library: Callable) -> None:
+    assert [SELECTED[place] for place in WRISTS] == ["left_hand_0", "right_hand_0"]
+    frames = np.zeros((2, 4, 130, 3), np.float16)
+    frames[:, 1:3, PARTS["left_hand"]] = np.nan
+    frames[1, 2:, PARTS["right_hand"]] = np.nan
+    frames[:, :, PARTS["face"]] = np.nan
+    assert hand_seen(library(frames)).tolist() == [[True] * 4, [True, True, False, True]]
+    assert hand_seen(library(frames[0, 0])).tolist() is True
+    assert hand_seen(library(frames[:, :0])).shape == (2, 0)
 
 
 def test_bones_span_a_tree_over_the_hand_with_the_palm_closed() -> None:

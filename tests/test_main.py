@@ -13,7 +13,7 @@ from fingerspelling import text
 from fingerspelling.__main__ import main
 
 # What a computer that only predicts need not have.
-HEAVY = ["torch", "tensorflow", "transformers", "pandas", "rapidfuzz", "pydantic", "matplotlib", "papermill"]
+HEAVY = ["torch", "tensorflow", "transformers", "pandas", "pydantic", "matplotlib", "papermill"]
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rapidfuzz.distance import Levenshtein
 
 from fingerspelling.scoring.metric import clip_scores, edit_operations, score
+from fingerspelling.text import edit_distance
 
 words = st.text(alphabet="abc ", max_size=12)
 pairs = st.lists(st.tuples(words, words), min_size=1, max_size=6)
@@ -55,7 +55,7 @@ def test_edit_operations_account_for_every_character(clips: list[tuple[str, str]
     del true[""], predicted[""]
     assert true == Counter("".join(phrases))
     assert predicted == Counter("".join(predictions))
-    assert errors == sum(map(Levenshtein.distance, predictions, phrases))
+    assert errors == sum(map(edit_distance, predictions, phrases))
 
 
 def test_edit_operations_tell_what_became_what() -> None:

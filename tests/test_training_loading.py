@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_training import CONFIG
 
-from fingerspelling.data.augmentation import NONE
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import PlannedClip
 from fingerspelling.data.store import ClipStore
@@ -69,7 +69,7 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
 
 
 def test_processes_simulate_as_many_batches_of_different_clips() -> None:
-    stream = SimulatedBatches(SimulationConfig(clips=9, max_length=3), 2, NONE)
+    stream = SimulatedBatches(SimulationConfig(clips=9, max_length=3), 2, NO_TEMPORAL_AUGMENTATION)
     assert stream_shard(stream, 0, 1) is stream
     shares = [stream_shard(stream, process, 2) for process in range(2)]
     batches = [list(share) for share in shares]

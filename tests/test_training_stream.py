@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.dataset import collate
 from fingerspelling.landmarks import POINTS, SELECTED
 from fingerspelling.simulation import SimulationConfig, render_clip
@@ -17,7 +17,7 @@ CONFIG = SimulationConfig(seed=3, clips=50, max_length=5)
 
 @pytest.fixture
 def stream() -> SimulatedBatches:
-    return SimulatedBatches(CONFIG, 4, NONE)
+    return SimulatedBatches(CONFIG, 4, NO_TEMPORAL_AUGMENTATION)
 
 
 def labels(stream: SimulatedBatches) -> list[list[int]]:
@@ -35,7 +35,7 @@ def test_an_epoch_is_always_the_same_and_the_next_one_is_not(stream: SimulatedBa
     assert labels(stream) == first
     stream.set_epoch(1)
     assert labels(stream) != first
-    assert labels(SimulatedBatches(replace(CONFIG, seed=4), 4, NONE)) != first
+    assert labels(SimulatedBatches(replace(CONFIG, seed=4), 4, NO_TEMPORAL_AUGMENTATION)) != first
 
 
 def test_clips_are_those_of_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:

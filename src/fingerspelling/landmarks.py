@@ -3,13 +3,22 @@
 A clip file has one column per coordinate and point, all x first, then all y, then all z; within a coordinate
 come the face, the left hand, the pose and the right hand. Left and right are the signer's own. x and y are shares
 of the frame's width and height (x to the right of the image, y down); z is depth in units of about x, smaller is
-nearer to the camera, relative to the wrist (hands), the hips' middle (pose) or the head's middle (face).
+nearer to the camera, relative to the wrist (hands), the middle of the hips (pose) or of the head (face).
+
+The functions take NumPy arrays and PyTorch tensors alike.
 """
+
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = TypeVar("Array", np.ndarray, "Tensor")
+
 FACE, HAND, POSE = 468, 21, 33
-FARTHEST = 1000.0  # frame widths; what lies beyond is no landmark, and would overflow half precision
+FARTHEST = 1000.0  # frame widths; what lies beyond is not a landmark, and would overflow half precision
 # In the order of the competition's columns.
 POINTS = [
     *(f"face_{i}" for i in range(FACE)),
@@ -60,13 +69,15 @@ SELECTED_COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
 # MIRROR[i] is the place of the mirror image of the selected point i.
 MIRROR = np.array([SELECTED.index(name) for name in _SELECTED_MIRRORED])
 
-# Places of each part among the selected points. The model normalises each of them for itself.
+# Places of each part among the selected points. The model normalises each part separately.
 PARTS = {
     part: np.array([i for i, name in enumerate(SELECTED) if name.startswith(part)])
     for part in ("left_hand", "right_hand", "face", "pose")
 }
 
-# Bones of a hand as pairs of joints: 0 the wrist, then four joints a finger, the tip last (MediaPipe Hands).
+WRISTS = [int(PARTS[hand][0]) for hand in ("left_hand", "right_hand")]  # their places among the selected points
+
+# Bones of a hand as pairs of joints: 0 the wrist, then four joints per finger, the tip last (MediaPipe Hands).
 HAND_BONES = [
     *((0, 1), (1, 2), (2, 3), (3, 4)),
     *((0, 5), (5, 6), (6, 7), (7, 8)),
@@ -74,3 +85,22 @@ HAND_BONES = [
     *((9, 13), (13, 14), (14, 15), (15, 16)),
     *((0, 17), (13, 17), (17, 18), (18, 19), (19, 20)),
 ]
+
+
+def as_points(columns: Array, axes: int = 3) -> Array:
+    """Turn values in the order of a file's columns into points: [..., axes * points] -> [..., points, axes]."""
+    return columns.reshape(*columns.shape[:-1], axes, columns.shape[-1] // axes).swapaxes(-1, -2)
+
+
+def as_columns(points: Array) -> Array:
+    """Turn points into values in the order of a file's columns: [..., points, axes] -> [..., axes * points]."""
+    return points.swapaxes(-1, -2).reshape(*points.shape[:-2], points.shape[-2] * points.shape[-1])
+
+
+def hand_seen(frames: Array) -> Array:
+    """Return in which frames a hand was detected: [..., frames, 130, 3] -> bool [..., frames].
+
+    MediaPipe finds all points of a hand or none, so that one coordinate of the wrist is enough to look at.
+    """
+    x = frames[..., WRISTS, 0]
+    return (x == x).any(-1)  # only NaN differs from itself

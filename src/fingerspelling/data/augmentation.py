@@ -72,7 +72,7 @@ class TemporalAugmentation:
                 raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
-NONE = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
+NO_TEMPORAL_AUGMENTATION = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
 
 
 def augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor:

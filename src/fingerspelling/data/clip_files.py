@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.data.parquet import UNREADABLE
+from fingerspelling.data.parquet import UNREADABLE, clip_starts
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.progress import track
 
-ROWS_PER_BATCH = 1024
+ROWS_PER_READ = 1024
 BUFFER_BYTES = 1 << 16  # a column; without, Arrow holds all of a row group, 600 MB in the competition's files
 
 
@@ -96,10 +96,10 @@ def _pieces(file: pq.ParquetFile, ids: np.ndarray, wanted: set[int]) -> Iterator
         if wanted.isdisjoint(ids[row:end].tolist()):
             row = end
             continue
-        for batch in file.iter_batches(ROWS_PER_BATCH, row_groups=[group]):
+        for batch in file.iter_batches(ROWS_PER_READ, row_groups=[group]):
             here = ids[row : row + batch.num_rows]
             row += batch.num_rows
-            starts = np.flatnonzero(np.diff(here, prepend=here[:1] - 1))
+            starts = clip_starts(here)
             for start, length in zip(starts, np.diff(starts, append=len(here)), strict=True):
                 if here[start] in wanted:
                     yield int(here[start]), batch.slice(start, length)

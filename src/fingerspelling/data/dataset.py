@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation
-from fingerspelling.data.sampler import PlannedClip, _cut
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
+from fingerspelling.data.sampler import NO_PARTNER, PlannedClip, cut_after
 from fingerspelling.data.store import ClipStore
 from fingerspelling.landmarks import SELECTED
 
@@ -27,7 +27,7 @@ class ClipDataset(Dataset[dict]):
         self,
         store: ClipStore,
         scores: np.ndarray | None = None,
-        augmentation: TemporalAugmentation = NONE,
+        augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
     ) -> None:
         self.store, self.augmentation = store, augmentation
         self.scores = np.ones(len(store)) if scores is None else scores
@@ -41,10 +41,12 @@ class ClipDataset(Dataset[dict]):
         """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; and seed."""
         frames, labels = self._whole(request.clip)
         score = self.scores[request.clip]
-        if request.partner >= 0:
+        if request.partner != NO_PARTNER:
             end, end_labels = self._whole(request.partner)
-            frames = np.concatenate([end[_cut(request.cut, len(end)) :], frames[: _cut(request.cut, len(frames))]])
-            labels = end_labels[_cut(request.cut, len(end_labels)) :] + labels[: _cut(request.cut, len(labels))]
+            skipped, kept = cut_after(request.cut, [len(end), len(frames)])
+            frames = np.concatenate([end[skipped:], frames[:kept]])
+            skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
+            labels = end_labels[skipped:] + labels[:kept]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
         rng = np.random.default_rng(request.seed)
         index = time_map(len(frames), request.length, request.shift, self.augmentation, rng)

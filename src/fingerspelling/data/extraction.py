@@ -17,14 +17,14 @@ import torch
 
 from fingerspelling.data.competition import TABLES, read_table
 from fingerspelling.data.parallel import LostTask, unordered
-from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, require_columns
+from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, require_columns
 from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, read_about, write_shard
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED
+from fingerspelling.landmarks import FARTHEST, SELECTED, hand_seen
 from fingerspelling.progress import track
 from fingerspelling.text import unknown_characters
 
-COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # in the order of the store
+STORE_COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # the competition's, in the store's order
 # Few enough that a column stays in the processor's cache and PyTorch (below 32,768 values) on its own thread, many
 # enough that the work around every column does not count.
 ROWS_PER_BATCH = 30_000
@@ -150,40 +150,45 @@ def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndar
         if len(rows) != 1:
             raise DataError(f"{source}: lacks the column sequence_id, and {len(rows)} clips are expected in it")
         ids = np.full(len(frames), rows["sequence_id"].iat[0])
-    starts = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
-    if len(np.unique(ids[starts])) < len(starts):  # a clip's rows lie apart
-        order = np.argsort(ids, kind="stable")
-        ids, frames = ids[order], frames[order]
-        starts = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+    ids, frames = _clips_together(ids, frames)
+    starts = clip_starts(ids)
     lengths = pd.Series(np.diff(starts, append=len(ids)), index=ids[starts], name="n_frames")
-
     rows = rows.drop_duplicates("sequence_id")
-    skipped = []
-    for sequence_id, phrase in zip(rows["sequence_id"], rows["phrase"], strict=True):
-        if sequence_id not in lengths.index:
-            skipped.append(f"{sequence_id}: not in {source}")
-        elif unknown := unknown_characters(phrase):
-            skipped.append(f"{sequence_id}: phrase {phrase!r} has {unknown!r}, not among the 59 characters")
-        elif not phrase:
-            skipped.append(f"{sequence_id}: the phrase is empty")
-    left_out = {int(reason.split(":")[0]) for reason in skipped}
-    rows = rows[~rows["sequence_id"].isin(left_out)]
-    clips = lengths.to_frame().join(rows.set_index("sequence_id"), how="inner")
-    clips = clips.rename_axis("sequence_id").reset_index()
+    reasons = _reasons_to_skip(rows, lengths.index, source)
+    usable = rows[~rows["sequence_id"].isin(list(reasons))].set_index("sequence_id")
+    clips = lengths.to_frame().join(usable, how="inner").rename_axis("sequence_id").reset_index()
     if len(clips) < len(lengths):
-        frames = frames[np.isin(ids, clips["sequence_id"])]
-
-    wrists = [PARTS["left_hand"][0], PARTS["right_hand"][0]]  # MediaPipe finds all of a hand's points or none
-    has_hand = ~np.isnan(frames[:, wrists, 0]).all(1)
-    clip_starts = np.cumsum(clips["n_frames"]) - clips["n_frames"]
-    hand_frames = np.add.reduceat(has_hand.astype(int), clip_starts) if len(clips) else np.zeros(0)
+        kept = np.isin(ids, clips["sequence_id"])
+        ids, frames = ids[kept], frames[kept]
     facts = {
         "clips": len(clips),
         "frames": len(frames),
-        "without_hand": int((hand_frames == 0).sum()),
-        "skipped": skipped,
+        "without_hand": len(clips) - len(np.unique(ids[hand_seen(frames)])),
+        "skipped": [f"{sequence_id}: {reason}" for sequence_id, reason in reasons.items()],
     }
     return clips, frames, facts
+
+
+def _clips_together(ids: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort the rows by clip where a clip's rows lie apart; else they stay as they are."""
+    starts = clip_starts(ids)
+    if len(np.unique(ids[starts])) == len(starts):
+        return ids, frames
+    order = np.argsort(ids, kind="stable")
+    return ids[order], frames[order]
+
+
+def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dict[int, str]:
+    """Return why rows of the table cannot be used, by sequence_id; `present` are the clips that the file holds."""
+    reasons = {}
+    for sequence_id, phrase in zip(rows["sequence_id"], rows["phrase"], strict=True):
+        if sequence_id not in present:
+            reasons[sequence_id] = f"not in {source}"
+        elif unknown := unknown_characters(phrase):
+            reasons[sequence_id] = f"phrase {phrase!r} has {unknown!r}, not among the 59 characters"
+        elif not phrase:
+            reasons[sequence_id] = "the phrase is empty"
+    return reasons
 
 
 def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
@@ -191,25 +196,26 @@ def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
     try:
         # PyArrow's buffer in front, made for distant storage, would cost a fifth of the speed and 250 MB.
         with pq.ParquetFile(source, pre_buffer=False) as file:
-            require_columns(source, file.schema_arrow, COLUMNS)
+            require_columns(source, file.schema_arrow, STORE_COLUMNS)
             has_id = SEQUENCE in file.schema_arrow.names
             total = file.metadata.num_rows
             ids, frames = np.empty(total, np.int64), np.empty((total, VALUES_PER_FRAME), np.float16)
-            columns = np.empty((len(COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
+            columns = np.empty((len(STORE_COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
             halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
             row = 0
             batches = file.iter_batches(
-                ROWS_PER_BATCH, columns=[*COLUMNS, *([SEQUENCE] if has_id else [])], use_threads=False
+                ROWS_PER_BATCH, columns=[*STORE_COLUMNS, *([SEQUENCE] if has_id else [])], use_threads=False
             )
             with closing(_ahead(batches)) as decoded:
                 for batch in decoded:
-                    n, rows = batch.num_rows, slice(row, row := row + batch.num_rows)
-                    for half, name in zip(halves, COLUMNS, strict=True):
+                    n = batch.num_rows
+                    for half, name in zip(halves, STORE_COLUMNS, strict=True):
                         half[:n] = torch.from_dlpack(batch[name].cast(pa.float32()).fill_null(np.nan))
                     _drop_far(columns)
-                    frames[rows] = columns[:, :n].T
+                    frames[row : row + n] = columns[:, :n].T
                     if has_id:
-                        ids[rows] = batch[SEQUENCE].to_numpy()
+                        ids[row : row + n] = batch[SEQUENCE].to_numpy()
+                    row += n
     except UNREADABLE as error:
         raise DataError(f"{source}: not a readable parquet file ({error})") from error
     return (ids if has_id else None), frames.reshape(total, len(SELECTED), 3)

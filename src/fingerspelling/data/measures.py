@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from fingerspelling.data.parquet import read_clips, require_columns
 from fingerspelling.data.published import KNOWN, Known
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import POINTS, SELECTED_COLUMNS
+from fingerspelling.landmarks import POINTS, SELECTED_COLUMNS, as_points
 from fingerspelling.text import phrase_kind
 
 MEASURED = ["face_0", "left_hand_0", "left_hand_9", "right_hand_0", "right_hand_9"]  # the points that are looked at
@@ -100,8 +100,7 @@ def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
             continue
         for clip in rows.itertuples():
             if clip.sequence_id in clips:
-                points = clips[clip.sequence_id].reshape(-1, 2, len(MEASURED)).swapaxes(1, 2)
-                measured[clip.Index] = measure(clip.phrase, points)
+                measured[clip.Index] = measure(clip.phrase, as_points(clips[clip.sequence_id], axes=2))
     if not measured:
         raise DataError(unread if len(table) else f"{data_dir}: no clips to measure")
     measures = pd.DataFrame.from_dict(measured, orient="index").drop(columns="phrase")

@@ -21,6 +21,11 @@ def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> 
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
 
 
+def clip_starts(ids: np.ndarray) -> np.ndarray:
+    """Return the rows at which another clip begins, given the clip of each row, int64 [rows]."""
+    return np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+
+
 def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
     """Read one clip as the competition's scorer does: all rows of a parquet file.
 

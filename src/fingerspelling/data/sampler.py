@@ -9,25 +9,33 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch.utils.data import Sampler
 
-from fingerspelling.data.augmentation import NONE, TemporalAugmentation
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.store import ClipStore
+
+NO_PARTNER = -1
 
 
 class PlannedClip(NamedTuple):
     """One place in a batch: a clip, perhaps cut and joined with a second, played at some speed.
 
-    Joined are the end of one clip and the beginning of another, in this order, as the winner did. The winner
+    The end of one clip and the beginning of another are joined, in this order, as the winner did. The winner
     normalised both before; here the joined clip is normalised as one.
     """
 
     clip: int  # place in the store
-    partner: int  # place of the clip whose end comes before this one's beginning; -1 for none
+    partner: int  # place of the clip whose end comes before this one's beginning; NO_PARTNER for none
     cut: float  # share of both clips at which they are cut
     length: int  # frames of the result
     shift: int  # empty frames that it begins with; negative: frames that are missing at its beginning
-    seed: int  # of what the request leaves open
+    seed: int  # for what is drawn when the clip is made
+
+
+def cut_after(shares: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+    """Return after how many of so many frames or characters a cut at a share of the whole falls; int."""
+    return np.round(np.multiply(shares, lengths)).astype(int)
 
 
 class LengthGroupedSampler(Sampler[list[PlannedClip]]):
@@ -39,7 +47,7 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
         clips: np.ndarray,
         batch_size: int,
         seed: int,
-        augmentation: TemporalAugmentation = NONE,
+        augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
         max_frames: int = 384,
         shuffle: bool = True,
         sampled_per_phrase: Sequence[int] = (),
@@ -93,32 +101,40 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
             yield [requests[i] for i in batch]
 
     def _plan(self, rng: np.random.Generator) -> list[PlannedClip]:
-        drawn = [choices[rng.integers(len(choices))] for choices in self._choices]
-        clips = np.concatenate([self._clips, np.array(drawn, int)])
-        config, n = self.augmentation, len(clips)
+        """Plan the clips of an epoch, not yet sorted into batches.
+
+        What a seed means depends on the order of the draws, here and in `__iter__`: it may not change.
+        """
+        config = self.augmentation
+        of_phrases = [choices[rng.integers(len(choices))] for choices in self._choices]
+        clips = np.concatenate([self._clips, np.array(of_phrases, int)])
+        n = len(clips)
+
         partners, cuts = self._partners(clips, rng), rng.random(n)
-        joined = (rng.random(n) < config.cut_mix) & (partners >= 0)
-        partners = np.where(joined, partners, -1)
-        own, other = self._n_frames[clips], self._n_frames[partners]
-        lengths = np.where(joined, other - _cut(cuts, other) + _cut(cuts, own), own)
-        speeds = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
-        lengths = np.maximum(np.round(lengths * speeds), 1).astype(int)
+        partners[rng.random(n) >= config.cut_mix] = NO_PARTNER
+        lengths = self._joined_lengths(clips, partners, cuts)
+
+        paces = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
+        lengths = np.maximum(np.round(lengths * paces), 1).astype(int)
+
         shifts = rng.integers(-config.shift_range, config.shift_range, n, endpoint=True)
         shifts = np.where(rng.random(n) < config.shift, np.maximum(shifts, 1 - lengths), 0)
         lengths = np.minimum(lengths + shifts, self.max_frames)
         shifts = np.minimum(shifts, lengths - 1)  # one frame of the clip stays, however short
+
         seeds = rng.integers(2**62, size=n)
-        columns = (clips, partners, cuts, lengths, shifts, seeds)
-        return [PlannedClip(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        return list(map(PlannedClip, *(each.tolist() for each in (clips, partners, cuts, lengths, shifts, seeds))))
 
     def _partners(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw another clip of the same signer for each clip; -1 where there is none."""
+        """Draw another clip of the same signer for each clip; NO_PARTNER where there is none."""
         place = self._place[clips]
         first, count = self._first[place], self._count[place]
         step = 1 + (rng.random(len(clips)) * (count - 1)).astype(int)  # from 1 to all of the others
-        return np.where(count > 1, self._by_signer[first + (place - first + step) % count], -1)
+        return np.where(count > 1, self._by_signer[first + (place - first + step) % count], NO_PARTNER)
 
-
-def _cut(share: np.ndarray | float, length: np.ndarray | int) -> np.ndarray:
-    """Return after how many of `length` frames or characters a cut at a share of the whole falls."""
-    return np.round(np.multiply(share, length)).astype(int)
+    def _joined_lengths(self, clips: np.ndarray, partners: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """Return the frames of each clip, where it has a partner after both are cut and joined; int [clips]."""
+        lengths, joined = self._n_frames[clips], partners != NO_PARTNER
+        own, other, cuts = lengths[joined], self._n_frames[partners[joined]], cuts[joined]
+        lengths[joined] = other - cut_after(cuts, other) + cut_after(cuts, own)
+        return lengths

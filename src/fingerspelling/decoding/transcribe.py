@@ -10,12 +10,10 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
+from fingerspelling.landmarks import as_points
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
-
-# A phrase made of the commonest characters: the best answer where there is nothing to read. It scores about 0.16.
-CONSTANT_PHRASE = "2 a-e -aroe"
 
 
 @torch.inference_mode()
@@ -52,7 +50,7 @@ def transcribe_encoded(
         decode: how to find the characters.
 
     Returns:
-        The phrases; `CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
+        The phrases; `text.CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
         there are, not worth reading.
     """
     ids = decode(models, encoded)
@@ -61,18 +59,18 @@ def transcribe_encoded(
     confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
     config = models[0].config
     worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
-    return [text.decode(row) if row and read else CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+    return [text.decode(row) if row and read else text.CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
-    """Read one clip of any length, float32 [frames, 390] as `landmark_files.read_clip` gives it.
+    """Read one clip of any length, float32 [frames, 390] as `parquet.read_clip` gives it.
 
     Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
     """
     if len(frames) == 0:
         frames = torch.full((1, frames.shape[1]), torch.nan)
     frames = frames[resize_index(len(frames), models[0].config.max_frames)]
-    return transcribe(models, frames.unflatten(1, (3, -1)).transpose(1, 2)[None], decode=decode)[0]
+    return transcribe(models, as_points(frames)[None], decode=decode)[0]
 
 
 def eval_batch_size(device: torch.device) -> int:

@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 from fingerspelling.export.replay import to_tensorflow
 from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, written
 from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.scoring.submission import INPUT, OUTPUT, SIGNATURE
 
 tf.get_logger().setLevel(logging.ERROR)
 tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlow would take all of its memory
@@ -30,12 +31,12 @@ def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | Non
         frames = tf.pad(inputs, [[0, missing], [0, 0]], constant_values=float("nan"))
         frames.set_shape(inputs.shape)
         logits, length = spell(frames)
-        return {"outputs": logits[: length[0]]}
+        return {OUTPUT: logits[: length[0]]}
 
-    signature = tf.TensorSpec([None, len(SELECTED_COLUMNS)], tf.float32, name="inputs")
+    signature = tf.TensorSpec([None, len(SELECTED_COLUMNS)], tf.float32, name=INPUT)
     module = tf.Module()
     module.serve = tf.function(serve, autograph=False, input_signature=[signature])
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve})
 
 
 def convert(folder: str | Path, precision: str) -> bytes:

@@ -16,7 +16,6 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from fingerspelling import text
-from fingerspelling.decoding.transcribe import CONSTANT_PHRASE
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.transcriber import ClipTranscriber
 from fingerspelling.files import written_whole
@@ -33,7 +32,7 @@ def export_tflite(
     path: str | Path,
     precision: Precision = "fp16",
     *,
-    constant_phrase: str = CONSTANT_PHRASE,
+    constant_phrase: str = text.CONSTANT_PHRASE,
     loop: bool = True,
     num_beams: int = 1,
     ctc_weight: float = 0.0,

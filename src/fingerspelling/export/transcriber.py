@@ -13,7 +13,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
 from fingerspelling.decoding.beam import Beam, BeamSearch, check_search
-from fingerspelling.landmarks import SELECTED
+from fingerspelling.landmarks import as_points
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 
@@ -51,6 +51,8 @@ class FixedCacheLayer(CacheLayerMixin):
 
     def get_max_length(self) -> int:
         return self.keys.shape[2]
+
+    get_max_cache_shape = get_max_length  # its name in transformers 5.0
 
 
 class ClipTranscriber(nn.Module):
@@ -102,7 +104,7 @@ class ClipTranscriber(nn.Module):
 
     def _preprocess(self, inputs: Tensor) -> Tensor:
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
-        return normalize(picked.view(-1, 3, len(SELECTED)).transpose(1, 2)[None])
+        return normalize(as_points(picked)[None])
 
     def _readable(self, n_frames: int | torch.SymInt, hidden: list[Tensor]) -> Tensor:
         """Return bool [1]: whether a clip is long enough and the models trust themselves with it."""

@@ -1,5 +1,6 @@
 """The model's sizes; the defaults are the winner's second round."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from huggingface_hub.dataclasses import strict
@@ -8,7 +9,8 @@ from transformers import PreTrainedConfig
 from fingerspelling import text
 
 
-@strict
+@strict(accept_kwargs=True)
+@dataclass(repr=False, kw_only=True)
 class FingerspellingConfig(PreTrainedConfig):
     """Sizes and switches of a `FingerspellingModel`.
 
@@ -52,6 +54,12 @@ class FingerspellingConfig(PreTrainedConfig):
     bos_token_id: int = text.START
     eos_token_id: int = text.END
     mask_token_id: int = text.MASK
+
+    validate_rope = None  # transformers 5.0's has an argument, which @strict refuses; there is none to validate here
+
+    def __post_init__(self, **others: object) -> None:
+        # In transformers 5.0 the base class is no dataclass yet: it takes what else there is in its __init__.
+        getattr(super(), "__post_init__", super().__init__)(**others)
 
     def validate_sizes(self) -> None:
         if self.d_model % (4 * self.encoder_attention_heads) or self.d_model % (2 * self.decoder_attention_heads):

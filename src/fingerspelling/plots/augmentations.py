@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from fingerspelling.landmarks import PARTS
+from fingerspelling.landmarks import PARTS, hand_seen
 from fingerspelling.plots.clips import draw_hand
 from fingerspelling.plots.style import BLUE, GREY, ORANGE, bare, finished
 
@@ -32,11 +32,10 @@ def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Fi
     figure, axes = plt.subplots(2, len(versions), figsize=(1.75 * len(versions), 4.8), height_ratios=(3, 2))
     rows = np.concatenate([np.repeat(PARTS[part], times) for part, times in BANDS.items()])
     was = np.isfinite(before[..., 0])
-    hand = was[:, PARTS["left_hand"][0]] | was[:, PARTS["right_hand"][0]]
     for (top, bottom), (name, after) in zip(axes.T, versions.items(), strict=True):
         there = np.isfinite(after[..., 0])
         # Of the frames with a hand, one in the middle of those that lose most.
-        lost = np.where(hand, (was & ~there).sum(1), -1)
+        lost = np.where(hand_seen(before), (was & ~there).sum(1), -1)
         worst = np.flatnonzero(lost == lost.max())
         frame = worst[len(worst) // 2]
         _draw_frame(top, before[frame], after[frame])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED
+from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
 from fingerspelling.plots.style import BLUE, FINGERS, GREEN, GREY, HEIGHT_OVER_WIDTH, ORANGE, bare, finished
 
 
@@ -53,7 +53,8 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10) -> Figure:
 
 
 def _spelling_hand(frames: np.ndarray) -> str:
-    return max(("left_hand", "right_hand"), key=lambda hand: np.isfinite(frames[:, PARTS[hand], 0]).sum())
+    left, right = np.isfinite(frames[:, WRISTS, 0]).sum(0)
+    return "left_hand" if left >= right else "right_hand"
 
 
 def _close_up(axes: Axes, points: np.ndarray) -> None:
@@ -97,7 +98,7 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     longest = max(map(len, store_frames))
     seen = np.zeros((len(store_frames), longest, 3))
     for row, frames in zip(seen, store_frames, strict=True):
-        left, right = (np.isfinite(frames[:, PARTS[hand][0], 0]) for hand in ("left_hand", "right_hand"))
+        left, right = np.isfinite(frames[:, WRISTS, 0]).T
         row[:] = 1.0
         row[: len(frames)] = mpl.colors.to_rgb("#dddddd")
         row[: len(frames)][right] = mpl.colors.to_rgb(BLUE)

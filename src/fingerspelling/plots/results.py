@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished
+from fingerspelling.text import align
 
 
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
@@ -96,18 +97,15 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
 
 def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
     """Draw true phrases above what was read, wrong characters in red."""
-    from rapidfuzz.distance import Levenshtein
-
     figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(phrases) + 0.3))
     for place, (predicted, true, score) in enumerate(zip(predictions, phrases, scores, strict=True)):
-        operations = Levenshtein.opcodes(true, predicted)
         axes.text(0, place, f"{score:.2f}", va="center", color=GREY, family="monospace")
-        for row, text, start, end in ((-0.2, true, "src_start", "src_end"), (0.2, predicted, "dest_start", "dest_end")):
-            for operation in operations:
-                for i in range(getattr(operation, start), getattr(operation, end)):
-                    colour = "black" if operation.tag == "equal" else RED
-                    character = "␣" if text[i] == " " else text[i]
-                    axes.text(0.09 + 0.0235 * i, place + row, character, va="center", color=colour, family="monospace")
+        pairs = align(true, predicted)
+        for side, row in enumerate((place - 0.2, place + 0.2)):
+            for i, pair in enumerate(pair for pair in pairs if pair[side]):
+                colour = "black" if pair[0] == pair[1] else RED
+                character = pair[side].replace(" ", "␣")
+                axes.text(0.09 + 0.0235 * i, row, character, va="center", color=colour, family="monospace")
     axes.set(xlim=(0, 1), ylim=(len(phrases) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title("score, true phrase above, what was read below; differences in red", fontsize=9)

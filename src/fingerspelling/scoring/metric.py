@@ -7,7 +7,7 @@ validated with Damerau-Levenshtein, which forgives swapped neighbours; the compe
 from collections import Counter
 from collections.abc import Sequence
 
-from rapidfuzz.distance import Levenshtein
+from fingerspelling.text import align, edit_distance
 
 
 def score(predictions: Sequence[str], phrases: Sequence[str]) -> float:
@@ -21,14 +21,14 @@ def score(predictions: Sequence[str], phrases: Sequence[str]) -> float:
     characters = sum(len(phrase) for phrase in phrases)
     if characters == 0:
         raise ValueError("the score is undefined: the phrases have no characters")
-    distance = sum(map(Levenshtein.distance, predictions, phrases))
+    distance = sum(map(edit_distance, predictions, phrases))
     return (characters - distance) / characters
 
 
 def clip_scores(predictions: Sequence[str], phrases: Sequence[str]) -> list[float]:
     """Return each clip's own (N - D) / N, clipped to 0..1 as the confidence head's target."""
     pairs = zip(predictions, phrases, strict=True)
-    return [max(0.0, 1 - Levenshtein.distance(p, t) / max(len(t), 1)) for p, t in pairs]
+    return [max(0.0, 1 - edit_distance(p, t) / max(len(t), 1)) for p, t in pairs]
 
 
 def edit_operations(predictions: Sequence[str], phrases: Sequence[str]) -> Counter[tuple[str, str]]:
@@ -37,13 +37,6 @@ def edit_operations(predictions: Sequence[str], phrases: Sequence[str]) -> Count
     A missed character counts as (character, ""), an invented one as ("", character), a right one as
     (character, character).
     """
-    counts: Counter[tuple[str, str]] = Counter()
-    for predicted, true in zip(predictions, phrases, strict=True):
-        for kind, i, i_end, j, j_end in Levenshtein.opcodes(true, predicted):
-            if kind == "delete":
-                counts.update((character, "") for character in true[i:i_end])
-            elif kind == "insert":
-                counts.update(("", character) for character in predicted[j:j_end])
-            else:
-                counts.update(zip(true[i:i_end], predicted[j:j_end], strict=True))
-    return counts
+    return Counter(
+        pair for predicted, true in zip(predictions, phrases, strict=True) for pair in align(true, predicted)
+    )

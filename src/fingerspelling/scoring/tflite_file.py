@@ -3,7 +3,11 @@
 from collections import Counter
 
 import pandas as pd
-from ai_edge_litert import schema_py_generated as schema
+
+try:
+    from ai_edge_litert import schema_py_generated as schema
+except ImportError:  # TensorFlow has it too
+    from tensorflow.lite.python import schema_py_generated as schema
 
 # The schema of the file format: numbers -> names.
 BUILTINS, TYPES = (

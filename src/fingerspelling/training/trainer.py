@@ -65,11 +65,11 @@ class FingerspellingTrainer(Trainer):
         """The model that is validated and kept: the averaged one where there is one."""
         return self.averaged.module if self.averaged else self.model
 
-    def create_optimizer(self, model: FingerspellingModel | None = None) -> Optimizer:
+    def create_optimizer(self, *model: FingerspellingModel) -> Optimizer:  # none in transformers 5.0
         if self.config.optimizer == "muon":
             decayed = set(self.get_decay_parameter_names(self.model))
             self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
-        optimizer = super().create_optimizer(model)
+        optimizer = super().create_optimizer(*model)
         if self.averaged:
             optimizer.register_step_post_hook(lambda *_: self.averaged.update_parameters(self.model))
         return optimizer
