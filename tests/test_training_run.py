@@ -13,6 +13,7 @@ from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
+from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
@@ -161,3 +162,29 @@ def test_damaged_files_of_a_run_are_named(
     with pytest.raises(DataError, match=sentence) as error:
         train(store, Recipe(MODEL, CONFIG), folder)
     assert "\n" not in str(error.value)
+
+
+def test_a_training_on_other_clips_is_refused(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "clips")
+    train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")
+    copied = Path(shutil.copytree(tmp_path / "clips", tmp_path / "copied"))
+    train(ClipStore(copied), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")  # the same clips
+    table = pd.read_csv(own_competition / "train.csv")
+    table["phrase"] = ["corrected", *table["phrase"][1:]]
+    table.to_csv(own_competition / "train.csv", index=False)
+    extract(own_competition, tmp_path / "clips")
+    refusal = r"run: holds a training on other clips \(.*\); choose another run_dir, or delete "
+    with pytest.raises(DataError, match=refusal):
+        train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")
+    with pytest.raises(DataError, match=r"on other clips .* and with other parameters \(training\.epochs\)"):
+        train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=2)), tmp_path / "run")
+
+
+def test_a_training_with_other_scores_is_refused(store: ClipStore, tmp_path: Path) -> None:
+    scores, config = tmp_path / "scores.parquet", replace(CONFIG, epochs=1, scores=(str(tmp_path / "scores.parquet"),))
+    ids = store.table["sequence_id"]
+    pd.DataFrame({"sequence_id": ids, "score": 0.5}).to_parquet(scores)
+    train(store, Recipe(MODEL, config), tmp_path / "run")
+    pd.DataFrame({"sequence_id": ids, "score": 0.6}).to_parquet(scores)
+    with pytest.raises(DataError, match="run: holds a training with other scores of the first round;"):
+        train(store, Recipe(MODEL, config), tmp_path / "run")

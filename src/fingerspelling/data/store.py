@@ -7,6 +7,7 @@ than the tracker's jitter, and halves what training has to read.
 
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,8 @@ class ClipStore:
 
     Attributes:
         table: a row a clip: sequence_id, participant_id, file_id, phrase, n_frames, supplemental (bool).
+        fingerprint: changes when a source file, a row of the competition's tables, or what is left out does; it is the
+            same for a copy.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -77,6 +80,10 @@ class ClipStore:
         if not any(len(table) for table, _ in tables):
             raise DataError(f"{self.folder}: holds no clips; notebooks/02_extraction.ipynb writes them")
         self.table = pd.concat([table for table, _ in tables], ignore_index=True)
+        about = [read_about(path) or {} for path in paths]
+        sources = json.dumps([[path.name, facts.get("source")] for path, facts in zip(paths, about, strict=True)])
+        clips = pd.util.hash_pandas_object(self.table.drop(columns="start"), index=False).to_numpy()
+        self.fingerprint = f"{zlib.crc32(clips.tobytes(), zlib.crc32(sources.encode())):08x}"
         self._shard = np.repeat(np.arange(len(tables)), [len(table) for table, _ in tables])
         self._start = self.table.pop("start").to_numpy()
         self._stop = self._start + self.table["n_frames"].to_numpy()

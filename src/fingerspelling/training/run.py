@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,8 +27,14 @@ from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.training.split import split_by_signer
+from fingerspelling.training.split import confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
+
+# What has changed where a training's data have, in words.
+OTHER_DATA = {
+    "data.clips": "on other clips (files or rows of the competition's tables have changed since)",
+    "data.scores": "with other scores of the first round",
+}
 
 
 def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingModel:
@@ -47,7 +54,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
-    _refuse_another(recipe, run_dir)
+    _refuse_another(store, recipe, run_dir)
     if not finished.is_dir():
         _train(store, recipe, run_dir)
     print(f"the trained model is in {finished}")
@@ -58,12 +65,12 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         raise DataError(f"{finished}: not a readable model ({reason}); delete it, the same command goes on") from error
 
 
-def _refuse_another(recipe: Recipe, run_dir: Path) -> None:
-    """Raise a DataError where the folder holds a training with other parameters."""
+def _refuse_another(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
+    """Raise a DataError where the folder holds a training with other parameters or on other data."""
     file = run_dir / "training.json"
     if not file.is_file():
         return
-    requested = _as_json(recipe)
+    requested = _inputs(store, recipe)
     try:
         there = json.loads(file.read_text())
         if there == requested:
@@ -72,16 +79,28 @@ def _refuse_another(recipe: Recipe, run_dir: Path) -> None:
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
-    changed = [
+    changed = sorted(
         f"{part}.{name}"
         for part, values in requested.items()
         for name in values.keys() | there[part].keys()
         if values.get(name) != there[part].get(name)
-    ]
-    raise DataError(
-        f"{run_dir}: holds a training with other parameters ({', '.join(sorted(changed))}); choose another "
-        f"run_dir, or delete {run_dir / 'model'}, {run_dir / 'checkpoints'} and {file}"
     )
+    what = (
+        [f"with other parameters ({', '.join(parameters)})"]
+        if (parameters := [*filter(_is_parameter, changed)])
+        else []
+    )
+    if "data.clips" in changed:
+        what.append("on other clips (files or rows of the competition's tables have changed since)")
+    if "data.scores" in changed:
+        what.append("with other scores of the first round")
+    raise DataError(
+        f"{run_dir}: holds a training {' and '.join(what)}; choose another run_dir, or delete {run_dir} to train anew"
+    )
+
+
+def _is_parameter(name: str) -> bool:
+    return not name.startswith("data.")
 
 
 def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
@@ -99,7 +118,7 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
-            temporary.write_text(json.dumps(_as_json(recipe), indent=2))
+            temporary.write_text(json.dumps(_inputs(store, recipe), indent=2))
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
@@ -142,11 +161,13 @@ def write_predictions(
     return table
 
 
-def _as_json(recipe: Recipe) -> dict[str, dict]:
-    """Return all parameters of a training as JSON would give them back."""
+def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:
+    """Return all that decides a training's result, as JSON would give it back."""
+    scores = confidence_targets(store, recipe.training.scores)
+    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(scores.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
-    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training)}))
+    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training), "data": data}))
 
 
 def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:
