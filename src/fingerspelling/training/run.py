@@ -85,22 +85,12 @@ def _refuse_another(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
         for name in values.keys() | there[part].keys()
         if values.get(name) != there[part].get(name)
     )
-    what = (
-        [f"with other parameters ({', '.join(parameters)})"]
-        if (parameters := [*filter(_is_parameter, changed)])
-        else []
-    )
-    if "data.clips" in changed:
-        what.append("on other clips (files or rows of the competition's tables have changed since)")
-    if "data.scores" in changed:
-        what.append("with other scores of the first round")
+    parameters = [name for name in changed if name not in OTHER_DATA]
+    other = [OTHER_DATA[name] for name in changed if name in OTHER_DATA]
+    other += [f"with other parameters ({', '.join(parameters)})"] * bool(parameters)
     raise DataError(
-        f"{run_dir}: holds a training {' and '.join(what)}; choose another run_dir, or delete {run_dir} to train anew"
+        f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
-
-
-def _is_parameter(name: str) -> bool:
-    return not name.startswith("data.")
 
 
 def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
