@@ -1,8 +1,11 @@
 # make workbook   run all notebooks: on simulated signers, or DATA=/path/to/asl-fingerspelling PARAMS=notebooks/params/round2.yaml
 # make test       run the tests
+# make lint       check format, style and types, and change nothing
+# make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
-# make lint       format and lint, notebooks included
+# make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.
+# Its Python is 3.11, 3.12 or 3.13: python3, or PYTHON=python3.13
 
 PYTHON ?= python3
 PARAMS ?= notebooks/params/demo.yaml
@@ -10,8 +13,11 @@ DATA ?=
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: workbook test lab lint
+.PHONY: help workbook test lint format lab
 .DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 workbook: $(READY)
 	$(BIN)/python -m fingerspelling.notebooks --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
@@ -19,17 +25,25 @@ workbook: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=.
-
 lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+lab: $(READY)
+	$(BIN)/jupyter lab --notebook-dir=.
+
+# READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
+# pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell
+# ends that loop itself: an interruption does not reach what runs in its background.
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v not in ((3, 11), (3, 12)) and "Python 3.11 or 3.12 is needed, this is %d.%d; name one: make PYTHON=python3.12" % v)'
-	$(PYTHON) -m venv .venv
-	@# pip says nothing for a minute while it unpacks, so a line every 15 seconds says that it is still at work.
-	@(while sleep 15; do echo "still installing ..."; done) & beat=$$!; trap "kill $$beat" EXIT; \
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name one: make PYTHON=python3.13" % v)'
+	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
+	@rm -f $@
+	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,test]"
 	@touch $@

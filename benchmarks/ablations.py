@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -30,11 +29,10 @@ from dask.system import CPU_COUNT
 
 from fingerspelling.config import ROOT
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import decode_by_beam
-from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
+from fingerspelling.decoding.search import Decode, decode_greedily, make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError, written_whole
-from fingerspelling.model import FingerspellingModel
+from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
@@ -159,7 +157,7 @@ class Job(NamedTuple):
     log: Path | None  # what it prints goes there; None prints it
 
 
-JOINT = partial(decode_by_beam, num_beams=4, ctc_weight=0.3)
+JOINT = make_decoder(num_beams=4, ctc_weight=0.3)
 
 
 def train_one(job: Job) -> Measured | str:
@@ -228,7 +226,7 @@ def train_all(
     return failed
 
 
-def by_ctc(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list[int]]:
+def by_ctc(models: Sequence[FingerspellingModel], encoded: Sequence[Encoded]) -> list[list[int]]:
     """Read with one model's CTC head: each frame's likeliest character, without repetitions and blanks."""
     [model], [(hidden, mask)] = models, encoded
     best = model.ctc(hidden).argmax(-1).masked_fill(~mask, model.config.pad_token_id)
@@ -240,7 +238,7 @@ def by_ctc(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list
 # the winner, and of the beam with CTC the 2nd place. Those with CTC in their name need its head.
 READINGS = {
     "read by CTC instead of the decoder": by_ctc,
-    "beam of 4 instead of greedy": partial(decode_by_beam, num_beams=4, ctc_weight=0.0),
+    "beam of 4 instead of greedy": make_decoder(num_beams=4, ctc_weight=0.0),
     "beam of 4 with CTC, weight 0.3": JOINT,
 }
 ALL_READ = "without constant phrase"

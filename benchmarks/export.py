@@ -26,7 +26,7 @@ import yaml
 from fingerspelling import text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
-from fingerspelling.decoding.beam import make_decoder
+from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS

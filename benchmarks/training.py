@@ -103,9 +103,10 @@ def validation(model: FingerspellingModel) -> Callable[[Batch], None]:
 
     @torch.inference_mode()
     def step(batch: Batch) -> None:
-        encoded = model.encode(normalize(batch["frames"]), batch["mask"])
+        frames = normalize(batch["frames"])
+        encoded = model.encode(frames, batch["mask"])
         model.losses(*encoded, batch["labels"], None, batch["scores"])
-        transcribe_encoded([model], [encoded], batch["mask"].sum(1))
+        transcribe_encoded([model], [encoded], frames, batch["mask"])
 
     return step
 

@@ -8,7 +8,7 @@ import pytest
 from distributed import LocalCluster
 from synthetic import SUPPLEMENTAL, TRAIN, Clip, clip_table, landmarks, selected
 
-from fingerspelling.data import extraction, parallel
+from fingerspelling.data import extraction
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.parallel import LostTask
 from fingerspelling.data.store import ClipStore
@@ -114,7 +114,7 @@ def test_processes_write_what_one_process_writes(
     competition: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "ALONE", 0)
-    monkeypatch.setattr(parallel, "CPU_COUNT", 2)
+    monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     here = extract(competition, store.folder).drop(columns="seconds")
     pd.testing.assert_frame_equal(extract(competition, tmp_path).drop(columns="seconds"), here)
     assert same_store(tmp_path, store.folder)
@@ -144,11 +144,11 @@ def test_a_file_whose_process_dies_is_reported(
 ) -> None:
     def lose_the_second(function: Callable, tasks: list, *_: object) -> Iterator[tuple]:
         for place, task in enumerate(tasks):
-            yield place, LostTask("died") if place == 1 else function(task)
+            yield place, LostTask() if place == 1 else function(task)
 
     monkeypatch.setattr(extraction, "unordered", lose_the_second)
     summary = extract(competition, tmp_path)
-    assert summary["error"].tolist() == ["", f"{competition / 'train_landmarks/20.parquet'}: died", ""]
+    assert summary["error"].tolist() == ["", f"{competition / 'train_landmarks/20.parquet'}: {LostTask()}", ""]
     assert summary["clips"].tolist() == [6, 0, 5]
 
 

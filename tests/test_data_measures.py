@@ -117,8 +117,8 @@ def test_what_is_alike_fits_and_what_differs_does_not() -> None:
     assert figures.loc[figures.index.str.match(r"frames (\d+ %|median)"), "fits"].all()
     assert figures.loc["frames median", "these"] == pytest.approx(149, abs=2)
     assert figures.loc[["palm length least", "palm length most"], "fits"].all()
-    assert not figures.loc["characters a phrase mean", "fits"]
-    assert figures.loc["characters a phrase mean", "difference"] == pytest.approx(13 / 17.8 - 1)
+    assert not figures.loc["characters per phrase mean", "fits"]
+    assert figures.loc["characters per phrase mean", "difference"] == pytest.approx(13 / 17.8 - 1)
     doubled = compare(clips.assign(frames=2 * clips["frames"], palm=2 * clips["palm"]))
     assert not doubled.loc[["frames median", "palm length least", "palm length most"], "fits"].any()
 
@@ -143,8 +143,8 @@ def test_shares_of_what_is_spelled() -> None:
     assert found["characters: digits"] == pytest.approx(11 / 21)
     assert found["characters: symbols"] == pytest.approx(3 / 21)
     assert found["characters: space"] == pytest.approx(1 / 21)
-    assert found["frames with right hand"] == 1 and found["frames without face"] == 0
-    assert np.isnan(found["correlation of frames with characters"])
+    assert found["frames with the right hand"] == 1 and found["frames without a face"] == 0
+    assert np.isnan(found["correlation of frames and characters"])
 
 
 def test_what_is_counted_a_clip() -> None:
@@ -152,9 +152,9 @@ def test_what_is_counted_a_clip() -> None:
         [measure("abcd", clip(marks("...x"), marks("xx.."))), measure("ab", clip(*2 * [marks("....")]))]
     )
     found = samples(clips)
-    assert found["frames a character"].tolist() == [1, 2]
-    assert found["hand frames a character"].tolist() == [0.75, 0]
-    assert found["share of a clip with a hand"].tolist() == [0.75, 0]
+    assert found["frames per character"].tolist() == [1, 2]
+    assert found["frames with a hand per character"].tolist() == [0.75, 0]
+    assert found["share of a clip's frames with a hand"].tolist() == [0.75, 0]
     assert found["frames in a run without a hand"].tolist() == [1, 4]
     assert found["palm length"] == pytest.approx([0.15])
 
@@ -163,8 +163,8 @@ def test_correlations_have_the_right_sign() -> None:
     clips = pd.DataFrame([measure("a" * n, clip(marks("..." * n), marks("xxx" * n))) for n in range(1, 9)])
     clips.loc[:, "hand"] = clips["frames"] - clips["frames"] ** 2 // 40
     found = samples(clips)
-    assert found["correlation of frames with characters"].item() == pytest.approx(1)
-    assert found["correlation of frames with share without a hand"].item() > 0.9
+    assert found["correlation of frames and characters"].item() == pytest.approx(1)
+    assert found["correlation of frames and share without a hand"].item() > 0.9
 
 
 def test_known_figures_are_of_samples_that_there_are() -> None:

@@ -13,9 +13,11 @@ def total(*names: str) -> float:
 def test_figures_agree_with_each_other() -> None:
     assert total("phrases: address or name", "phrases: url", "phrases: phone") == pytest.approx(1)
     assert total(*(f"characters: {kind}" for kind in ("letters", "digits", "space", "symbols"))) == pytest.approx(1)
-    hands = total("frames with left hand", "frames with right hand") - VALUES["frames with both hands"]
+    hands = total("frames with the left hand", "frames with the right hand") - VALUES["frames with both hands"]
     assert hands == pytest.approx(VALUES["frames with a hand"], abs=0.001)
-    assert VALUES["hand frames mean"] == pytest.approx(VALUES["frames with a hand"] * VALUES["frames mean"], rel=0.002)
+    assert VALUES["frames with a hand per clip mean"] == pytest.approx(
+        VALUES["frames with a hand"] * VALUES["frames mean"], rel=0.002
+    )
 
 
 def test_quantiles_rise_and_lie_about_the_mean() -> None:
@@ -31,7 +33,7 @@ def test_every_figure_has_a_name_of_its_own_and_a_source() -> None:
     rows = [*KNOWN, *WORDS]
     assert len({row.name for row in rows}) == len(rows)
     assert all(row.source and 0 < row.allowed < 1 for row in [*rows, *SUPPLEMENTAL])
-    assert {"frames median", "frames a character 25 %", "palm length least"} < VALUES.keys()
+    assert {"frames median", "frames per character 25 %", "palm length least"} < VALUES.keys()
 
 
 def test_shares_of_characters_are_of_the_59() -> None:

@@ -10,9 +10,10 @@ from synthetic import always_says, make_batch, make_model
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.decoding.beam import LEAST, CtcPrefixScorer, decode_by_beam
-from fingerspelling.decoding.greedy import decode_greedily
-from fingerspelling.model import FingerspellingModel
+from fingerspelling.decoding import search
+from fingerspelling.decoding.beam import LEAST, BeamSearch, CtcPrefixScorer
+from fingerspelling.decoding.search import decode, decode_greedily
+from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
 LENGTHS = [1, 2, 15, 33, 34, 40, 60]
@@ -21,16 +22,14 @@ SMALL = {"vocab_size": 7, "pad_token_id": 3, "bos_token_id": 4, "eos_token_id": 
 SMALL |= {"max_new_tokens": 3, "ctc_weight": 0.5}
 PHRASES = [phrase for length in range(4) for phrase in itertools.product(range(3), repeat=length)]
 
-Encoded = list[tuple[Tensor, Tensor | None]]
 
-
-def encode(models: list[FingerspellingModel], lengths: list[int], seed: int = 0) -> Encoded:
+def encode(models: list[FingerspellingModel], lengths: list[int], seed: int = 0) -> list[Encoded]:
     frames, mask = make_batch(lengths, seed)
     with torch.no_grad():
         return [model.encode(normalize(frames), mask) for model in models]
 
 
-def single(encoded: Encoded, clip: int) -> Encoded:
+def single(encoded: list[Encoded], clip: int) -> list[Encoded]:
     """Cut one clip out of a batch, without its padding."""
     return [(hidden[clip][mask[clip]][None], None) for hidden, mask in encoded]
 
@@ -125,17 +124,23 @@ def test_what_is_too_unlikely_for_a_float_upsets_nothing() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("seeds", [(29,), (0, 3, 8)])
-def test_a_beam_of_one_without_ctc_is_greedy_decoding(seeds: tuple[int, ...], stride: int) -> None:
+def test_a_beam_of_one_without_ctc_is_greedy_decoding(
+    seeds: tuple[int, ...], stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = [make_model(seed, frame_stride=stride) for seed in seeds]
     encoded = encode(models, LENGTHS)
-    spelled = decode_by_beam(models, encoded, 1, 0.0)
-    assert spelled == decode_greedily(models, encoded)
+    greedy = decode_greedily(models, encoded)
+    monkeypatch.setattr(search, "make_search", BeamSearch)
+    spelled = decode(models, encoded, 1, 0.0)
+    assert spelled == greedy
     assert len({tuple(row) for row in spelled}) > 1
     assert seeds != (29,) or len({len(row) for row in spelled}) > 2  # this one ends its phrases at different times
 
 
 @torch.no_grad()
-def scores_of(models: list[FingerspellingModel], encoded: Encoded, ctc_weight: float) -> dict[tuple[int, ...], float]:
+def scores_of(
+    models: list[FingerspellingModel], encoded: list[Encoded], ctc_weight: float
+) -> dict[tuple[int, ...], float]:
     """Score all phrases of `SMALL` for one clip without cache, beam or recursion.
 
     Those of full length have not ended: what the decoder thinks of their end does not count, and CTC may go on.
@@ -164,7 +169,7 @@ def scores_of(models: list[FingerspellingModel], encoded: Encoded, ctc_weight: f
 def test_a_beam_of_everything_finds_the_best_phrase(seeds: tuple[int, ...], ctc_weight: float) -> None:
     models = [make_model(seed, **SMALL) for seed in seeds]
     encoded = encode(models, [1, 2, 4, 5], seed=seeds[0])
-    searched = {num_beams: decode_by_beam(models, encoded, num_beams, ctc_weight) for num_beams in (1, 2, 5, 40)}
+    searched = {num_beams: decode(models, encoded, num_beams, ctc_weight) for num_beams in (1, 2, 5, 40)}
     for clip in range(4):
         scores = scores_of(models, single(encoded, clip), ctc_weight)
         found = {beam: scores[tuple(spelled[clip])] for beam, spelled in searched.items()}
@@ -176,7 +181,7 @@ def test_a_beam_of_everything_finds_the_best_phrase(seeds: tuple[int, ...], ctc_
 def test_a_wider_beam_finds_what_a_narrow_one_misses() -> None:
     models = [make_model(2, **SMALL)]
     encoded = encode(models, [5] * 10)
-    narrow, wide = (decode_by_beam(models, encoded, beam, 0.3) for beam in (1, 4))
+    narrow, wide = (decode(models, encoded, beam, 0.3) for beam in (1, 4))
     scores = [scores_of(models, single(encoded, clip), 0.3) for clip in range(10)]
     gains = [told[tuple(w)] - told[tuple(n)] for told, w, n in zip(scores, wide, narrow, strict=True)]
     assert min(gains) > 0.01
@@ -187,15 +192,15 @@ def test_a_wider_beam_finds_what_a_narrow_one_misses() -> None:
 def test_a_batch_is_read_as_single_clips(strides: tuple[int, ...], ctc_weight: float) -> None:
     models = [make_model(seed, frame_stride=stride, ctc_weight=0.5) for seed, stride in enumerate(strides, 29)]
     encoded = encode(models, LENGTHS)
-    spelled = decode_by_beam(models, encoded, 3, ctc_weight)
-    assert [decode_by_beam(models, single(encoded, clip), 3, ctc_weight)[0] for clip in range(len(LENGTHS))] == spelled
+    spelled = decode(models, encoded, 3, ctc_weight)
+    assert [decode(models, single(encoded, clip), 3, ctc_weight)[0] for clip in range(len(LENGTHS))] == spelled
     assert len({tuple(row) for row in spelled}) > 1  # else little would be shown
 
 
 def test_a_model_twice_reads_as_once() -> None:
     model = make_model(2, **SMALL)
     encoded = encode([model], [5] * 30)
-    assert decode_by_beam([model] * 2, encoded * 2, 3, 0.3) == decode_by_beam([model], encoded, 3, 0.3)
+    assert decode([model] * 2, encoded * 2, 3, 0.3) == decode([model], encoded, 3, 0.3)
 
 
 def test_ctc_alone_reads_what_its_frames_say() -> None:
@@ -210,7 +215,7 @@ def test_ctc_alone_reads_what_its_frames_say() -> None:
         model.ctc.bias.zero_()
         model.ctc.weight.zero_()
         model.ctc.weight[frames, range(len(frames))] = 20.0
-    assert decode_by_beam([model], [(hidden, mask)], 4, 1.0) == [[7, 7, 12, 3, 58], [7, 7, 12]]
+    assert decode([model], [(hidden, mask)], 4, 1.0) == [[7, 7, 12, 3, 58], [7, 7, 12]]
 
 
 @pytest.mark.parametrize("ctc_weight", [0.3, 1.0])
@@ -220,30 +225,16 @@ def test_ctc_spells_no_more_characters_than_a_clip_has_frames(ctc_weight: float)
         model.output_projection.weight[text.PAD :] = 0.0  # a decoder that goes on
     encoded = encode([model], [1, 2, 3])
     for num_beams in (1, 4, 100):
-        assert all(len(row) <= n for n, row in enumerate(decode_by_beam([model], encoded, num_beams, ctc_weight), 1))
+        assert all(len(row) <= n for n, row in enumerate(decode([model], encoded, num_beams, ctc_weight), 1))
 
 
 @pytest.mark.parametrize("num_beams", [1, 4, 70])
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
 def test_every_special_token_ends_a_phrase(token: int, num_beams: int) -> None:
     model = always_says(make_model(), token)
-    assert decode_by_beam([model], encode([model], LENGTHS), num_beams, 0.0) == [[]] * len(LENGTHS)
+    assert decode([model], encode([model], LENGTHS), num_beams, 0.0) == [[]] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
     model = always_says(make_model(), 11)
-    assert decode_by_beam([model], encode([model], LENGTHS), 3, 0.0) == [[11] * 33] * len(LENGTHS)
-
-
-@pytest.mark.parametrize(
-    ("num_beams", "ctc_weight", "reason"),
-    [
-        (0, 0.0, "num_beams 0 must be at least 1"),
-        (4, 1.1, "ctc_weight 1.1 from 0"),
-        (4, 0.3, "ctc_weight 0.3: a model has"),
-    ],
-)
-def test_what_cannot_be_searched_is_refused(num_beams: int, ctc_weight: float, reason: str) -> None:
-    models = [make_model(ctc_weight=0.5), make_model()]
-    with pytest.raises(ValueError, match=reason):
-        decode_by_beam(models, encode(models, [20]), num_beams, ctc_weight)
+    assert decode([model], encode([model], LENGTHS), 3, 0.0) == [[11] * 33] * len(LENGTHS)

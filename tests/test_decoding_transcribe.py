@@ -14,17 +14,18 @@ from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding import transcribe as module
-from fingerspelling.decoding.greedy import decode_greedily
 from fingerspelling.decoding.transcribe import transcribe, transcribe_clip, transcribe_store
+from fingerspelling.landmarks import FARTHEST, PARTS, WRISTS
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
 LENGTHS = [15, 20, 33, 34, 40, 60]
+HANDS = [*PARTS["left_hand"], *PARTS["right_hand"]]
 
 
 @torch.no_grad()
 def is_greedy(models: list[FingerspellingModel], clip: Tensor, phrase: str) -> bool:
-    """Tell whether a phrase is the greedy reading of a clip, [frames, 130, 3], running the whole decoder at once.
+    """Return whether a phrase is the greedy reading of a clip, [frames, 130, 3], running the whole decoder at once.
 
     Each character must be the likeliest after those before it, and what follows the last one a special token.
     The constant phrase stands for an empty reading.
@@ -74,26 +75,10 @@ def test_random_models_show_clips_that_end_at_different_times() -> None:
     assert min(map(len, spelled)) < 15
 
 
-@pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
-def test_every_special_token_ends_a_phrase_and_nothing_read_gives_the_constant_one(token: int) -> None:
+def test_where_nothing_is_decoded_the_constant_phrase_is_given() -> None:
     frames, mask = make_batch(LENGTHS)
-    model = always_says(confident(), token)
-    assert decode_greedily([model], [model.encode(normalize(frames), mask)]) == [[]] * len(LENGTHS)
+    model = always_says(confident(), text.END)
     assert transcribe([model], frames, mask) == [text.CONSTANT_PHRASE] * len(LENGTHS)
-
-
-def test_a_phrase_without_end_ends_after_33_steps() -> None:
-    frames, mask = make_batch(LENGTHS)
-    assert transcribe([always_says(confident(), text.encode("z")[0])], frames, mask) == ["z" * 33] * len(LENGTHS)
-
-
-def test_nothing_follows_the_end() -> None:
-    """A clip that has ended keeps silent while others of its batch go on."""
-    frames, mask = make_batch(LENGTHS)
-    clips = [(frames, mask), *((clip[None, :n], None) for clip, n in zip(frames, LENGTHS, strict=True))]
-    ids, *alone = (decode_greedily([READER], [READER.encode(normalize(clip), real)]) for clip, real in clips)
-    assert ids == [row for rows in alone for row in rows]
-    assert all(token < text.PAD for row in ids for token in row)
 
 
 def test_an_ensemble_averages_logits_whatever_the_order() -> None:
@@ -139,9 +124,22 @@ def test_clips_of_hardly_any_frame_are_answered(n_frames: int) -> None:
     assert transcribe_clip([confident()], torch.rand(n_frames, 390)) == text.CONSTANT_PHRASE
 
 
-def test_clips_without_any_point_are_read() -> None:
-    phrase = transcribe_clip([confident()], torch.full((20, 390), math.nan))
-    assert is_greedy([confident()], torch.full((20, 130, 3), math.nan), phrase)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, FARTHEST + 1])
+def test_clips_without_a_hand_get_the_constant_phrase(value: float) -> None:
+    frames, mask = make_batch([20, 30, 40, 40])
+    frames[:, :, HANDS] = value
+    frames[1, 29, WRISTS[0]] = frames[2, 0, WRISTS[1]] = 0.5  # a hand in a single frame is enough
+    model = always_says(confident(), 32)
+    assert transcribe([model], frames, mask) == [text.CONSTANT_PHRASE, "a" * 33, "a" * 33, text.CONSTANT_PHRASE]
+    alone = [transcribe([model], clip[None, :length])[0] for clip, length in zip(frames, mask.sum(1), strict=True)]
+    assert alone == transcribe([model], frames, mask)
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 20])
+def test_clips_without_any_point_get_the_constant_phrase(n_frames: int) -> None:
+    model = confident(min_frames=0)
+    assert transcribe_clip([model], torch.full((n_frames, 390), math.nan)) == text.CONSTANT_PHRASE
+    assert n_frames == 0 or transcribe_clip([model], torch.rand(n_frames, 390)) != text.CONSTANT_PHRASE
 
 
 def test_long_clips_are_resized_first() -> None:

@@ -79,7 +79,12 @@ def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 imported.add(node.module.split(".")[0])
-    imported -= {*sys.stdlib_module_names, "fingerspelling", "tflite_runtime"}
+    imported -= {
+        *sys.stdlib_module_names,
+        "fingerspelling",
+        "tflite_runtime",
+        "pydantic_core",
+    }  # pydantic pins its core
     distributions = packages_distributions()
     for module in imported:
         names = {canonicalize_name(name) for name in distributions.get(module, [module])}
@@ -96,9 +101,18 @@ def test_images_are_inside_the_ranges(name: str, project: dict, ranges: dict) ->
     assert workbook - image.keys() == {"jupyterlab"}  # the tests do not need it
 
 
-def test_environments_have_every_python_that_is_admitted(project: dict) -> None:
-    admitted = [f"3.{minor}" for minor in range(9, 20) if f"3.{minor}" in SpecifierSet(project["requires-python"])]
+def test_every_python_that_is_admitted_is_tested(project: dict) -> None:
+    minors = [minor for minor in range(20) if f"3.{minor}" in SpecifierSet(project["requires-python"])]
+    admitted = [f"3.{minor}" for minor in minors]
     assert sorted({environment.python for environment in ENVIRONMENTS.values()}) == admitted
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == admitted
+    assert f"(3, {minors[0]}) <= v <= (3, {minors[-1]})" in (ROOT / "Makefile").read_text()
+
+
+def test_the_version_is_the_same_everywhere(project: dict) -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
+    assert re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == project["version"]
 
 
 REPORT = """<testsuites><testsuite name="pytest">

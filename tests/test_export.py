@@ -14,13 +14,13 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.beam import make_decoder
+from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.tflite import _conversion
 from fingerspelling.export.transcriber import ClipTranscriber
-from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED_COLUMNS, WRISTS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.scoring.scorer import score_submission
@@ -61,6 +61,12 @@ def clip(n_frames: int, seed: int = 0) -> np.ndarray:
     return points.reshape(n_frames, len(SELECTED_COLUMNS)).astype(np.float32)
 
 
+def without_hands(frames: np.ndarray, value: float) -> np.ndarray:
+    points = frames.reshape(-1, 3, 130).copy()
+    points[:, :, [*PARTS["left_hand"], *PARTS["right_hand"]]] = value
+    return points.reshape(frames.shape)
+
+
 def clips() -> list[np.ndarray]:
     nothing_seen = np.full((40, len(SELECTED_COLUMNS)), np.nan, np.float32)
     return [*map(clip, LENGTHS), nothing_seen, *(clip(60, seed) for seed in range(1, 9))]
@@ -98,10 +104,33 @@ def test_the_file_spells_what_pytorch_spells(exported):
 
 def test_clips_of_low_confidence_get_the_constant_phrase(exported):
     models, submission = exported
-    confidences = [confidence(models, frames) for frames in clips() if len(frames) >= 15]
-    constant = [submission.transcribe(frames) == text.CONSTANT_PHRASE for frames in clips() if len(frames) >= 15]
+    long_enough = [clip(n_frames) for n_frames in LENGTHS if n_frames >= 15] + [clip(60, seed) for seed in range(1, 9)]
+    confidences = [confidence(models, frames) for frames in long_enough]
+    constant = [submission.transcribe(frames) == text.CONSTANT_PHRASE for frames in long_enough]
     assert constant == [value < models[0].config.min_confidence for value in confidences]
     assert models[0].confidence is None or 0 < sum(constant) < len(constant), "the threshold divides nothing"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -FARTHEST - 1])
+def test_clips_without_a_hand_get_the_constant_phrase(exported, value):
+    models, submission = exported
+    trusted = (without_hands(clip(60, seed), value) for seed in range(50))
+    frames = next(frames for frames in trusted if confidence(models, frames) >= 0.15)
+    assert check_parity(models, submission, [frames])["tflite"].tolist() == [text.CONSTANT_PHRASE]
+    frames[7, WRISTS[0]] = 0.5  # x of a hand in a single frame is enough
+    table = check_parity(models, submission, [frames])
+    assert table["same"].all()
+    assert (table["tflite"][0] == text.CONSTANT_PHRASE) == (confidence(models, frames) < 0.15)
+
+
+@pytest.mark.parametrize("n_frames", [1, 30])
+def test_clips_without_a_hand_are_never_long_enough(n_frames):
+    models = [build(10, part_extractors=False, confidence_head=False, min_frames=0)]
+    spelled = []
+    for frames in (clip(n_frames), without_hands(clip(n_frames), np.nan)):
+        rows, length = ClipTranscriber(models, "a b")(torch.from_numpy(frames))
+        spelled.append(text.decode(rows[: length[0]].argmax(1).tolist()))
+    assert spelled[0] != "a b" == spelled[1]
 
 
 @pytest.mark.parametrize("n_frames", [15, 50, 500])

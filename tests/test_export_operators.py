@@ -108,6 +108,7 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
         (aten.matmul.default, (draw(4, 2, 1, 6), draw(4, 2, 6, 5))),
         (aten.matmul.default, (draw(4, 2, 1, 6), draw(1, 2, 6, 5))),
         (aten.cumsum.default, (torch.tensor([[1], [2]]), 1)),
+        (aten.any.dim, (draw(4, 7) > 1, 1)),
         (aten.argmax.default, (draw(4, 7), -1, True)),
         (aten.topk.default, (draw(2, 30), 4)),
         (aten.amax.default, (draw(4, 7), [1], True)),

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fingerspelling.data.competition import read_table
+from fingerspelling.data.parallel import LostTask
+from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS
-from fingerspelling.simulation import SimulationConfig, simulate
+from fingerspelling.simulation import SimulationConfig, dataset, simulate
 from fingerspelling.simulation.dataset import _cast, participant
 from fingerspelling.text import CHARACTERS
 
@@ -128,6 +130,13 @@ def test_an_interrupted_simulation_goes_on(data: Path, tmp_path: Path) -> None:
     simulate(CONFIG, tmp_path)
     assert kept.stat().st_mtime_ns == before
     assert digests(tmp_path) == digests(data)
+
+
+def test_a_file_whose_process_dies_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "unordered", lambda *_: iter([(0, None), (1, LostTask())]))
+    with pytest.raises(DataError, match=r"train_landmarks/\d+\.parquet: its process died"):
+        simulate(CONFIG, tmp_path)
+    assert not (tmp_path / "train.csv").exists()
 
 
 def test_a_complete_folder_is_left_alone(data: Path) -> None:

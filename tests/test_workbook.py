@@ -1,4 +1,3 @@
-from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +10,7 @@ from fingerspelling import workbook
 from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import decode_by_beam
+from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -118,7 +117,7 @@ def test_what_a_search_reads_is_kept_apart_from_what_was_read_greedily(chain: di
         searching = Workbook(chain | {"seeds": seeds, "submission": search})
         models, clips = searching.train(), searching.read_held_out()
         places = np.flatnonzero(store.table["sequence_id"].isin(clips["sequence_id"]))
-        by_search = transcribe_store(models, store, places, decode=partial(decode_by_beam, **search))
+        by_search = transcribe_store(models, store, places, decode=make_decoder(**search))
         assert clips["prediction"].tolist() == by_search
         assert greedy.read_held_out()["prediction"].tolist() == transcribe_store(models, store, places) != by_search
 

@@ -86,9 +86,8 @@ def score(options: argparse.Namespace) -> int:
     results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
     if options.table:
         results.to_csv(options.table, index=False)
-    errors = results.loc[results["error"] != "", "error"]
-    for error in errors[:SHOWN_ERRORS]:
-        print(error, file=sys.stderr)
+    for sentence in results.loc[results["error"] != "", "error"][:SHOWN_ERRORS]:
+        print(sentence, file=sys.stderr)
     print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
     print(
         f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"

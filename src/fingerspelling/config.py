@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from fingerspelling.decoding.beam import make_decoder
-from fingerspelling.decoding.greedy import Decode
+from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters
 from fingerspelling.simulation import SimulationConfig
@@ -29,7 +28,7 @@ def _in_project(path: Path) -> Path:
     return ROOT / path.expanduser()
 
 
-def _different_seeds(seeds: object) -> tuple[int, ...]:
+def _different_seeds(seeds: Any) -> tuple[int, ...]:
     numbers = isinstance(seeds, list | tuple) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not numbers or not seeds or len(set(seeds)) < len(seeds):
         raise ValueError("expected different whole numbers from 0, such as [1, 2]")

@@ -75,7 +75,8 @@ PARTS = {
     for part in ("left_hand", "right_hand", "face", "pose")
 }
 
-WRISTS = [int(PARTS[hand][0]) for hand in ("left_hand", "right_hand")]  # their places among the selected points
+# A hand is seen where its wrist is: MediaPipe finds all of a hand's points or none.
+WRISTS = [int(PARTS[hand][0]) for hand in ("left_hand", "right_hand")]
 
 # Bones of a hand as pairs of joints: 0 the wrist, then four joints per finger, the tip last (MediaPipe Hands).
 HAND_BONES = [

@@ -6,9 +6,9 @@ papermill only warns of a parameter that a notebook does not know; here it is an
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform, get_args
 
 import pydantic
 import yaml
@@ -19,10 +19,12 @@ from fingerspelling.files import InputError
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
-# A frozen dataclass whose fields are checked whenever one is made: unknown names and wrong types are errors.
-parameters = pydantic.dataclasses.dataclass(
-    frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
-)
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def parameters(kind: type[Section]) -> type[Section]:
+    """Make a frozen dataclass whose fields are checked whenever one is made: unknown names, wrong types."""
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    return cast(type[Section], pydantic.dataclasses.dataclass(kind, frozen=True, config=config))
 
 
 # What parameters were called before version 0.2.
@@ -58,7 +60,7 @@ class _StrictLoader(yaml.SafeLoader):
     a few lines can stand for gigabytes.
     """
 
-    yaml_implicit_resolvers: ClassVar = {}
+    yaml_implicit_resolvers: ClassVar[dict] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
         if self.check_event(yaml.AliasEvent):

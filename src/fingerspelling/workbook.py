@@ -30,7 +30,6 @@ from fingerspelling.config import RunConfig, notebook_parameters
 from fingerspelling.data.competition import find_data
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.greedy import decode_greedily
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
@@ -190,16 +189,16 @@ class Workbook:
         """
         models, alone = self.train(), [folder / "out_of_fold.parquet" for folder in self.trainings]
         submission = self.config.submission
-        if len(models) == 1 and submission.decode is decode_greedily:
+        if len(models) == 1 and submission.num_beams == 1 and not submission.ctc_weight:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
-        readers = {file.parent.name: zlib.crc32(file.read_bytes()) for file in alone}
+        readers: dict[str, float] = {file.parent.name: zlib.crc32(file.read_bytes()) for file in alone}
         readers |= {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
         if path.is_file() and (kept := pd.read_parquet(path)).attrs.get("readers") == readers:
             return kept
         places = self.split.validation
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        models = [model.to(device) for model in models]
+        if torch.cuda.is_available():
+            models = [model.cuda() for model in models]
         predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
         return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
 

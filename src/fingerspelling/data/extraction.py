@@ -38,6 +38,8 @@ Item = TypeVar("Item")
 class Source:
     """A parquet file of the competition, the rows of the table that name it, and the shard it becomes."""
 
+    part: str  # "train" or "supplemental"
+    file: str  # the path as the table has it, relative to the competition's data
     path: Path
     rows: pd.DataFrame
     shard: Path
@@ -73,28 +75,27 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
         DataError: a table cannot be read, no clip at all could be extracted, or the scheduler does not answer.
     """
     data_dir, store = Path(data_dir).resolve(), Path(store).resolve()
-    names = [
-        (part, path, rows)
+    sources = [
+        Source(part, file, data_dir / file, rows, store / part / Path(file).with_suffix(SUFFIX).name)
         for part, name in TABLES.items()
         if part == "train" or (data_dir / name).is_file()
-        for path, rows in read_table(data_dir, part).groupby("path", sort=False)
+        for file, rows in read_table(data_dir, part).groupby("path", sort=False)
     ]
-    sources = [
-        Source(data_dir / path, rows, store / part / Path(path).with_suffix(SUFFIX).name) for part, path, rows in names
-    ]
-    known = [_finished(source) for source in sources]
-    if waiting := [place for place, facts in enumerate(known) if facts is None]:
+    kept = ((place, _finished(source)) for place, source in enumerate(sources))
+    results = {place: facts for place, facts in kept if facts is not None}
+    if waiting := [place for place in range(len(sources)) if place not in results]:
         tasks = [sources[place] for place in waiting]
         sizes = [source.size() for source in tasks]
-        memory = MEMORY + max(sizes) if sum(sizes) > ALONE else None
-        with track(unordered(_extract, tasks, memory, dask_address), "extraction", "files", len(tasks)) as progress:
+        processes = 1 if sum(sizes) <= ALONE else 0
+        extracted = unordered(_extract, tasks, MEMORY + max(sizes), processes, dask_address)
+        with track(extracted, "extraction", "files", len(tasks)) as progress:
             for place, facts in progress:
                 if isinstance(facts, LostTask):
                     facts = _failed(f"{tasks[place].path}: {facts}")
-                known[waiting[place]] = facts
+                results[waiting[place]] = facts
                 if facts["error"]:
                     progress.write(f"skipped {facts['error']}")
-    summary = [{"part": part, "file": path, **facts} for (part, path, _), facts in zip(names, known, strict=True)]
+    summary = [{"part": source.part, "file": source.file, **results[i]} for i, source in enumerate(sources)]
     if not any(row["clips"] for row in summary):
         reasons = [reason for row in summary for reason in (row["error"], *row["skipped"]) if reason]
         raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
@@ -102,7 +103,7 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
 
 
 def _finished(source: Source) -> dict | None:
-    """Return what is known of a shard, or None where it is not there or its source has changed."""
+    """Return the facts that a shard holds for the summary, or None where it is missing or its source has changed."""
     facts = read_about(source.shard)
     if facts is None or not source.path.is_file() or facts.pop("source", None) != source.fingerprint():
         return None

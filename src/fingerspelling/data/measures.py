@@ -1,4 +1,4 @@
-"""Figures of clips, recorded or simulated, and how far they are from those of the competition (known.py)."""
+"""Figures of clips, recorded or simulated, and how far they are from the competition's (published.py)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +14,18 @@ from fingerspelling.landmarks import POINTS, SELECTED_COLUMNS, as_points
 from fingerspelling.text import phrase_kind
 
 MEASURED = ["face_0", "left_hand_0", "left_hand_9", "right_hand_0", "right_hand_9"]  # the points that are looked at
-PLACES = [POINTS.index(name) for name in MEASURED]  # of them in a whole frame
+PLACES = [POINTS.index(name) for name in MEASURED]  # of these points among all
 
 # Shares of all frames, and the column of `measure` that counts them.
 COUNTED = {
     "frames with a hand": "hand",
-    "frames with left hand": "left",
-    "frames with right hand": "right",
+    "frames with the left hand": "left",
+    "frames with the right hand": "right",
     "frames with both hands": "both",
-    "frames without face": "no_face",
+    "frames without a face": "no_face",
 }
 SETS = 1000  # of nine clips, drawn to compare with what is known of nine clips only
-# Share of the nine's frames that show a hand: about 68 gaps of 5.3 frames between 77 runs of 14, at both ends one.
+# Share of the nine's frames that show a hand: 77 runs of 14 frames with about 68 gaps of 5.3 between them.
 NINE_SEEN = 0.75
 SEEN_MARGIN = 0.05
 
@@ -40,7 +40,7 @@ def measure(phrase: str, points: np.ndarray) -> dict[str, object]:
     Returns:
         phrase; frames; left, right, both, hand and no_face (numbers of frames); hand_runs and gaps (the lengths of
         runs of frames with and without a hand); palm, wrist_x, wrist_y and wrist_step (medians of the hand that is
-        seen more often, in shares of the frame, x and y alike; NaN where it is never seen, or never twice in a row).
+        seen more often, in shares of the frame; NaN where it is never seen, or never in two frames in a row).
     """
     seen = np.isfinite(points[:, :, 0])
     left, right = seen[:, 1], seen[:, 3]
@@ -55,8 +55,8 @@ def measure(phrase: str, points: np.ndarray) -> dict[str, object]:
         "both": (left & right).sum(),
         "hand": hand.sum(),
         "no_face": (~seen[:, 0]).sum(),
-        "hand_runs": _runs(hand),
-        "gaps": _runs(~hand),
+        "hand_runs": _run_lengths(hand),
+        "gaps": _run_lengths(~hand),
         "palm": _median(np.hypot(*(knuckle - wrist).T)),
         "wrist_x": _median(wrist[:, 0]),
         "wrist_y": _median(wrist[:, 1]),
@@ -64,7 +64,7 @@ def measure(phrase: str, points: np.ndarray) -> dict[str, object]:
     }
 
 
-def _runs(mask: np.ndarray) -> np.ndarray:
+def _run_lengths(mask: np.ndarray) -> np.ndarray:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
     return edges[1::2] - edges[::2]
 
@@ -75,7 +75,7 @@ def _median(values: np.ndarray) -> float:
 
 
 def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Measure clips of the competition's files; a file that cannot be read is reported and left out.
+    """Measure clips of the competition's files; a file that cannot be read is reported and skipped.
 
     Args:
         data_dir: the competition's data.
@@ -108,25 +108,25 @@ def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def samples(clips: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the numbers behind each figure: one a clip, one a run of frames, or one of all clips together.
+    """Return the numbers behind each figure: one per clip, one per run of frames, or one of all clips together.
 
     Args:
-        clips: rows of `measure`.
+        clips: one row of `measure` per clip.
     """
     length = clips["phrase"].str.len().to_numpy()
     frames, hand = clips["frames"].to_numpy(), clips["hand"].to_numpy()
     shares = _shares_of_text(clips["phrase"]) | {
         **{name: clips[column].sum() / frames.sum() for name, column in COUNTED.items()},
-        "correlation of frames with characters": _correlation(frames, length),
-        "correlation of frames with share without a hand": _correlation(frames, 1 - hand / frames),
+        "correlation of frames and characters": _correlation(frames, length),
+        "correlation of frames and share without a hand": _correlation(frames, 1 - hand / frames),
     }
     return {name: np.array([share]) for name, share in shares.items()} | {
-        "characters a phrase": length,
+        "characters per phrase": length,
         "frames": frames,
-        "frames a character": frames / length,
-        "hand frames": hand,
-        "hand frames a character": hand / length,
-        "share of a clip with a hand": hand / frames,
+        "frames per character": frames / length,
+        "frames with a hand per clip": hand,
+        "frames with a hand per character": hand / length,
+        "share of a clip's frames with a hand": hand / frames,
         **_hand_samples(clips),
     }
 
@@ -155,32 +155,32 @@ def _hand_samples(clips: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def summary(values: np.ndarray, figure: str | int) -> float:
-    """Return a figure (see known.Known) of numbers; NaN of none."""
+    """Return a figure (see published.Known) of numbers; NaN of none."""
     if len(values) == 0:
         return np.nan
     summaries = {"mean": np.mean, "share": np.mean, "sd": np.std, "least": np.min, "most": np.max}
     return float(summaries[figure](values) if figure in summaries else np.percentile(values, figure))
 
 
-def compare(clips: pd.DataFrame, known: Sequence[Known] = KNOWN) -> pd.DataFrame:
-    """Set clips beside the competition.
+def compare(clips: pd.DataFrame, figures: Sequence[Known] = KNOWN) -> pd.DataFrame:
+    """Compare clips with the competition's.
 
     What is known of nine clips only is compared with sets of nine. The nine show a hand in 75 % of their frames, all
-    clips in 59 %; so sets are drawn that show as much of it as the nine do.
+    clips in 59 %; so sets are drawn that show as much of the hand as the nine do.
 
     Args:
-        clips: rows of `measure`; a few hundred at least.
-        known: the figures to compare with.
+        clips: one row of `measure` per clip; a few hundred at least.
+        figures: what to compare with.
 
     Returns:
-        A row for each known figure, its name the index: competition, these (the figure of these clips; the mean over
-        the sets of nine), difference (a share of the competition's), allowed, fits and source. The least and the
-        most of nine clips fit where the middle 90 % of the sets have theirs.
+        One row per figure, indexed by its name: competition, these (the figure of these clips, or its mean over the
+        sets of nine), difference (a share of the competition's), allowed, fits and source. The least and the most of
+        nine clips fit if they are among the middle 90 % of those of the sets.
     """
     whole = samples(clips)
-    nines = [_hand_samples(nine) for nine in _sets_of_nine(clips)] if any(row.nine for row in known) else []
+    nines = [_hand_samples(nine) for nine in _sets_of_nine(clips)] if any(row.nine for row in figures) else []
     rows = {}
-    for row in known:
+    for row in figures:
         drawn = [summary(sample[row.sample], row.figure) for sample in (nines if row.nine else [whole])]
         value = np.mean(drawn) if drawn else np.nan
         difference = value / row.value - 1

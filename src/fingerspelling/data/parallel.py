@@ -1,58 +1,111 @@
-"""Independent tasks in local processes or on a cluster, by dask."""
+"""Independent tasks in processes of this machine, or on a dask cluster."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
-
-from dask.system import CPU_COUNT
-from distributed import Client, KilledWorker, LocalCluster, as_completed
-from distributed.system import MEMORY_LIMIT
 
 from fingerspelling.files import DataError
 
-SECONDS = 30  # in which a scheduler has to answer
+SCHEDULER_TIMEOUT = 30  # seconds in which a dask scheduler has to answer
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 class LostTask(Exception):
-    """What a task gives whose process died, again and again; most often for want of memory."""
+    """The result of a task whose process died; the most frequent cause is want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__("its process died; there may be too little memory")
 
 
 def unordered(
-    function: Callable[[Task], Result], tasks: Sequence[Task], memory: float | None, dask_address: str | None = None
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    memory: float,
+    processes: int = 0,
+    dask_address: str | None = None,
 ) -> Iterator[tuple[int, Result | LostTask]]:
-    """Call a function on every task and give the results as they come, each with its task's place.
+    """Call a function on every task and yield the results as they come, each with its task's place.
 
     Args:
-        function: a module's own, so that other processes can import it.
+        function: defined at the top of a module, so that other processes can import it.
         tasks: its arguments.
-        memory: bytes that a call takes at most, which limits how many run at a time; None calls here, one after
-            the other.
-        dask_address: the address of a dask cluster; it takes the calls instead.
+        memory: bytes that a call takes at most, which limits how many run at a time.
+        processes: how many calls run at a time at most; 0 for one per core. If it is one, this process makes them.
+        dask_address: the address of a dask cluster, which takes the calls instead.
 
     Raises:
-        DataError: the scheduler does not answer.
+        DataError: the cluster's scheduler does not answer.
     """
-    processes = min(CPU_COUNT, len(tasks), int(MEMORY_LIMIT // memory)) if memory else 1
-    if dask_address is None and processes <= 1:
-        yield from enumerate(map(function, tasks))
+    if dask_address is not None:
+        yield from _on_cluster(function, tasks, dask_address)
         return
-    with ExitStack() as stack:
-        # One thread a process: each call has its memory to itself, and processes do not spin for each other's cores.
-        # No limit of dask's own, which would count the cached pages of a file that is read.
-        cluster = dask_address or stack.enter_context(
-            LocalCluster(n_workers=processes, threads_per_worker=1, memory_limit=None, dashboard_address=None)
-        )
+    if processes != 1 and len(tasks) > 1:
+        from dask.system import CPU_COUNT  # dask is imported where it is needed: processes that work need none of it
+        from distributed.system import MEMORY_LIMIT
+
+        processes = min(processes or CPU_COUNT, len(tasks), int(MEMORY_LIMIT // memory))
+        if processes > 1:
+            yield from _in_processes(function, tasks, processes)
+            return
+    yield from enumerate(map(function, tasks))
+
+
+def _in_processes(
+    function: Callable[[Task], Result], tasks: Sequence[Task], processes: int
+) -> Iterator[tuple[int, Result | LostTask]]:
+    """Once a process has died, go on with a single one, which has the most memory; what it dies of is lost."""
+    waiting = dict(enumerate(tasks))
+    while waiting:
+        context = get_context("spawn")  # fork would copy Jupyter's threads
+        pool = ProcessPoolExecutor(processes, context, initializer=_die_with_parent)
         try:
-            client = stack.enter_context(Client(cluster, timeout=SECONDS))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{dask_address}: no dask scheduler answers there ({error})") from error
+            calls = {}
+            with suppress(BrokenProcessPool):
+                calls |= {pool.submit(function, task): place for place, task in waiting.items()}
+            for call in as_completed(calls):
+                if not isinstance(call.exception(), BrokenProcessPool):
+                    del waiting[calls[call]]
+                    yield calls[call], call.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if waiting and processes == 1:
+            place = next(iter(waiting))  # calls are made in this order
+            del waiting[place]
+            yield place, LostTask()
+        processes = 1
+
+
+def _die_with_parent() -> None:
+    """Let this process end when the run that it works for is killed: else it would wait for calls forever."""
+
+    def watch() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _on_cluster(
+    function: Callable[[Task], Result], tasks: Sequence[Task], address: str
+) -> Iterator[tuple[int, Result | LostTask]]:
+    from distributed import Client, KilledWorker, as_completed
+
+    try:
+        client = Client(address, timeout=SCHEDULER_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{address}: no dask scheduler answers there ({error})") from error
+    with client:
         calls = client.map(function, tasks, pure=False)  # if pure, equal tasks would be one
         places = {call.key: place for place, call in enumerate(calls)}
         for call in as_completed(calls):
             try:
                 yield places[call.key], call.result()
             except KilledWorker:
-                yield places[call.key], LostTask("the processes that read it died; there may be too little memory")
+                yield places[call.key], LostTask()

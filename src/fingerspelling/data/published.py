@@ -1,7 +1,7 @@
-"""What is known of the competition's clips, as numbers.
+"""What was published about the competition's clips, as numbers.
 
 The recordings may not be passed on, but other competitors published counts of all 67,208 training clips with their
-notebooks on GitHub, and the output of some notebooks shows nine whole clips. The sources are their names there.
+notebooks on GitHub, and the output of some notebooks shows nine whole clips. Sources are named as they are there.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class Known:
     """One published figure.
 
     Attributes:
-        sample: what was measured (a key of `statistics.samples`).
+        sample: what was measured (a key of `measures.samples`).
         figure: "mean", "sd", "least", "most", "share", or a number: the quantile at that percentage.
         value: what it is in the competition's data.
         allowed: how far a simulation may be off, as a share of the value.
         source: who counted.
-        nine: known of nine clips only.
+        nine: whether it is known of nine clips only.
     """
 
     sample: str
@@ -31,57 +31,57 @@ class Known:
 
     @property
     def name(self) -> str:
-        """What it is, in words."""
+        """The sample and the figure in words."""
         figure = {50: "median", "share": ""}.get(self.figure, self.figure)
         return f"{self.sample} {f'{figure} %' if isinstance(figure, int) else figure}".strip()
 
 
 def _table(text: str, source: str, nine: bool = False, rare: bool = False) -> list[Known]:
-    """Read a table with a row a sample and a column a figure; "-" where it is not known."""
+    """Read a table with one row per sample and one column per figure; "-" where it is not known."""
     figures, *rows = (line.split() for line in text.strip().splitlines())
     figures = [int(figure) if figure.isdigit() else figure for figure in figures]
-    known = []
+    table = []
     for row in rows:
         sample = " ".join(row[: -len(figures)])
         for figure, value in zip(figures, row[-len(figures) :], strict=True):
             if value != "-":
                 allowed = RARE if rare else CENTRAL if figure in ("mean", "share", 50) else OUTER
-                known.append(Known(sample, figure, float(value), allowed, source, nine))
-    return known
+                table.append(Known(sample, figure, float(value), allowed, source, nine))
+    return table
 
 
-# Numbers are percentages: the quantiles. The two outermost of "frames" were counted over 4,996 clips.
+# Numbers at the top are percentages, of quantiles. The two outermost of "frames" were counted over 4,996 clips.
 _ALL_CLIPS = """
-                              mean    sd     1     5    10    25    50     75     90     95     99
-characters a phrase          17.80  5.73     8    11    12    12    17     22     27     28     30
-frames                       159.7  84.2     6    36    68   104   149    207    269    309    401
-frames a character            9.02  3.84  0.33  2.38  4.62  6.75  8.86  11.18  13.62  15.36  19.67
-hand frames                   93.7     -     1     5    11    35    82    135    191    233    327
-hand frames a character       5.36  3.82     -     -     -  2.13  4.95   7.92      -      -      -
-share of a clip with a hand  0.561 0.295     -     -     -  0.30 0.579  0.829      -      -      -
+                                       mean    sd     1     5    10    25    50     75     90     95     99
+characters per phrase                 17.80  5.73     8    11    12    12    17     22     27     28     30
+frames                                159.7  84.2     6    36    68   104   149    207    269    309    401
+frames per character                   9.02  3.84  0.33  2.38  4.62  6.75  8.86  11.18  13.62  15.36  19.67
+frames with a hand per clip            93.7     -     1     5    11    35    82    135    191    233    327
+frames with a hand per character       5.36  3.82     -     -     -  2.13  4.95   7.92      -      -      -
+share of a clip's frames with a hand  0.561 0.295     -     -     -  0.30 0.579  0.829      -      -      -
 """
 _KINDS_AND_HANDS = """
-                          share
-phrases: address or name  0.478
-phrases: url              0.285
-phrases: phone            0.237
-frames with a hand        0.587
-frames with left hand     0.114
-frames with right hand    0.477
+                            share
+phrases: address or name    0.478
+phrases: url                0.285
+phrases: phone              0.237
+frames with a hand          0.587
+frames with the left hand   0.114
+frames with the right hand  0.477
 """
 _CHARACTERS = """
-                                       share
-characters: letters                    0.612
-characters: digits                     0.246
-characters: space                      0.049
-characters: symbols                    0.093
-correlation of frames with characters   0.60
+                                      share
+characters: letters                   0.612
+characters: digits                    0.246
+characters: space                     0.049
+characters: symbols                   0.093
+correlation of frames and characters   0.60
 """
 _RARE = """
-                                                 share
-frames with both hands                           0.004
-frames without face                              0.007
-correlation of frames with share without a hand  -0.19
+                                                share
+frames with both hands                          0.004
+frames without a face                           0.007
+correlation of frames and share without a hand  -0.19
 """
 _NINE_CLIPS = """
                                 mean   10    25    50    75    90  least   most
@@ -101,14 +101,14 @@ KNOWN = [
 ]
 # Clips of everyday sentences.
 _EVERYDAY = """
-                           mean     5    25    50    75    95
-hand frames a character    4.36  1.08  2.55  4.23  5.80  8.31
+                                  mean     5    25    50    75    95
+frames with a hand per character  4.36  1.08  2.55  4.23  5.80  8.31
 """
 SUPPLEMENTAL = _table(_EVERYDAY, "24,666 supplemental clips")
-# FSboard, recordings of the same makers; the words were aligned by others.
+# FSboard, recordings by the makers of the competition's; others aligned the words with the frames.
 _WORDS = """
-                               5     50    95
-seconds a letter in words  0.208  0.289  0.500
+                                 5     50    95
+seconds per letter in words  0.208  0.289  0.500
 """
 WORDS = _table(_WORDS, "817 words of 5 signers")
 # The most frequent of all 1,196,614 characters; DufreyM.
@@ -117,5 +117,5 @@ CHARACTER_SHARES = dict(zip("ea or-tnislc214", [*_COMMON, 0.0262, 0.0249], stric
 
 
 def quantiles(sample: str) -> dict[int, float]:
-    """Return the known quantiles of a sample, percentage -> value."""
+    """Return the published quantiles of a sample, percentage -> value."""
     return {row.figure: row.value for row in KNOWN if row.sample == sample and isinstance(row.figure, int)}

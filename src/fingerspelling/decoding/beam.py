@@ -3,22 +3,19 @@
 Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (2017), section IV-A. The
 competition's 2nd place gained .007 with it; without CTC, a beam did not help the winner.
 
-A row is a hypothesis: `num_beams` of them per clip, clip after clip. All but `decode_by_beam` is traced for the
+A row is a hypothesis: `num_beams` of them per clip, clip after clip. All of it is traced for the
 exported file too, and therefore made of tensors alone.
 """
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import DynamicCache, EncoderDecoderCache
 
-from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily, next_logits
-from fingerspelling.model import FingerspellingModel
+from fingerspelling.model import Encoded, FingerspellingModel
 
 FLOATS = torch.finfo(torch.float32)
 LEAST = 1e-30  # of 1; what CTC finds impossible costs 69 times its weight
@@ -150,20 +147,20 @@ class Beam(NamedTuple):
 
 
 class BeamSearch:
-    """A beam search with everything but the decoders.
+    """A `search.Search` that keeps num_beams hypotheses per clip.
 
     A phrase's score is (1 - ctc_weight) * its log probability by the decoder + ctc_weight * that by CTC. While it
     goes on, CTC counts all phrases that begin so.
 
     Args:
         models: their CTC heads' scores are averaged.
-        encoded: what `encode` gave for each of them.
-        num_beams: hypotheses that are kept for each clip.
+        encoded: what `encode` gave for each model.
+        num_beams: hypotheses per clip.
         ctc_weight: 0 for the decoder alone, 1 for CTC alone.
     """
 
     def __init__(
-        self, models: Sequence[FingerspellingModel], encoded: Encoded, num_beams: int, ctc_weight: float
+        self, models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
     ) -> None:
         self.config, self.num_beams, self.ctc_weight = models[0].config, num_beams, ctc_weight
         self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
@@ -180,9 +177,8 @@ class BeamSearch:
         ]
 
     def start(self) -> Beam:
-        """Return empty hypotheses. All are alike, so only the first of each clip counts."""
         rows, device = self.batch * self.num_beams, self.device
-        first = torch.arange(self.num_beams, device=device) == 0
+        first = torch.arange(self.num_beams, device=device) == 0  # all are alike, so only the first of each clip counts
         return Beam(
             torch.zeros(self.batch, 1, device=device) + torch.where(first, 0.0, -math.inf),
             torch.full((rows,), self.config.bos_token_id, device=device),
@@ -190,100 +186,39 @@ class BeamSearch:
             tuple(scorer.start() for scorer in self.scorers),
         )
 
-    def ended(self, beam: Beam) -> Tensor:
-        """Tell which hypotheses have ended, or are none; bool [rows]."""
-        return (beam.tokens == self.end) | (beam.scores.flatten() < FLOATS.min)
+    def ended(self, state: Beam) -> Tensor:
+        # Scores only fall, so nothing overtakes a best hypothesis that has ended.
+        return (state.tokens == self.end) | (state.scores.flatten() < FLOATS.min)
 
-    def inputs(self, beam: Beam) -> Tensor:
-        """Return what the decoders read next, int64 [rows]; padding would upset the positions in their caches."""
-        return torch.where(self.ended(beam), self.config.mask_token_id, beam.tokens)
+    def inputs(self, state: Beam) -> Tensor:
+        return torch.where(self.ended(state), self.config.mask_token_id, state.tokens)
 
-    def advance(self, beam: Beam, step: int | Tensor, logits: Tensor) -> tuple[Beam, Tensor]:
-        """Continue the hypotheses by a token, and keep the best.
-
-        Args:
-            beam: the hypotheses.
-            step: how many tokens they have.
-            logits: the decoders' averaged ones, float [rows, vocabulary], after `inputs`.
-
-        Returns:
-            The new hypotheses, and which of the old ones, int64 [rows], each of them continues.
-        """
+    def advance(self, state: Beam, step: int | Tensor, logits: Tensor) -> tuple[Beam, Tensor]:
         by_decoder = logits.float().log_softmax(-1)
-        # The likeliest special token is the end, whichever it is, as in greedy decoding.
+        # The likeliest special token is the end, whichever it is, as in greedy search.
         special = by_decoder[:, self.end :].amax(1, keepdim=True)
         following = torch.cat([by_decoder[:, : self.end], special], 1)
         if self.scorers:
-            pairs = zip(self.scorers, beam.prefixes, strict=True)
-            by_ctc = sum(scorer.next_log_probabilities(prefixes, beam.tokens) for scorer, prefixes in pairs)
+            pairs = zip(self.scorers, state.prefixes, strict=True)
+            by_ctc = sum(scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs)
             by_ctc = by_ctc / len(self.scorers)
             following = (1 - self.ctc_weight) * following + self.ctc_weight * by_ctc
         columns = torch.arange(self.end + 1, device=self.device)
         stays = torch.where(columns == self.end, 0.0, -math.inf)  # what has ended stays in the beam with its score
-        following = torch.where(self.ended(beam)[:, None], stays, following)
-        candidates = beam.scores.flatten()[:, None] + following
+        following = torch.where(self.ended(state)[:, None], stays, following)
+        candidates = state.scores.flatten()[:, None] + following
         scores, best = candidates.view(self.batch, -1).topk(self.num_beams)
         first = torch.arange(self.batch, device=self.device)[:, None] * self.num_beams
         parents, tokens = (first + best // len(columns)).flatten(), (best % len(columns)).flatten()
-        here = torch.arange(beam.spelled.shape[1], device=self.device) == step
-        spelled = torch.where(here, tokens[:, None], beam.spelled.index_select(0, parents))
+        here = torch.arange(self.config.max_new_tokens, device=self.device) == step
+        spelled = torch.where(here, tokens[:, None], state.spelled.index_select(0, parents))
         prefixes = tuple(
-            scorer.extend(state, beam.tokens, parents, tokens)
-            for scorer, state in zip(self.scorers, beam.prefixes, strict=True)
+            scorer.extend(shorter, state.tokens, parents, tokens)
+            for scorer, shorter in zip(self.scorers, state.prefixes, strict=True)
         )
         return Beam(scores, tokens, spelled, prefixes), parents
 
-
-def check_search(models: Sequence[FingerspellingModel], num_beams: int, ctc_weight: float) -> None:
-    """Refuse a search that cannot be.
-
-    Raises:
-        ValueError: beam or ctc_weight is out of range, or a model has no CTC head to weigh.
-    """
-    if num_beams < 1 or not 0 <= ctc_weight <= 1:
-        raise ValueError(f"num_beams {num_beams} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
-    if ctc_weight and any(model.ctc is None for model in models):
-        raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
-
-
-@torch.inference_mode()
-def decode_by_beam(
-    models: Sequence[FingerspellingModel],
-    encoded: Encoded,
-    num_beams: int,
-    ctc_weight: float,
-) -> list[list[int]]:
-    """Spell from the encoders' outputs the likeliest phrases that a `BeamSearch` finds.
-
-    Args:
-        models: the decoders' logits are averaged, and so are the scores of the CTC heads.
-        encoded: what `encode` gave for each of them.
-        num_beams: hypotheses that are kept for each clip.
-        ctc_weight: 0 for the decoder alone, 1 for CTC alone.
-
-    Returns:
-        The ids of each clip's characters, without the token that ended it.
-
-    Raises:
-        ValueError: as `check_search` says.
-    """
-    check_search(models, num_beams, ctc_weight)
-    search = BeamSearch(models, encoded, num_beams, ctc_weight)
-    caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
-    encoded = [[None if part is None else part.repeat_interleave(num_beams, 0) for part in parts] for parts in encoded]
-    hypotheses = search.start()
-    for step in range(search.config.max_new_tokens):
-        logits = next_logits(models, encoded, caches, search.inputs(hypotheses)[:, None]) / len(models)
-        hypotheses, parents = search.advance(hypotheses, step, logits)
-        if search.ended(hypotheses)[::num_beams].all():  # scores only fall, so nothing overtakes the best
-            break
-        for cache in caches:  # the encoder's part is the same for all hypotheses of a clip
-            cache.self_attention_cache.reorder_cache(parents)
-    return [[token for token in row if token < search.end] for row in hypotheses.spelled[::num_beams].tolist()]
-
-
-def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
-    """Return the way to decode that these settings mean: greedy where there is nothing to search."""
-    if num_beams == 1 and not ctc_weight:
-        return decode_greedily
-    return partial(decode_by_beam, num_beams=num_beams, ctc_weight=ctc_weight)
+    def best(self, state: Beam) -> tuple[Tensor, Tensor]:
+        spelled = state.spelled[:: self.num_beams]
+        characters = torch.arange(self.end, device=self.device)
+        return (spelled[..., None] == characters).float(), (spelled < self.end).int().sum(1)

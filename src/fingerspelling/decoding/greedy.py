@@ -1,59 +1,55 @@
-"""Greedy decoding: in each step the likeliest token, with the decoders' key/value cache."""
+"""Greedy search: each step takes the likeliest token. It is a `search.Search` of one hypothesis per clip."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, EncoderDecoderCache
 
-from fingerspelling.model import FingerspellingModel
-
-Encoded = Sequence[tuple[Tensor, Tensor | None]]  # of each model what `encode` gave: hidden states and mask
+from fingerspelling.model import Encoded, FingerspellingModel
 
 
-def next_logits(
-    models: Sequence[FingerspellingModel], encoded: Encoded, caches: Sequence[EncoderDecoderCache], tokens: Tensor
-) -> Tensor:
-    """Return the sum of the decoders' logits, float [batch, vocabulary], after one more token, int64 [batch, 1]."""
-    logits = 0.0
-    for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
-        decoded = model.decoder(
-            input_ids=tokens,
-            encoder_hidden_states=hidden,
-            encoder_attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
-    return logits
+class Greedy(NamedTuple):
+    """The phrases so far."""
+
+    tokens: Tensor  # int64 [rows], the last ones: START, a character, or the padding token where a phrase has ended
+    lengths: Tensor  # int64 [rows], in characters
+    logits: Tensor  # float32 [rows, max_new_tokens, characters]; behind a phrase they mean nothing
 
 
-def decode_greedily(models: Sequence[FingerspellingModel], encoded: Encoded) -> list[list[int]]:
-    """Spell from the encoders' outputs, each step the likeliest token, until every clip has met a special token.
+class GreedySearch:
+    """A search that keeps one hypothesis per clip, until it meets a special token.
 
     Args:
-        models: the models whose logits are averaged.
-        encoded: what `encode` gave for each of them.
-
-    Returns:
-        The ids of each clip's characters, without the token that ended it.
+        models: the ensemble.
+        encoded: what `encode` gave for each model.
     """
-    batch, device = len(encoded[0][0]), encoded[0][0].device
-    config = models[0].config
-    caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
-    tokens = torch.full((batch, 1), config.bos_token_id, device=device)
-    ended = torch.zeros(batch, 1, dtype=torch.bool, device=device)
-    spelled = []
-    for _ in range(config.max_new_tokens):
-        tokens = next_logits(models, encoded, caches, tokens).argmax(-1, keepdim=True)
-        ended |= tokens >= config.pad_token_id
-        if ended.all():
-            break
-        # Clips that have ended go on with the mask token: padding would upset the positions in the cache.
-        tokens = torch.where(ended, config.mask_token_id, tokens)
-        spelled.append(tokens)
-    rows = torch.cat(spelled, 1).tolist() if spelled else [[] for _ in range(batch)]
-    return [[token for token in row if token < config.pad_token_id] for row in rows]
 
+    num_beams = 1
 
-Decode = Callable[[Sequence[FingerspellingModel], Encoded], list[list[int]]]
+    def __init__(self, models: Sequence[FingerspellingModel], encoded: Sequence[Encoded]) -> None:
+        self.config = models[0].config
+        self.batch, self.device = len(encoded[0][0]), encoded[0][0].device
+        self.end = self.config.pad_token_id  # stands for any special token, all of which follow the characters
+
+    def start(self) -> Greedy:
+        return Greedy(
+            torch.full((self.batch,), self.config.bos_token_id, device=self.device),
+            torch.zeros(self.batch, dtype=torch.int64, device=self.device),
+            torch.zeros(self.batch, self.config.max_new_tokens, self.end, device=self.device),
+        )
+
+    def ended(self, state: Greedy) -> Tensor:
+        return state.tokens == self.end
+
+    def inputs(self, state: Greedy) -> Tensor:
+        return torch.where(self.ended(state), self.config.mask_token_id, state.tokens)
+
+    def advance(self, state: Greedy, step: int | Tensor, logits: Tensor) -> tuple[Greedy, None]:
+        tokens = torch.where(self.ended(state), self.end, logits.argmax(-1).clamp(max=self.end))
+        here = torch.arange(self.config.max_new_tokens, device=self.device) == step
+        rows = torch.where(here[:, None], logits[:, None, : self.end], state.logits)
+        return Greedy(tokens, state.lengths + (tokens < self.end).long(), rows), None
+
+    def best(self, state: Greedy) -> tuple[Tensor, Tensor]:
+        return state.logits, state.lengths

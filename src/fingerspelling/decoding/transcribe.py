@@ -1,4 +1,4 @@
-"""Clips -> phrases, by greedy decoding with the decoders' key/value cache unless told."""
+"""Clips -> phrases, and which clips are worth reading; decoding is greedy by default."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from fingerspelling import text
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.greedy import Decode, Encoded, decode_greedily
-from fingerspelling.landmarks import as_points
-from fingerspelling.model import FingerspellingModel
+from fingerspelling.decoding.search import Decode, decode_greedily
+from fingerspelling.landmarks import WRISTS, as_points
+from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
 
@@ -32,38 +32,64 @@ def transcribe(
     Returns:
         What `transcribe_encoded` returns.
     """
-    lengths = torch.full((len(frames),), frames.shape[1]) if mask is None else mask.sum(1)
     frames = normalize(frames)
-    return transcribe_encoded(models, [model.encode(frames, mask) for model in models], lengths, decode)
+    return transcribe_encoded(models, [model.encode(frames, mask) for model in models], frames, mask, decode)
 
 
 @torch.inference_mode()
 def transcribe_encoded(
-    models: Sequence[FingerspellingModel], encoded: Encoded, lengths: Tensor, decode: Decode = decode_greedily
+    models: Sequence[FingerspellingModel],
+    encoded: Sequence[Encoded],
+    frames: Tensor,
+    mask: Tensor | None,
+    decode: Decode = decode_greedily,
 ) -> list[str]:
     """Read the phrases of a batch of clips that the models have encoded.
 
     Args:
         models: one model, or several whose logits are averaged; in evaluation mode.
-        encoded: what `encode` gave for each of them.
-        lengths: of the clips in frames, int [batch].
+        encoded: what `encode` gave for each model.
+        frames: what it was given, normalised.
+        mask: that too.
         decode: how to find the characters.
 
     Returns:
-        The phrases; `text.CONSTANT_PHRASE` for clips that are too short or, by the mean of the confidence heads that
-        there are, not worth reading.
+        The phrases; `text.CONSTANT_PHRASE` for clips that are not `readable`, and where nothing is decoded.
     """
-    ids = decode(models, encoded)
-    heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True)]
-    heads = [head(hidden[:, 0]).sigmoid().squeeze(1) for head, hidden in heads if head is not None]
-    confidences = torch.stack(heads).mean(0).cpu() if heads else torch.ones(len(lengths))
+    pairs = zip(decode(models, encoded), readable(models, encoded, frames, mask).tolist(), strict=True)
+    return [text.decode(ids) if ids and worth else text.CONSTANT_PHRASE for ids, worth in pairs]
+
+
+def readable(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], frames: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Return which clips are worth reading, bool [batch]; made of tensors alone, as the exported file asks it too.
+
+    They have min_frames, in one of them a hand is seen (`landmarks.hand_seen`), and the confidence heads that there
+    are predict, on average, a score of min_confidence.
+
+    Args:
+        models: the ensemble.
+        encoded: what `encode` gave for each model.
+        frames: what it was given, normalised.
+        mask: that too.
+    """
     config = models[0].config
-    worth = (lengths.cpu() >= config.min_frames) & (confidences >= config.min_confidence)
-    return [text.decode(row) if row and read else text.CONSTANT_PHRASE for row, read in zip(ids, worth, strict=True)]
+    lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
+    # x of the wrists; in this order, as TensorFlow Lite gathers quickly and slices slowly.
+    wrists = frames[:, :, torch.as_tensor(WRISTS, device=frames.device)][..., 0]
+    hand_seen = (wrists == wrists).flatten(1).any(1)  # only NaN, of a point that is missing, differs from itself
+    worth = (lengths >= config.min_frames) & hand_seen
+    confidences = [
+        model.confidence(hidden[:, 0]).sigmoid()[:, 0]
+        for model, (hidden, _) in zip(models, encoded, strict=True)
+        if model.confidence is not None
+    ]
+    return worth & (torch.stack(confidences).mean(0) >= config.min_confidence) if confidences else worth
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
-    """Read one clip of any length, float32 [frames, 390] as `parquet.read_clip` gives it.
+    """Read one clip of any length, float32 [frames, 390] as `data.parquet.read_clip` returns it.
 
     Clips longer than max_frames are resized; a clip of no frames counts as one empty frame.
     """

@@ -226,6 +226,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.sum.dim_IntList: lambda x, dim, keepdim=False: tf.reduce_sum(x, dim, keepdim),
     aten.amax.default: lambda x, dim, keepdim=False: tf.reduce_max(x, dim, keepdim),
     aten.mean.dim: lambda x, dim, keepdim=False: tf.reduce_mean(x, dim, keepdim),
+    aten.any.dim: lambda x, dim, keepdim=False: tf.reduce_any(x, dim, keepdim),
     aten.argmax.default: _argmax,
     aten.cumsum.default: _cumsum,
     aten.topk.default: lambda x, k: tf.math.top_k(x, k),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fingerspelling.decoding.greedy import Decode, decode_greedily
+from fingerspelling.decoding.search import Decode, decode_greedily
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.progress import track

@@ -12,9 +12,10 @@ from torch._higher_order_ops.while_loop import while_loop
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
-from fingerspelling.decoding.beam import Beam, BeamSearch, check_search
+from fingerspelling.decoding.search import check_search, make_search
+from fingerspelling.decoding.transcribe import readable
 from fingerspelling.landmarks import as_points
-from fingerspelling.model import FingerspellingModel
+from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 
 KeysValues = tuple[Tensor, Tensor]  # of one layer, float [1, heads, length, d_head] each
@@ -77,10 +78,9 @@ class ClipTranscriber(nn.Module):
         self.num_beams, self.ctc_weight = num_beams, ctc_weight
         self.models = nn.ModuleList(models)
         self.config = models[0].config
-        self.max_steps = self.config.max_new_tokens
         constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
         self.constant_length = len(constant)
-        self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.max_steps - len(constant))))
+        self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.config.max_new_tokens - len(constant))))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Spell one clip.
@@ -92,88 +92,40 @@ class ClipTranscriber(nn.Module):
             float32 [max_new_tokens, 59], whose largest values are the characters: the logits, or 1 for each that a
             search has chosen. And int32 [1]: how many of these rows are the phrase, at least one.
         """
-        frames = self._preprocess(inputs)
-        hidden = [model.encode(frames)[0] for model in self.models]
-        readable = self._readable(inputs.shape[0], hidden)
-        greedy = self.num_beams == 1 and not self.ctc_weight
-        logits, length = (self._decode if greedy else self._search)(hidden, torch.where(readable, self.max_steps, 0))
-        # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
-        spelled = length > 0
-        logits = torch.where(spelled, logits, self.constant)
-        return logits, torch.where(spelled, length, self.constant_length).int()
-
-    def _preprocess(self, inputs: Tensor) -> Tensor:
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
-        return normalize(as_points(picked)[None])
+        frames = normalize(as_points(picked)[None])
+        encoded = [model.encode(frames) for model in self.models]
+        max_steps = torch.where(readable(self.models, encoded, frames, None), self.config.max_new_tokens, 0)
+        rows, length = self._decode(encoded, max_steps)
+        # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
+        rows = torch.where(length > 0, rows, self.constant)
+        return rows, torch.where(length > 0, length, self.constant_length).int()
 
-    def _readable(self, n_frames: int | torch.SymInt, hidden: list[Tensor]) -> Tensor:
-        """Return bool [1]: whether a clip is long enough and the models trust themselves with it."""
-        readable = torch.full((1,), n_frames) >= self.config.min_frames
-        confidences = [
-            model.confidence(encoded[:, 0]).sigmoid()[0]
-            for model, encoded in zip(self.models, hidden, strict=True)
-            if model.confidence is not None
-        ]
-        if confidences:
-            readable = readable & (torch.stack(confidences).mean(0) >= self.config.min_confidence)
-        return readable
-
-    def _decode(self, hidden: list[Tensor], max_steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode greedily until a special token or max_steps, int [1].
+    def _decode(self, encoded: list[Encoded], max_steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode in at most max_steps, int [1], as `search.decode` does.
 
         Returns:
-            float [steps, 59], the averaged logits, and int32 [1]: the characters spelled, below 1 where none are.
+            What the search finds best: float32 [max_new_tokens, 59], and int [1], its length.
         """
-        cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
+        search = make_search(self.models, encoded, self.num_beams, self.ctc_weight)
+        hidden = [states for states, _ in encoded]
+        cross = [_cross_keys_values(model, states) for model, states in zip(self.models, hidden, strict=True)]
 
-        def spelling(step: Tensor, token: Tensor) -> Tensor:
-            return (step < max_steps) & ((token < text.PAD) | (step == 0))
+        def running(step: Tensor, state: tuple, *_: Tensor) -> Tensor:
+            return ((step < max_steps) & ~search.ended(state)[:1]).squeeze()
 
-        def running(step: Tensor, token: Tensor, *_: Tensor) -> Tensor:
-            return spelling(step, token).squeeze()
+        def advance(step: Tensor, state: tuple, *caches: Tensor) -> tuple[Tensor | tuple, ...]:
+            logits, written = self._averaged_logits(search.inputs(state), step, hidden, cross, caches)
+            state, parents = search.advance(state, step, logits)
+            if parents is not None:
+                written = [states.index_select(0, parents) for states in written]
+            return step + 1, state, *written
 
-        def advance(step: Tensor, token: Tensor, logits: Tensor, *caches: Tensor) -> tuple[Tensor, ...]:
-            row, written = self._averaged_logits(token, step, hidden, cross, caches)
-            here = (torch.arange(self.max_steps) == step)[:, None]
-            logits = torch.where(here, row[:, : text.PAD], logits)
-            # Once unrolled, steps follow the last one: they stay where it ended and write behind the phrase.
-            more = spelling(step, token)
-            return step + more.int(), torch.where(more, row.argmax(-1).int(), token), logits, *written
-
-        start = (
-            torch.zeros(1, dtype=torch.int32),
-            torch.full((1,), text.START, dtype=torch.int32),
-            torch.zeros(self.max_steps, text.PAD),
-            *self._empty_caches(1),
-        )
-        step, token, logits, *_ = while_loop(running, advance, start)
-        return logits, torch.where(token < text.PAD, step, step - 1)
-
-    def _search(self, hidden: list[Tensor], max_steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode by beam search, in at most max_steps, int [1].
-
-        Returns:
-            float [steps, 59], 1 for each character of the best phrase, and int32 [1]: how many these are.
-        """
-        cross = [_cross_keys_values(m, h) for m, h in zip(self.models, hidden, strict=True)]
-        encoded = [(states, None) for states in hidden]
-        search = BeamSearch(self.models, encoded, self.num_beams, self.ctc_weight)
-
-        def running(step: Tensor, hypotheses: Beam, *_: Tensor) -> Tensor:
-            return ((step < max_steps) & ~search.ended(hypotheses)[:1]).squeeze()
-
-        def advance(step: Tensor, hypotheses: Beam, *caches: Tensor) -> tuple[Tensor | Beam, ...]:
-            tokens = search.inputs(hypotheses)
-            logits, written = self._averaged_logits(tokens, step, hidden, cross, caches)
-            hypotheses, parents = search.advance(hypotheses, step, logits)
-            return step + 1, hypotheses, *(states.index_select(0, parents) for states in written)
-
-        start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches(self.num_beams)
-        _, hypotheses, *_ = while_loop(running, advance, start)
-        best = hypotheses.spelled[0]
+        start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches()
+        _, state, *_ = while_loop(running, advance, start)
+        rows, length = search.best(state)
         # Once unrolled, steps follow the last one: what has ended stays so, and what must not begin counts nothing.
-        length = torch.where(max_steps > 0, (best < text.PAD).int().sum(0, keepdim=True), 0)
-        return (best[:, None] == torch.arange(text.PAD)).float(), length.int()
+        return rows[0], torch.where(max_steps > 0, length, 0)
 
     def _averaged_logits(
         self,
@@ -192,10 +144,11 @@ class ClipTranscriber(nn.Module):
             written += [states for layer in cache for states in (layer.keys, layer.values)]
         return torch.stack(logits).mean(0), written
 
-    def _empty_caches(self, rows: int) -> list[Tensor]:
-        """Return zero keys and values for every layer's self-attention, float [rows, heads, steps, d_head] each."""
+    def _empty_caches(self) -> list[Tensor]:
+        """Return zero keys and values for every layer's self-attention, float [beams, heads, steps, d_head] each."""
+        steps = self.config.max_new_tokens
         attentions = [layer.self_attn for model in self.models for layer in model.decoder.layers]
-        shapes = [(rows, attention.num_heads, self.max_steps, attention.head_dim) for attention in attentions]
+        shapes = [(self.num_beams, attention.num_heads, steps, attention.head_dim) for attention in attentions]
         return [torch.zeros(shape) for shape in shapes for _ in ("keys", "values")]
 
 

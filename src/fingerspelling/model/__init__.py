@@ -1,6 +1,6 @@
 """The winning model: configuration, preprocessing, feature extractors, encoder, decoders."""
 
 from fingerspelling.model.configuration import FingerspellingConfig
-from fingerspelling.model.modeling import FingerspellingModel
+from fingerspelling.model.modeling import Encoded, FingerspellingModel
 
-__all__ = ["FingerspellingConfig", "FingerspellingModel"]
+__all__ = ["Encoded", "FingerspellingConfig", "FingerspellingModel"]

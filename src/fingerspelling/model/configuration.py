@@ -1,7 +1,7 @@
 """The model's sizes; the defaults are the winner's second round."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -55,9 +55,9 @@ class FingerspellingConfig(PreTrainedConfig):
     eos_token_id: int = text.END
     mask_token_id: int = text.MASK
 
-    validate_rope = None  # transformers 5.0's has an argument, which @strict refuses; there is none to validate here
+    validate_rope = None  # type: ignore[assignment]  # nothing to validate, and @strict refuses that of transformers 5.0
 
-    def __post_init__(self, **others: object) -> None:
+    def __post_init__(self, **others: Any) -> None:
         # In transformers 5.0 the base class is no dataclass yet: it takes what else there is in its __init__.
         getattr(super(), "__post_init__", super().__init__)(**others)
 

@@ -16,6 +16,8 @@ from fingerspelling.model.extractor import FeatureExtractor
 from fingerspelling.model.padding import Padding
 from fingerspelling.model.preprocessing import normalize_per_frame
 
+Encoded = tuple[Tensor, Tensor | None]  # what `FingerspellingModel.encode` returns: hidden states and their mask
+
 
 @dataclass
 class FingerspellingOutput(ModelOutput):
@@ -85,7 +87,7 @@ class FingerspellingModel(PreTrainedModel):
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
 
-    def encode(self, frames: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def encode(self, frames: Tensor, mask: Tensor | None = None) -> Encoded:
         """Encode clips.
 
         Args:

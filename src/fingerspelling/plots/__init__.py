@@ -1,4 +1,4 @@
-"""Every figure of the notebooks. Each function returns a closed Figure, which a cell shows by ending with it."""
+"""Every figure of the notebooks. Each function returns a closed Figure, which a cell that ends with it shows."""
 
 from fingerspelling.plots.augmentations import Change, changed_points, changed_time
 from fingerspelling.plots.clips import clip_strip, selected_points, visibility

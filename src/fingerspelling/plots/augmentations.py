@@ -15,15 +15,16 @@ from fingerspelling.plots.clips import draw_hand
 from fingerspelling.plots.style import BLUE, GREY, ORANGE, bare, finished
 
 HANDS = ("left_hand", "right_hand")
-BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # of the raster, from above: rows a point
+BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # rows of the raster per point, from above
 TIP = 8  # the index finger's, among a hand's points
-TIES = 12  # lines, about, that tie moments before to the same moments after
+TIES = 12  # lines, about, that connect moments before and after
 
 
 def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Figure:
-    """Draw a clip after each augmentation: above one frame of it, below when which points are there.
+    """Draw a clip after each augmentation: one of its frames above, and below which points are there when.
 
-    Blue points are there, orange ones were, pale dots tell where; the line marks the frame above.
+    In the raster, points that are there are blue, dropped ones orange; a line marks the frame above. In the frame, pale
+    dots show where all points were.
 
     Args:
         before: float [frames, 130, 3], normalised, NaN where a point is missing.
@@ -68,7 +69,7 @@ class Change(NamedTuple):
     Attributes:
         before: phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
         after: float [frames, 130, 3].
-        phrase: what it spells then.
+        phrase: what is spelled after it.
     """
 
     before: dict[str, np.ndarray]
@@ -77,9 +78,9 @@ class Change(NamedTuple):
 
 
 def changed_time(changes: Mapping[str, Change]) -> Figure:
-    """Draw how high the index finger's tip is, before and after each augmentation in time.
+    """Draw how high the tip of the index finger is, before and after each augmentation in time.
 
-    Thin lines tie the same moments together.
+    Thin lines connect the same moments.
     """
     figure, axes = plt.subplots(len(changes), 1, figsize=(11, 2.1 * len(changes)), squeeze=False)
     longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))
@@ -109,12 +110,12 @@ def _tips(frames: np.ndarray) -> np.ndarray:
 
 
 def _places(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Tell which frame of `before` each frame of `after` is, by its bytes; -1 for none."""
-    known = {frame.tobytes(): place for place, frame in enumerate(before) if np.isfinite(frame).any()}
-    return np.array([known.get(frame.tobytes(), -1) for frame in after])
+    """Return which frame of `before` each frame of `after` is, by its bytes; -1 for none."""
+    places = {frame.tobytes(): place for place, frame in enumerate(before) if np.isfinite(frame).any()}
+    return np.array([places.get(frame.tobytes(), -1) for frame in after])
 
 
 def _ties(places: np.ndarray) -> np.ndarray:
-    """Return some frames after, evenly spaced, each of which shows another one before."""
+    """Return some frames after, evenly spaced, no two of which are the same frame before."""
     new = np.flatnonzero((places >= 0) & (np.diff(places, prepend=-1) != 0))
     return new[:: -(-len(new) // TIES) or 1]

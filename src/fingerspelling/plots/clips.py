@@ -1,4 +1,4 @@
-"""Figures of single clips: what the camera saw, and when it saw a hand."""
+"""Figures of single clips: what the camera saw, and when a hand was detected."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
 
 
 def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10) -> Figure:
-    """Draw a clip over time: the whole picture above, the spelling hand close up below.
+    """Draw a clip over time: the whole picture above, a close-up of the spelling hand below.
 
     Args:
         frames: float [frames, 130, 3], raw landmarks.
@@ -81,7 +81,7 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
 
 
 def selected_points(frame: np.ndarray) -> Figure:
-    """Draw the 130 points of one frame and, beside them, the frame mirrored; a point keeps its colour."""
+    """Draw the 130 points of one frame, and next to them the frame mirrored; a point keeps its colour."""
     mirrored = frame[MIRROR] * [-1, 1, 1] + [1, 0, 0]
     figure, axes = plt.subplots(1, 2, figsize=(8, 4.6))
     for axis, points, name in ((axes[0], frame, "as recorded"), (axes[1], mirrored, "mirrored")):
@@ -94,7 +94,7 @@ def selected_points(frame: np.ndarray) -> Figure:
 
 
 def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Draw when each hand was detected: a row a clip, time to the right."""
+    """Draw when each hand was detected: one row per clip, time to the right."""
     longest = max(map(len, store_frames))
     seen = np.zeros((len(store_frames), longest, 3))
     for row, frames in zip(seen, store_frames, strict=True):
@@ -107,6 +107,6 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     axes.imshow(seen, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(labels)), labels, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
-    axes.set_title("right hand seen (blue), left hand seen (orange), no hand (grey)")
+    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)")
     axes.grid(False)
     return finished(figure)

@@ -1,4 +1,4 @@
-"""Figures of many clips: how long, what is spelled, how they compare."""
+"""Figures of many clips: how long they are, what is spelled, how they compare with the competition's."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ _MARK = {"color": "black", "markersize": 13, "markeredgewidth": 2, "linestyle": 
 
 
 def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, Mapping[int, float]]) -> Figure:
-    """Draw how numbers spread: the value below which a share of them lies, with the competition's beside them.
+    """Draw the quantiles of numbers, and those of the competition's clips as far as they were published.
 
     Args:
-        columns: what was counted -> a number for each clip.
-        competition: the same, as far as it is known -> {percentage: value}.
+        columns: what was counted -> one number per clip.
+        competition: what was counted -> {percentage: value}.
     """
     rows = -(-len(columns) // 3)
     figure, axes = plt.subplots(rows, 3, figsize=(12, 2.7 * rows), squeeze=False)
@@ -28,8 +28,9 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
         axis.axis("off")
     for axis, (label, values) in zip(axes.flat, columns.items(), strict=False):
         axis.plot(percentages, np.percentile(values, percentages), color=BLUE, label="these clips")
-        known = competition.get(label, {})
-        axis.plot(list(known), list(known.values()), "o", color="black", markersize=4, label="the competition's 67,208")
+        published = competition.get(label, {})
+        style = {"color": "black", "markersize": 4, "label": "the competition's 67,208"}
+        axis.plot(list(published), list(published.values()), "o", **style)
         axis.set(title=label, xticks=[0, 25, 50, 75, 100], ylim=(0, None))
         axis.xaxis.set_major_formatter("{x:.0f} %")
     axes[0, 0].legend(frameon=False, fontsize=8)
@@ -37,7 +38,7 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
 
 
 def shares(these: pd.Series, competition: pd.Series) -> Figure:
-    """Draw a share a row, its name at the left: a bar for these clips, a mark for the competition."""
+    """Draw one share per row, with its name at the left: a bar for these clips, a mark for the competition's."""
     figure, axes = plt.subplots(figsize=(7, 0.3 * len(these) + 0.6))
     places = np.arange(len(these))
     axes.barh(places, 100 * these, color=BLUE, label="these clips")
@@ -51,15 +52,15 @@ def shares(these: pd.Series, competition: pd.Series) -> Figure:
 
 
 def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figure:
-    """Draw how often each of the 59 characters occurs; competition: the known shares of some."""
+    """Draw how often each of the 59 characters occurs; competition: character -> its share there, of some."""
     counts = Counter("".join(phrases))
     order = sorted(CHARACTERS, key=lambda character: -counts[character])
     heights = np.array([counts[character] for character in order]) / max(sum(counts.values()), 1)
     kinds = [GREEN if c.isdigit() else BLUE if c.isalpha() else ORANGE for c in order]
     figure, axes = plt.subplots(figsize=(12, 2.8))
     axes.bar(range(len(order)), 100 * heights, color=kinds)
-    known = [place for place, character in enumerate(order) if character in competition]
-    axes.plot(known, [100 * competition[order[place]] for place in known], "_", **_MARK)
+    marked = [place for place, character in enumerate(order) if character in competition]
+    axes.plot(marked, [100 * competition[order[place]] for place in marked], "_", **_MARK)
     axes.set_xticks(range(len(order)), ["␣" if c == " " else c for c in order], family="monospace")
     axes.set(ylabel="% of all characters", xlim=(-0.7, len(order) - 0.3))
     axes.grid(axis="x", visible=False)
@@ -70,7 +71,7 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
 
 
 def bars(values: pd.Series, label: str, reference: float | None = None) -> Figure:
-    """Draw one bar a row, its name at the left; a dashed line marks a reference, such as the overall score."""
+    """Draw one bar per row, with its name at the left; a dashed line marks a reference, such as the overall score."""
     figure, axes = plt.subplots(figsize=(7, 0.28 * len(values) + 0.7))
     axes.barh(range(len(values)), values, color=BLUE)
     axes.set_yticks(range(len(values)), values.index.astype(str))
@@ -87,7 +88,7 @@ def bars(values: pd.Series, label: str, reference: float | None = None) -> Figur
 
 
 def scatter(x: Sequence[float], y: Sequence[float], x_label: str, y_label: str) -> Figure:
-    """Draw one dot a clip, and the mean of y in ten equally filled bins of x."""
+    """Draw one dot per clip, and the mean of y in ten bins of x that hold equally many clips."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     figure, axes = plt.subplots(figsize=(7, 3.2))
     axes.scatter(x, y, s=8, alpha=0.35, color=BLUE, linewidths=0)
@@ -100,7 +101,7 @@ def scatter(x: Sequence[float], y: Sequence[float], x_label: str, y_label: str) 
 
 
 def lengths_in_batches(batches: Sequence[Sequence[int]]) -> Figure:
-    """Draw the clip lengths in batches: real frames, and the padding that their longest clip costs the others."""
+    """Draw the frames of each batch: real ones, and the padding up to the length of its longest clip."""
     real = np.array([sum(lengths) for lengths in batches])
     padded = np.array([max(lengths) * len(lengths) for lengths in batches])
     order = np.argsort(padded)

@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished
-from fingerspelling.text import align
+from fingerspelling.text import CONSTANT_SCORE, align
 
 
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw losses, the score of the validation clips and the learning rate over epochs.
 
     Args:
-        histories: a model's name -> its metrics.jsonl; each model has its kind of line.
+        histories: a model's name -> its metrics.jsonl; each model has its own style of line.
     """
     figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(13, 3))
     for (model, history), line in zip(histories.items(), itertools.cycle(("-", "--", ":", "-.")), strict=False):
@@ -35,7 +35,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         rate.plot(rows["epoch"], rows["learning_rate"], line, color=ORANGE)
     losses.set(xlabel="epoch", title="loss", yscale="log")
     losses.legend(frameon=False, fontsize=8)
-    score.axhline(0.16, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
+    score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
     score.set(xlabel="epoch", title="score of the validation clips", ylim=(min(0, score.get_ylim()[0]), 1))
     score.legend(frameon=False, fontsize=8)
     rate.set(xlabel="epoch", title="learning rate")
@@ -48,7 +48,7 @@ def clip_scores(scores: Sequence[float], least: float) -> Figure:
 
     Args:
         scores: of each clip, 0..1.
-        least: clips below this are not worth reading; their bars are grey.
+        least: clips that score less are not worth reading; their bars are grey.
     """
     figure, axes = plt.subplots(figsize=(7, 3))
     edges = np.linspace(0, 1, 21)
@@ -64,11 +64,11 @@ def clip_scores(scores: Sequence[float], least: float) -> Figure:
 
 
 def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
-    """Draw which characters are taken for which: a row a true character, shares of that row.
+    """Draw which characters are taken for which: one row per true character, as shares of that row.
 
     Args:
-        counts: what `metric.edit_operations` gives.
-        most: how many characters, those with the most errors.
+        counts: (true, predicted) -> number, as `metric.edit_operations` returns.
+        most: how many characters to show, those with the most errors.
     """
     errors = Counter()
     for (true, predicted), count in counts.items():
@@ -96,7 +96,7 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
 
 
 def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
-    """Draw true phrases above what was read, wrong characters in red."""
+    """Draw true phrases above what was read, with the differences in red."""
     figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(phrases) + 0.3))
     for place, (predicted, true, score) in enumerate(zip(predictions, phrases, scores, strict=True)):
         axes.text(0, place, f"{score:.2f}", va="center", color=GREY, family="monospace")
@@ -115,7 +115,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
 def latency(
     frames: Sequence[float], seconds: Sequence[float], published: Mapping[str, Mapping[int, float]] | None = None
 ) -> Figure:
-    """Draw the time that the scorer took for each clip over the clip's length.
+    """Draw how long the scorer took for each clip over the clip's length.
 
     Args:
         frames: of each clip.
@@ -123,7 +123,7 @@ def latency(
         published: name -> {frames: milliseconds}, other submissions' figures to compare with.
     """
     figure, axes = plt.subplots(figsize=(7, 3.2))
-    axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="a clip")
+    axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="one clip")
     for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
         axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
     axes.set(xlabel="frames", ylabel="milliseconds", yscale="log")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#e07b39", "#4a9d6e", "#c0504d", "#8c8c8c"
 FINGERS = ["#c0504d", "#e07b39", "#b59a2c", "#4a9d6e", "#3b6fb6"]  # thumb to little finger
-# Height of the frame over its width: the recordings are portrait pictures of a phone's selfie camera.
+# Of the frame: the recordings are portrait videos of a phone's selfie camera.
 HEIGHT_OVER_WIDTH = 16 / 9
 
 mpl.rcParams.update(
@@ -29,7 +29,7 @@ mpl.rcParams.update(
 
 
 def finished(figure: Figure) -> Figure:
-    plt.close(figure)  # or Jupyter's inline backend shows it a second time
+    plt.close(figure)  # or Jupyter would show it a second time
     return figure
 
 

@@ -1,15 +1,12 @@
-"""Writes simulated signers as the competition's own files, several processes at a time.
+"""Writes simulated signers as the competition's own files, in several processes.
 
-    data_dir/                   exactly the competition's (see fingerspelling.competition), and
+    data_dir/                   exactly the competition's (see data/competition.py), and
       simulation.json           the parameters, so that a half-written folder is finished only with the same
 
 Every file's content depends on the seed and its own number alone, so it does not matter who writes it when.
 """
 
 import json
-import multiprocessing
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fingerspelling.data.competition import TABLE_COLUMNS, TABLES
-from fingerspelling.files import written_whole
+from fingerspelling.data.parallel import LostTask, unordered
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
@@ -36,6 +34,8 @@ PARAMETERS = "simulation.json"
 # the most of 94 signers have 14.5 % of all.
 ZEAL = (2.2, 0.9)
 CLIPS_PER_GROUP = 50  # clips in a row group: bounds the memory of writing and of reading
+PROCESS_MEMORY = 0.25e9  # bytes that a process takes, and in addition
+CLIP_MEMORY = 4e6  # for each clip of a row group, of the usual length at 30 frames per second
 GOLDEN = 0.6180339887  # multiples of the golden ratio fill 0..1 evenly
 # First words of the spawn keys of the random streams.
 PEOPLE, PHRASES, CASTING, CLIPS = range(4)
@@ -56,6 +56,7 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
 
     Raises:
         ValueError: the folder holds other data, or data simulated with other parameters.
+        DataError: a process that writes a file dies.
     """
     data_dir = Path(data_dir)
     _claim(config, data_dir)
@@ -71,7 +72,11 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     ]
     for folder in FOLDERS.values():
         (data_dir / folder).mkdir(exist_ok=True)
-    _write_files(tasks, config.processes)
+    memory = PROCESS_MEMORY + CLIPS_PER_GROUP * CLIP_MEMORY * config.fps / 30 / config.tempo
+    written = unordered(_write, tasks, memory, config.processes)
+    for place, result in track(written, "simulate", "file", len(tasks)):
+        if isinstance(result, LostTask):
+            raise DataError(f"{tasks[place].path}: {result}")
     (data_dir / CHARACTER_MAP).write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
     for part in ("supplemental", "train"):  # train.csv last: it says that the folder is complete
         with written_whole(data_dir / TABLES[part]) as temporary:
@@ -145,19 +150,6 @@ def _cast(signers: int, clips: int, rng: np.random.Generator) -> np.ndarray:
     zeal = rng.beta(*ZEAL, signers)
     more = rng.choice(signers, max(clips - signers, 0), p=zeal / zeal.sum())
     return np.concatenate([np.arange(signers), more])[:clips]
-
-
-def _write_files(tasks: list[Task], processes: int) -> None:
-    def finish(written: Iterable[None]) -> None:
-        for _ in track(written, "simulate", "file", len(tasks)):
-            pass
-
-    processes = min(processes or os.cpu_count() or 1, len(tasks))
-    if processes <= 1:
-        finish(map(_write, tasks))
-        return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:  # fork would copy Jupyter's threads
-        finish(pool.imap_unordered(_write, tasks))
 
 
 def _write(task: Task) -> None:

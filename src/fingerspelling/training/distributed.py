@@ -16,12 +16,14 @@ Its last batch is a_p = (B-1-p) mod n batches older than the last of all, hence
 So nothing has to be sent until the statistics are needed, and then one sum is enough.
 """
 
+from typing import Any
+
 from accelerate.utils import reduce
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def batch_norms(model: nn.Module) -> list[_BatchNorm]:
+def batch_norms(model: nn.Module) -> list[Any]:
     """Return a model's batch normalizations."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm)]
 

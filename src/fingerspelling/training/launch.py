@@ -43,7 +43,7 @@ def train_in_processes(params: Path, processes: int) -> None:
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     command = [*torchrun, "-m", "fingerspelling.train", "--params", str(params)]
-    last = deque(maxlen=LAST_LINES)
+    last: deque[str] = deque(maxlen=LAST_LINES)
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
@@ -55,7 +55,7 @@ def train_in_processes(params: Path, processes: int) -> None:
         preexec_fn=end_with_parent,
     ) as process:
         try:
-            for line in process.stdout:
+            for line in process.stdout or []:
                 print(line, end="", flush=True)
                 last.append(line)
         except BaseException:  # an interrupted notebook must not leave processes behind

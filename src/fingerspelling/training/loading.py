@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from accelerate.data_loader import DataLoaderShard, prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
@@ -96,7 +97,7 @@ def training_loader(
     """
     if isinstance(plan, SimulatedBatches):
         # A stream's processes learn of a new epoch by being started anew: they cannot be persistent.
-        source = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
+        source: dict[str, Any] = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
     else:
         sampler = BatchSamplerShard(plan, process, processes)
         source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}

@@ -44,7 +44,7 @@ class MuonWithAdamW(Optimizer):
         super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Take a step with both, on the groups and state that this optimizer saves and loads."""
         self._muon.param_groups, self._adamw.param_groups = self.param_groups[:1], self.param_groups[1:]
         for part in (self._muon, self._adamw):

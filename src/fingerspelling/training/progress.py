@@ -39,7 +39,7 @@ class TextProgress(TrainerCallback):
         if not state.is_world_process_zero:
             return
         # Written anew each time: after a resumption the history holds just what led to this state.
-        with written_whole(Path(args.output_dir).parent / "metrics.jsonl") as temporary:
+        with written_whole(Path(str(args.output_dir)).parent / "metrics.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(entry) + "\n" for entry in state.log_history))
 
 

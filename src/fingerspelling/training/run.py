@@ -201,7 +201,7 @@ def _compile(model: FingerspellingModel) -> None:
 
 
 def _callbacks(config: TrainingConfig, arguments: TrainingArguments, run_dir: Path) -> list[TrainerCallback]:
-    callbacks = [TextProgress()]
+    callbacks: list[TrainerCallback] = [TextProgress()]
     if config.tensorboard and arguments.should_save:
         if not is_tensorboard_available():
             raise ParameterError("training.tensorboard: needs the package tensorboard; install it, or leave this out")

@@ -4,13 +4,13 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from accelerate.data_loader import DataLoaderShard
 from accelerate.utils import gather_object, reduce
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -42,6 +42,10 @@ class FingerspellingTrainer(Trainer):
     and dropout. So it does not matter which process has it, nor what a resumed training drew before.
     """
 
+    model: FingerspellingModel
+    train_dataset: ClipDataset
+    eval_dataset: ClipDataset
+
     def __init__(
         self,
         model: FingerspellingModel,
@@ -63,29 +67,29 @@ class FingerspellingTrainer(Trainer):
     @property
     def result(self) -> FingerspellingModel:
         """The model that is validated and kept: the averaged one where there is one."""
-        return self.averaged.module if self.averaged else self.model
+        return cast(FingerspellingModel, self.averaged.module) if self.averaged else self.model
 
     def create_optimizer(self, *model: FingerspellingModel) -> Optimizer:  # none in transformers 5.0
         if self.config.optimizer == "muon":
             decayed = set(self.get_decay_parameter_names(self.model))
             self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
         optimizer = super().create_optimizer(*model)
-        if self.averaged:
-            optimizer.register_step_post_hook(lambda *_: self.averaged.update_parameters(self.model))
+        if (averaged := self.averaged) is not None:
+            optimizer.register_step_post_hook(lambda *_: averaged.update_parameters(self.model))
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         super().save_model(output_dir, _internal_call)
         if self.averaged and self.args.should_save:
-            torch.save(self.averaged.state_dict(), Path(output_dir, AVERAGE_FILE))
+            torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
 
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
         super()._save_checkpoint(*arguments, **named)
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
-            seal(Path(self.args.output_dir, f"checkpoint-{self.state.global_step}"))
+            seal(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}"))
 
-    def train(self, resume_from_checkpoint: str | None = None, **named: object) -> TrainOutput:
+    def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:
             file = Path(resume_from_checkpoint, AVERAGE_FILE)
             self.averaged.load_state_dict(torch.load(file, self.args.device, weights_only=True))
@@ -109,7 +113,7 @@ class FingerspellingTrainer(Trainer):
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict], num_batches: int, device: torch.device
-    ) -> tuple[list[dict], None]:
+    ) -> tuple[list[dict], Any]:
         """Return the batches of a step, each with its weight in the mean over those of all processes.
 
         The weight is 1, unless an epoch's last batches cannot be dealt evenly: then those that stand in for none have
@@ -131,10 +135,10 @@ class FingerspellingTrainer(Trainer):
 
     def compute_loss(
         self,
-        model: FingerspellingModel,
-        inputs: dict[str, Tensor],
+        model: nn.Module,
+        inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: int | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, dict]:
         frames, mask, labels = normalize(inputs["frames"]), inputs["mask"], inputs["labels"]
         # A batch that counts nothing must leave no trace in the running statistics either. This lasts for this batch
@@ -181,18 +185,19 @@ class FingerspellingTrainer(Trainer):
         for requests in list(plan)[args.process_index :: args.world_size]:
             batch = self._prepare_inputs(collate([self.eval_dataset[request] for request in requests]))
             with torch.inference_mode(), self.compute_loss_context_manager():
-                encoded = model.encode(normalize(batch["frames"]), batch["mask"])
+                frames = normalize(batch["frames"])
+                encoded = model.encode(frames, batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
-                predictions = transcribe_encoded([model], [encoded], batch["mask"].sum(1))
+                predictions = transcribe_encoded([model], [encoded], frames, batch["mask"])
             results += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
-        places, predictions, losses = zip(*sorted(gather_object(results)), strict=True)
+        places, transcripts, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
-        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(predictions, phrases)}
+        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(transcripts, phrases)}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(args, self.state, self.control, metrics)
         whose = "unseen signers" if self.config.validation_fold >= 0 else "signers that training sees"
         print(f"validation on {len(clips)} clips of {whose}: score {metrics['eval_score']:.3f}")
         for i in rng.choice(len(places), min(3, len(places)), replace=False):
-            print(f"    {phrases[i]!r} was read as {predictions[i]!r}")
+            print(f"    {phrases[i]!r} was read as {transcripts[i]!r}")
         self._since += time.monotonic() - began
         return metrics

@@ -1,0 +1,148 @@
+"""Encoded clips -> characters: what a search is, which one the settings mean, and the loop that runs it in PyTorch.
+
+The exported file runs the same searches in a traced loop (`export.transcriber`).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
+
+from fingerspelling.decoding.beam import BeamSearch
+from fingerspelling.decoding.greedy import GreedySearch
+from fingerspelling.model import Encoded, FingerspellingModel
+
+State = TypeVar("State", bound=tuple)  # of tensors: the hypotheses of all clips
+Decode = Callable[[Sequence[FingerspellingModel], Sequence[Encoded]], list[list[int]]]
+
+
+class Search(Protocol[State]):
+    """Everything of decoding but the decoders, made of tensors alone, so that it can be traced.
+
+    A row is a hypothesis: num_beams of them per clip, clip after clip, the best of a clip first.
+    """
+
+    num_beams: int
+
+    def start(self) -> State:
+        """Return the empty hypotheses."""
+
+    def ended(self, state: State) -> Tensor:
+        """Return which hypotheses go no further, bool [rows]. Once a clip's first one has ended, it stays the best."""
+
+    def inputs(self, state: State) -> Tensor:
+        """Return the tokens that the decoders read next, int64 [rows].
+
+        Where a hypothesis has ended, this is the mask token: padding would upset the positions in the caches.
+        """
+
+    def advance(self, state: State, step: int | Tensor, logits: Tensor) -> tuple[State, Tensor | None]:
+        """Continue the hypotheses by one token; what has ended stays as it is.
+
+        Args:
+            state: the hypotheses.
+            step: how many tokens they have.
+            logits: the models' averaged ones after `inputs`, float [rows, vocabulary].
+
+        Returns:
+            The new hypotheses, and which of the old ones each of them continues, int64 [rows]; None if each its own.
+        """
+
+    def best(self, state: State) -> tuple[Tensor, Tensor]:
+        """Return each clip's best phrase.
+
+        Returns:
+            float32 [batch, max_new_tokens, characters], whose largest values are the characters, and the phrases'
+            lengths, int [batch].
+        """
+
+
+def check_search(models: Sequence[FingerspellingModel], num_beams: int, ctc_weight: float) -> None:
+    """Refuse settings that mean no search.
+
+    Raises:
+        ValueError: num_beams or ctc_weight is out of range, or a model lacks the CTC head that is to be weighted.
+    """
+    if num_beams < 1 or not 0 <= ctc_weight <= 1:
+        raise ValueError(f"num_beams {num_beams} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
+    if ctc_weight and any(model.ctc is None for model in models):
+        raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
+
+
+def make_search(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
+) -> Search[Any]:
+    """Return the search that the settings mean: greedy with one beam and no CTC, where there is nothing to search."""
+    if num_beams == 1 and not ctc_weight:
+        return GreedySearch(models, encoded)
+    return BeamSearch(models, encoded, num_beams, ctc_weight)
+
+
+@torch.inference_mode()
+def decode(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int = 1, ctc_weight: float = 0.0
+) -> list[list[int]]:
+    """Decode a batch of clips, with the decoders' key/value caches.
+
+    Args:
+        models: the ensemble; the decoders' logits are averaged, and so are the log probabilities of the CTC heads.
+        encoded: what `encode` gave for each model.
+        num_beams: hypotheses per clip.
+        ctc_weight: 0 for the decoder alone, 1 for CTC alone.
+
+    Returns:
+        The ids of each clip's characters, without the token that ended it.
+
+    Raises:
+        ValueError: as `check_search` says.
+    """
+    check_search(models, num_beams, ctc_weight)
+    search = make_search(models, encoded, num_beams, ctc_weight)
+    caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
+    if num_beams > 1:
+        encoded = [
+            (hidden.repeat_interleave(num_beams, 0), None if mask is None else mask.repeat_interleave(num_beams, 0))
+            for hidden, mask in encoded
+        ]
+    state = search.start()
+    for step in range(models[0].config.max_new_tokens):
+        logits = _averaged_logits(models, encoded, caches, search.inputs(state))
+        state, parents = search.advance(state, step, logits)
+        if search.ended(state)[::num_beams].all():
+            break
+        if parents is not None:
+            for cache in caches:  # the encoder's part is the same for all hypotheses of a clip
+                cache.self_attention_cache.reorder_cache(parents)
+    rows, lengths = search.best(state)
+    return [ids[:length] for ids, length in zip(rows.argmax(-1).tolist(), lengths.tolist(), strict=True)]
+
+
+def _averaged_logits(
+    models: Sequence[FingerspellingModel],
+    encoded: Sequence[Encoded],
+    caches: Sequence[EncoderDecoderCache],
+    tokens: Tensor,
+) -> Tensor:
+    """Return the models' averaged logits after one more token, int64 [rows]: float [rows, vocabulary]."""
+    logits = 0.0
+    for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
+        decoded = model.decoder(
+            input_ids=tokens[:, None],
+            encoder_hidden_states=hidden,
+            encoder_attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits = logits + model.output_projection(decoded.last_hidden_state[:, -1])
+    return logits / len(models)
+
+
+def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
+    """Return `decode` with these settings."""
+    return partial(decode, num_beams=num_beams, ctc_weight=ctc_weight)
+
+
+decode_greedily: Decode = make_decoder(num_beams=1, ctc_weight=0.0)

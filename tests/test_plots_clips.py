@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from fingerspelling import plots
+from fingerspelling.landmarks import PARTS
+from fingerspelling.plots.style import BLUE, ORANGE
+
+
+def clip(left: str, right: str) -> np.ndarray:
+    """Points of a clip whose hands are seen in the frames marked x."""
+    frames = np.random.default_rng(0).random((len(left), 130, 3)).astype(np.float16)
+    for hand, marks in (("left_hand", left), ("right_hand", right)):
+        unseen = [mark != "x" for mark in marks]
+        frames[np.ix_(unseen, PARTS[hand])] = np.nan
+    return frames
+
+
+@pytest.mark.parametrize(("left", "right", "seen"), [("xx..", "xxx.", 3), ("xx..", "...x", 2), ("....", "....", 0)])
+def test_the_hand_that_is_seen_more_often_is_shown_close_up(left: str, right: str, seen: int) -> None:
+    figure = plots.clip_strip(clip(left, right), "abc", n_frames=9)
+    assert [axes.get_title() for axes in figure.axes[:4]] == ["frame 0", "frame 1", "frame 2", "frame 3"]
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes[4:]]
+    assert texts.count(["no hand"]) == 4 - seen and texts.count([]) == seen
+
+
+def test_a_row_shows_when_which_hand_was_seen() -> None:
+    figure = plots.visibility([clip("x..", ".x."), clip(".xx..", ".....")], ["first", "second"])
+    rows = figure.axes[0].images[0].get_array()
+    nothing, white = to_rgb("#dddddd"), (1, 1, 1)
+    np.testing.assert_allclose(rows[0], [to_rgb(ORANGE), to_rgb(BLUE), nothing, white, white])
+    np.testing.assert_allclose(rows[1], [nothing, to_rgb(ORANGE), to_rgb(ORANGE), nothing, nothing])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["first", "second"]
+
+
+def test_a_point_keeps_its_colour_in_the_mirror() -> None:
+    frame = clip("x", "x")[0].astype(float)
+    recorded, mirrored = plots.selected_points(frame).axes
+    (left, right), (left_mirrored, right_mirrored) = recorded.collections[:2], mirrored.collections[:2]
+    np.testing.assert_allclose(left_mirrored.get_offsets(), right.get_offsets() * [-1, 1] + [1, 0])
+    np.testing.assert_allclose(right_mirrored.get_offsets(), left.get_offsets() * [-1, 1] + [1, 0])
+    assert (left.get_facecolor() == left_mirrored.get_facecolor()).all()
