@@ -2,9 +2,9 @@
 
     python benchmarks/data.py [--repeats 5] [--clips 2000] [--folder /tmp/data-benchmark]
 
-Simulates files of the competition's shape (1,000 clips, 160 frames on average, 1,629 columns; kept in --folder for the
-next time). Every row runs in a process of its own, once without being counted and then --repeats times, the files in
-the page cache. The memory is the largest that this process, or one of the loader's, had.
+Simulates files of the competition's shape (1,000 clips of 160 frames on average, 1,629 columns), kept in --folder for
+the next time. Every row is measured in a process of its own, once to warm up and then --repeats times, with the files
+in the page cache. The memory is the peak of this process or of the largest of the loader's.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from fingerspelling.simulation import SimulationConfig, simulate
 
 CLIPS_PER_FILE = 1000
 BATCH = 64  # clips
-EPOCH = 8000  # clips that the loader reads between two readings of the clock, some of them several times
+EPOCH = 8000  # clips that the loader reads per measurement, some of them several times
 
 
 class Row(NamedTuple):
     """A line of the table: what is measured, and what it has to reach."""
 
     name: str
-    wanted: float  # clips/s; NaN where nothing is
+    wanted: float  # clips/s; NaN for no requirement
     times: Callable[[Path, int], Iterator[float]]  # yields clips/s
 
 
@@ -68,7 +68,7 @@ def extraction(folder: Path, repeats: int) -> Iterator[float]:
 
 
 def loading(folder: Path, repeats: int, processes: int) -> Iterator[float]:
-    """Load as training does: the round-2 recipe's cut-mix and resampling, float32 made of what arrives."""
+    """Load as training does: with the round-2 recipe's cut-mix and resampling, and converted to float32."""
     store, recipe = ClipStore(folder / "clips"), TemporalAugmentation()
     places = np.arange(EPOCH) % len(store)
     plan = LengthGroupedSampler(store, places, BATCH, seed=1, augmentation=recipe)
@@ -89,7 +89,7 @@ def loading(folder: Path, repeats: int, processes: int) -> Iterator[float]:
 
 ROWS = [
     Row("extraction, one process (decodes in a second thread)", 2400, extraction),
-    Row("  of that, PyArrow's decoding alone, one thread", np.nan, decoding),
+    Row("  PyArrow's share of it, decoding, in one thread", np.nan, decoding),
     Row("loader, 2 processes", 2500, partial(loading, processes=2)),
     Row("loader, 1 process", np.nan, partial(loading, processes=1)),
     Row("loader, in the training process", np.nan, partial(loading, processes=0)),
@@ -116,11 +116,10 @@ def main() -> None:
     extract(arguments.folder / "competition", arguments.folder / "clips")
     store = ClipStore(arguments.folder / "clips")
     shards = sum(path.stat().st_size for path in store.folder.glob("*/*.arrow"))
-    print(
-        f"{len(store)} clips of {store.table['n_frames'].mean():.0f} frames; {shards / len(store) / 1e3:.0f} kB a clip"
-    )
+    n_frames = store.table["n_frames"].mean()
+    print(f"{len(store)} clips of {n_frames:.0f} frames; {shards / len(store) / 1e3:.0f} kB per clip")
     print(f"{'clips/s':56}{'wanted':>8}{'median':>8}{'least':>8}{'most':>8}{'MB':>8}")
-    context = multiprocessing.get_context("spawn")  # a process a row, so that each has its own peak of memory
+    context = multiprocessing.get_context("spawn")  # one process per row, so that each has its own peak of memory
     for number, row in enumerate(ROWS):
         with ProcessPoolExecutor(1, context) as process:
             figures = process.submit(measure, number, arguments.folder, arguments.repeats).result()

@@ -5,8 +5,8 @@
 
 Sizes, latency and unseen are measured with the architecture of the winner's second round and random weights that
 never end a phrase, so that every clip takes all decoding steps; memory, fuzz and parity with a trained model
-(outputs/demo/seed1/model unless --model says otherwise). Files that --folder already has are used again: delete it
-after changes to the export. Times are of the processor, of one thread, so that neighbours disturb them less.
+(--model, by default outputs/demo/seed1/model). Files that are already in --folder are used again: delete it after
+changes to the export. Times are processor times of one thread, which other programs disturb less.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Variant(NamedTuple):
     seeds: int
     precision: str
     loop: bool = True
-    num_beams: int = 1  # of more than one, together with CTC
+    num_beams: int = 1  # more than one search together with CTC
 
     def __str__(self) -> str:
         search = f", beam of {self.num_beams} with CTC" if self.num_beams > 1 else ""
@@ -67,7 +67,7 @@ VARIANTS.append(Variant(2, "fp16", loop=False))
 
 
 class Bench:
-    """The files that are measured, made when they are first needed."""
+    """The files that are measured, exported when they are first needed."""
 
     def __init__(self, folder: Path, model: Path, num_beams: int, ctc_weight: float) -> None:
         self.folder, self.model_folder = folder, model
@@ -98,7 +98,7 @@ def export_variant(variant: Variant, path: Path) -> Path:
         config = FingerspellingConfig(min_confidence=0.0, ctc_weight=ctc_weight)
         models.append(FingerspellingModel(config).eval())
         for parameter in models[-1].parameters():
-            if parameter.dim() == 1:  # scales of 1 and biases of 0, as models begin, would be left out of the file
+            if parameter.dim() == 1:  # initial scales of 1 and biases of 0 would be left out of the file
                 parameter.data += 0.1 * torch.randn_like(parameter)
         models[-1].output_projection.weight.data[text.PAD :] = 0  # the best of 59 random logits is above 0
     return export_tflite(
@@ -137,7 +137,7 @@ def seconds(run: Callable, clip: np.ndarray) -> float:
 
 
 def latency(bench: Bench, clips: int | None) -> pd.DataFrame:
-    """Median and least milliseconds, variant by variant in turns."""
+    """Median and least milliseconds; the variants take turns."""
     runs = {variant: runner(bench.variant(variant)) for variant in VARIANTS}
     table = pd.DataFrame({"": map(str, runs)})
     for n_frames in LENGTHS:
@@ -152,7 +152,7 @@ def latency(bench: Bench, clips: int | None) -> pd.DataFrame:
 
 
 def unseen(bench: Bench, clips: int | None) -> pd.DataFrame:
-    """What the first clip of a length costs more than the second, once the longest clip has been seen."""
+    """How much longer the first clip of a length takes than the second, once the longest clip has been seen."""
     rng, rows = np.random.default_rng(0), []
     for variant in VARIANTS:
         run = runner(bench.variant(variant))
@@ -208,7 +208,7 @@ WILD = ("walk", "one hand", "no hand", "scattered NaN", "empty frames", "nothing
 
 
 def fuzz(bench: Bench, clips: int | None) -> pd.DataFrame:
-    """Run wild inputs, and count what must not happen."""
+    """Run wild inputs and count what must not happen."""
     run, rng, rows = bench.trained("fp16"), np.random.default_rng(0), []
     for i in track(range(clips or 10_000), "fuzz", "clips"):
         kind = WILD[i % len(WILD)]
@@ -225,7 +225,7 @@ def fuzz(bench: Bench, clips: int | None) -> pd.DataFrame:
 
 
 def simulated(folder: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield clips and phrases of signers whom the demo has not met, with its settings."""
+    """Yield clips and phrases, simulated with the demo's settings, of signers that it has not seen."""
     demo = yaml.safe_load(DEMO.read_text())["simulation"]
     config = SimulationConfig(**demo | {"seed": demo["seed"] + 1000, "clips": count, "supplemental_clips": 0})
     data = folder / f"clips_{count}"
@@ -267,14 +267,14 @@ PARTS_OF_BENCH = {f.__name__: f for f in (sizes, latency, unseen, memory, fuzz, 
 
 
 def main() -> None:
-    """Measure what is asked for, all unless told, and print a table each."""
+    """Measure the parts that are named, by default all, and print one table per part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS_OF_BENCH))
     parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark"))
     parser.add_argument("--model", type=Path, default=Path("outputs/demo/seed1/model"))
     parser.add_argument("--num-beams", type=int, default=1, help="hypotheses of the trained model's search")
     parser.add_argument("--ctc-weight", type=float, default=0.0, help="of its CTC head in that search")
-    parser.add_argument("--clips", type=int, help="repeats, lengths, calls or clips, instead of each part's own")
+    parser.add_argument("--clips", type=int, help="repeats, lengths, calls or clips, instead of each part's own number")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS_OF_BENCH):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS_OF_BENCH)}")

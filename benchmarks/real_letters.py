@@ -1,9 +1,9 @@
-"""Still letters and digits of real people, and the plain classifiers that tell how near simulated hands come to them.
+"""Still letters and digits of real people, and plain classifiers that show how near simulated hands come to them.
 
-The sets are public, but not part of this project: a folder with one of them in each of its folders is named on the
-command line. A hand is x and y of its 21 joints about the wrist, of unit size, as a right hand; z, which MediaPipe only
-guesses, makes every reader worse (5 nearest: 0.53 instead of 0.66 of the letters). J and Z move; the sets that have
-them hold some moment of theirs, so they are left out.
+The sets are public, but not part of this project: the command line names a folder with one subfolder per set. A hand is
+x and y of its 21 joints relative to the wrist, of unit size, as a right hand. z, which MediaPipe only guesses, makes
+every reader worse (5 nearest: 0.53 instead of 0.66 of the letters). J and Z are movements, of which the sets show
+some moment or nothing, so they are left out.
 """
 
 import json
@@ -17,26 +17,26 @@ import torch
 
 LETTERS = "abcdefghiklmnopqrstuvwxy"
 DIGITS = "0123456789"
-RIGHT, MIRRORED, EITHER = 1, -1, 0  # as the camera sees a right hand; as a mirror does; not known
+RIGHT, MIRRORED, EITHER = 1, -1, 0  # a right hand as the camera sees it, as a mirror shows it, or unknown
 
 
 @dataclass(frozen=True)
 class Hands:
-    """Hands with what they spell: points float [n, 21, 3], x and y in the same unit; labels str [n]."""
+    """Hands and the characters they show: points float [n, 21, 3], x and y in the same unit; labels str [n]."""
 
     name: str
     points: np.ndarray
     labels: np.ndarray
-    either: bool = False  # left and right hands, not told apart
+    either: bool = False  # left and right hands, without a note which is which
 
     def of(self, characters: str) -> "Hands":
-        """Return those that spell one of the characters."""
+        """Return those that show one of the characters."""
         chosen = np.isin(self.labels, list(characters))
         return Hands(self.name, self.points[chosen], self.labels[chosen], self.either)
 
 
-# Frame width over height. Where no set's author tells, it is the one that makes the palm (the knuckles' breadth over
-# the distance from the wrist) as broad as that of the sets with square pictures, 0.6.
+# Frame width over height. If a set's author does not say, it is the one that makes the palm (the knuckles' breadth over
+# their distance from the wrist) as broad as in the sets with square pictures, 0.6.
 SETS = {
     "borisgraudt": (16 / 9, MIRRORED),
     "massey": (1, RIGHT),
@@ -78,14 +78,14 @@ _READERS = {"borisgraudt": _borisgraudt, "dancsomarci": _dancsomarci}
 
 
 def features(points: np.ndarray) -> torch.Tensor:
-    """Return hands [n, 21, 3] about the wrist and of unit size: float32 [n, 40]."""
+    """Return hands [n, 21, 3] relative to the wrist and of unit size: float32 [n, 40]."""
     points = (points - points[:, :1])[:, 1:, :2]
     size = np.sqrt((points**2).sum(-1).mean(1))[:, None, None]
     return torch.from_numpy((points / size).reshape(len(points), -1).astype(np.float32))
 
 
 def as_right_hands(hands: Hands, training: Hands) -> Hands:
-    """Mirror those of hands that may be left or right which then come nearer to one of the training's."""
+    """Mirror those of a set of left and right hands that then come nearer to a hand of the training's."""
     if not hands.either:
         return hands
     inputs, mirror = features(training.points), np.array([-1, 1, 1])
@@ -98,19 +98,19 @@ def as_right_hands(hands: Hands, training: Hands) -> Hands:
 
 
 class NearestNeighbours:
-    """The five nearest training hands vote."""
+    """A classifier: the five nearest training hands vote."""
 
     def __init__(self, inputs: torch.Tensor, classes: torch.Tensor) -> None:
         self.inputs, self.classes = inputs, classes
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the class that most have, of several the lowest; int64 [n]."""
+        """Return the most frequent class, the lowest of several; int64 [n]."""
         nearest = [torch.cdist(part, self.inputs).topk(5, largest=False).indices for part in inputs.split(500)]
         return self.classes[torch.cat(nearest)].mode(1).values
 
 
 class Perceptron:
-    """Two hidden layers."""
+    """A classifier with two hidden layers."""
 
     def __init__(self, inputs: torch.Tensor, classes: torch.Tensor, steps: int = 1000, width: int = 128) -> None:
         torch.manual_seed(0)
@@ -138,10 +138,10 @@ READERS = {"5 nearest": NearestNeighbours, "perceptron": Perceptron}
 
 
 def readings(training: Hands, tests: list[Hands], characters: str) -> pd.DataFrame:
-    """Read the tests' hands by classifiers that have seen the training's only.
+    """Read the tests' hands with classifiers that have seen only the training's.
 
     Returns:
-        A row a hand and classifier: reader, set, label (what is spelled) and read (what it is taken for).
+        One row per hand and classifier: reader, set, label (what it shows) and read (what it is taken for).
     """
     training = training.of(characters)
     classes = torch.tensor([characters.index(label) for label in training.labels])
@@ -150,22 +150,22 @@ def readings(training: Hands, tests: list[Hands], characters: str) -> pd.DataFra
     for name, reader in READERS.items():
         classify = reader(features(training.points), classes)
         for test in (test for test in tests if len(test.labels)):
-            read = np.array(list(characters))[classify(features(test.points)).numpy()]
-            tables.append(pd.DataFrame({"reader": name, "set": test.name, "label": test.labels, "read": read}))
+            predicted = np.array(list(characters))[classify(features(test.points)).numpy()]
+            tables.append(pd.DataFrame({"reader": name, "set": test.name, "label": test.labels, "read": predicted}))
     return pd.concat(tables, ignore_index=True)
 
 
-def accuracies(read: pd.DataFrame) -> pd.DataFrame:
-    """Return the share read rightly: a row a reader, a column a set, and their mean."""
-    right = read.assign(right=(read["label"] == read["read"]).astype(float))
+def accuracies(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of `readings` that is right: one row per reader, one column per set, and their mean."""
+    right = results.assign(right=(results["label"] == results["read"]).astype(float))
     shares = right.pivot_table(values="right", index="reader", columns="set", sort=False)
     return shares.assign(mean=shares.mean(axis=1))
 
 
-def weakest(read: pd.DataFrame, most: int = 12) -> str:
-    """Tell which characters are read worst, a line each: the share read rightly, and what they are taken for."""
-    shares = pd.crosstab(read["label"], read["read"], normalize="index")
-    right = (read["label"] == read["read"]).groupby(read["label"]).mean()
+def weakest(results: pd.DataFrame, most: int = 12) -> str:
+    """Return the worst characters of `readings`, one per line: the share that is right, and what they are taken for."""
+    shares = pd.crosstab(results["label"], results["read"], normalize="index")
+    right = (results["label"] == results["read"]).groupby(results["label"]).mean()
     lines = []
     for label, own in right.nsmallest(most).items():
         others = shares.loc[label].drop(label, errors="ignore").nlargest(3)
@@ -173,14 +173,14 @@ def weakest(read: pd.DataFrame, most: int = 12) -> str:
     return "\n".join(lines)
 
 
-# The joints that hmm-letters has; its x is that of a left hand.
+# The joints in hmm-letters, whose x is that of a left hand.
 FLOW_JOINTS = [1, 4, 5, 8, 9, 12, 13, 16, 17, 20]
 FLOW_ASPECT = 9 / 16
 FLOW_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def nearest_in_flow(hands: Hands, folder: Path) -> dict[str, str]:
-    """Return the letter whose real mean shape in continuous spelling is nearest to each letter's mean of hands."""
+    """Return, for each letter, the one whose mean shape in real continuous spelling is nearest to its mean of hands."""
     models = json.loads((folder / "hmm-letters/monophones_5state.json").read_text())
     means = {}
     for letter in FLOW_LETTERS:

@@ -1,10 +1,10 @@
-"""Does a submission say the same on old runtimes, and how fast is it there?
+"""Does a submission give the same answers on old runtimes, and how fast is it there?
 
     python benchmarks/runtimes.py outputs/demo/submission.zip outputs/demo/held_out_clips
 
 Makes an environment for each runtime (kept for the next time), runs the same clips through the same file in all of
-them, with and without the delegate XNNPACK, and prints the matrix. Needs Linux, and those versions of Python on the
-path or from pyenv; where one is missing, its row says so.
+them, with and without the delegate XNNPACK, and prints the matrix. Needs Linux, and the runtimes' versions of Python on
+the path or from pyenv; where one is missing, its row says so.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Runtime(NamedTuple):
     packages: Sequence[str]
 
 
-# Kaggle's scorer of 2023 had a runtime between 2.9 and 2.12. The first that runs is what the others are compared with.
+# Kaggle's scorer of 2023 had a runtime between 2.9 and 2.12. All are compared with the first one that runs.
 RUNTIMES = {
     "ai-edge-litert 2.3": Runtime("3.11", ["ai-edge-litert==2.3.0"]),
     "TensorFlow 2.21": Runtime("3.11", ["tensorflow-cpu==2.21.0"]),
@@ -59,14 +59,14 @@ def find_python(version: str) -> Path:
     candidates = [shutil.which(f"python{version}")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates += sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
-    for python in filter(None, candidates):  # what pyenv has put on the path may be a stand-in that only complains
+    for python in filter(None, candidates):  # pyenv puts stand-ins on the path that may only complain
         if subprocess.run([python, "-c", ""], capture_output=True).returncode == 0:
             return Path(python)
     raise RuntimeUnavailableError(f"no Python {version}")
 
 
 def environment(runtime: Runtime, folder: Path) -> Path:
-    """Return the Python of a runtime's environment in a folder, made first where it is not there or is another's.
+    """Return the Python of a runtime's environment, which is made if the folder does not hold it yet.
 
     Raises:
         RuntimeUnavailableError: it cannot be made.
@@ -78,7 +78,7 @@ def environment(runtime: Runtime, folder: Path) -> Path:
     print(f"making {folder}: Python {runtime.python}, {', '.join(runtime.packages)} ...", flush=True)
     _call(find_python(runtime.python), "-m", "venv", "--clear", folder)
     _call(python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *runtime.packages)
-    note.write_text(wanted)  # last: an environment that is half made is made anew
+    note.write_text(wanted)  # last, so that a half-made environment is made anew
     return python
 
 
@@ -110,11 +110,11 @@ def compare(
     Args:
         submission: whose model is run.
         clips: float32 [frames, columns] each.
-        pythons: name of a runtime -> the Python that has it, or why there is none.
+        pythons: name of a runtime -> the Python that has it, or a text that says why there is none.
         threads: for the model.
 
     Returns:
-        A row a runtime: python, same (clips with the phrase of the first runtime that runs), ms and
+        One row per runtime: python, same (how many clips have the first runtime's phrase), ms and
         ms_without_xnnpack (medians over the clips), mb (by which the model made the process grow) and error.
     """
     rows, reference = [], None
@@ -147,10 +147,10 @@ def compare(
 
 
 def main() -> int:
-    """Parse the command line and print the matrix; the exit status is 1 where a runtime fails or says otherwise."""
+    """Parse the command line and print the matrix; the exit status is 1 if a runtime fails or answers differently."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("submission", help="submission.zip, or a folder with its files")
-    parser.add_argument("folder", type=Path, help="parquet files of a clip each")
+    parser.add_argument("folder", type=Path, help="parquet files of one clip each")
     parser.add_argument("--clips", type=int, default=100, help="how many, evenly spaced (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=list(RUNTIMES), metavar="NAME")

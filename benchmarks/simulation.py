@@ -1,9 +1,9 @@
-"""How near the simulated signers come to real ones: every figure that is known of the real ones beside the simulated.
+"""How near the simulated signers come to real ones: every published figure of the real ones next to the simulated.
 
     python benchmarks/simulation.py [--clips 4000] [--real ../shared/real] [--full] [--speed]
 
 Clips are simulated in memory. The folder of public recordings of hands that --real names (see real_letters.py) is not
-part of this project; without it, that part is left out.
+part of this project; without it, the comparison with them is left out.
 """
 
 import argparse
@@ -38,12 +38,12 @@ from fingerspelling.simulation.dataset import participant
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.words import SENTENCES
 
-SIGNERS = 500  # more than the competition's 94, so that chance decides less
+SIGNERS = 500  # more than the competition's 94, so that the figures depend less on chance
 CONFIG = SimulationConfig()
-CLEAR = replace(CONFIG, lost_hand=0, junk=0)  # frame by frame what is spelled, seen through camera and detector
-FRAMES = 20000  # of training for a classifier
+CLEAR = replace(CONFIG, lost_hand=0, junk=0)  # every frame of the spelling is seen
+FRAMES = 20000  # that a classifier is trained on
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"
-WANTED = {"letters": 0.55, "digits": 0.70}  # shares read rightly
+WANTED = {"letters": 0.55, "digits": 0.70}  # shares read correctly
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -64,7 +64,7 @@ def measured(signers: list[Signer], phrases: list[str], seed: int, config: Simul
 
 
 def word_pace(signers: list[Signer], seed: int) -> np.ndarray:
-    """Return the seconds a letter of each word in everyday sentences."""
+    """Return the seconds per letter of each word in everyday sentences."""
     paces = []
     for number, sentence in enumerate(SENTENCES):
         _, characters = sign(sentence, signers[number % len(signers)], stream(seed, 2, number), CONFIG)
@@ -83,7 +83,7 @@ def hands_in_flow(signers: list[Signer], characters: str, count: int, seed: int)
     for number in range(count):
         signer = signers[number % len(signers)]
         phrase = "".join(stream(seed, 3, number).choice(list(characters), 18))
-        # The same stream of chance gives the same movement, here with what each frame spells.
+        # The same random stream gives the same movement, here with the character of each frame.
         _, places = sign(phrase, signer, stream(seed, 4, number), CLEAR)
         clip = render_clip(signer, phrase, stream(seed, 4, number), CLEAR)
         points.append((clip[:, hand_of(signer)] * [signer.side, 1 / WIDTH_OVER_HEIGHT, 1])[places >= 0])
@@ -92,7 +92,7 @@ def hands_in_flow(signers: list[Signer], characters: str, count: int, seed: int)
 
 
 class Row(NamedTuple):
-    """A line of the table; fits is None where there is nothing to judge."""
+    """A line of the table; fits is None if there is nothing to judge."""
 
     name: str
     real: float
@@ -114,7 +114,7 @@ class Row(NamedTuple):
         return f"{self.name:48}{real:>10}{self.simulated:>10.4g}{off:>8}{self.allowed:>10}  {mark}"
 
 
-def statistics_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[Row]:
+def measure_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[Row]:
     rng = stream(arguments.seed, 7)
     phrases = [sample_phrase(rng) for _ in range(arguments.clips)]
     everyday = [SENTENCES[i % len(SENTENCES)] for i in range(arguments.clips // 4)]
@@ -131,7 +131,7 @@ def statistics_rows(signers: list[Signer], arguments: argparse.Namespace) -> lis
 
 
 def hand_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[Row]:
-    """Train on simulated hands, test on real ones; prints which characters are read worst."""
+    """Train on simulated hands and test on real ones; prints which characters are read worst."""
     tests = list(read_sets(arguments.real))
     flow = hands_in_flow(signers, FLOW_LETTERS + DIGITS, max(400, arguments.clips // 2), arguments.seed)
     chosen = stream(arguments.seed, 5).permutation(len(flow.labels))[:FRAMES]
@@ -149,7 +149,7 @@ def hand_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[Row]
 
 
 def between_sets(folder: Path) -> pd.DataFrame:
-    """Train on each real set, test on the others: what simulated hands are to be compared with."""
+    """Train on each real set and test on the others, for comparison with the simulated hands."""
     sets = [hands for hands in read_sets(folder) if len(hands.of(LETTERS).labels)]
     tables = {}
     for training in sets:
@@ -173,8 +173,8 @@ def speed_rows(signers: list[Signer], arguments: argparse.Namespace, repeats: in
         return clips
 
     return [
-        Row.at_least("clips a second and core in memory", 400, _pace(render, repeats)),
-        Row.at_least("clips a second written, all cores", 100, _pace(write, 3)),
+        Row.at_least("clips per second and core, in memory", 400, _pace(render, repeats)),
+        Row.at_least("clips per second written, all cores", 100, _pace(write, 3)),
     ]
 
 
@@ -189,7 +189,7 @@ def _pace(work: Callable[[int], int], repeats: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=4000, help="simulated clips for the statistics")
+    parser.add_argument("--clips", type=int, default=4000, help="simulated clips to measure")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", type=Path, default=REAL, help="folder of public recordings of hands")
     parser.add_argument("--full", action="store_true", help="also train on each real set and test on the others")
@@ -198,7 +198,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pd.set_option("display.width", 200, "display.max_columns", 20)
     signers = cast(arguments.seed)
-    rows = statistics_rows(signers, arguments)
+    rows = measure_rows(signers, arguments)
     if arguments.real.is_dir():
         rows += hand_rows(signers, arguments)
         if arguments.full:

@@ -2,9 +2,9 @@
 
     python time_runtime.py model.tflite clips.npz result.json [--threads 1] [--repeats 3] [--without-xnnpack]
 
-It runs inside foreign environments, so it needs Python 3.7 and NumPy alone. The result: version and python; rows,
-the arg-max of every row of the output, a list a clip; milliseconds, the least of the repeats, a clip; and
-megabytes, by which running grew the process at most.
+It runs inside foreign environments, so it needs Python 3.7 and NumPy alone. The result: version and python; per clip,
+rows (the arg-max of every row of the output) and milliseconds (the least of the repeats); and megabytes, by which the
+process grew at most.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def import_runtime():
 
 
 def memory_mb(kind):
-    """Return this process's memory from Linux: VmRSS as it is, VmHWM at its highest (getrusage counts the parent's)."""
+    """Return this process's memory: VmRSS as it is, VmHWM at its highest. (getrusage would count the parent's.)"""
     with open("/proc/self/status") as file:
         (line,) = (line for line in file if line.startswith(kind))
     return int(line.split()[1]) / 1e3

@@ -55,6 +55,6 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
-    """200 clips of 2..120 frames of 40 signers; every value tells the clip and the frame it comes from."""
+    """200 clips of 2..120 frames of 40 signers; every value says which clip and frame it comes from."""
     lengths = np.random.default_rng(0).integers(2, 120, COUNTING_CLIPS)
     return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(COUNTING_CLIPS) % 40)

@@ -107,7 +107,7 @@ COUNTING_CLIPS = 200
 
 
 def write_counting_store(folder: Path, lengths: Sequence[int], signers: Sequence[int]) -> ClipStore:
-    """Write a store in which every value tells where it comes from.
+    """Write a store in which every value says where it comes from.
 
     Of clip i, x is i and y the number of the frame on all points. Its phrase consists of letters that occur in
     no other clip of the same signer, as long as a signer has fewer than six clips.
@@ -127,7 +127,7 @@ TINY = {"d_model": 32, "encoder_layers": 2, "conv_kernel": 7, "decoder_layers": 
 
 
 def make_model(seed: int = 0, **changes: object) -> FingerspellingModel:
-    """Return the whole architecture, tiny unless told, in evaluation mode.
+    """Return the whole architecture, tiny by default, in evaluation mode.
 
     Every parameter and running statistic gets a value that is neither 0 nor 1, so that all of them matter.
     """

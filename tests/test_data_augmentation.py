@@ -46,7 +46,7 @@ ALL = torch.ones(N_CLIPS, N_FRAMES, dtype=torch.bool)  # its mask
 
 
 def same(first: Tensor, second: Tensor) -> Tensor:
-    """Tell which clips are the same, NaN being itself; bool [batch]."""
+    """Return which clips are the same, NaN being itself; bool [batch]."""
     return ((first == second) | (first.isnan() & second.isnan())).flatten(1).all(1)
 
 
@@ -140,13 +140,13 @@ STILL = replace(NOTHING, affine=1.0, scale=(1.0, 1.0), shear=0.0, shift=0.0, rot
 
 def matrices(full: Tensor, config: SpatialAugmentation) -> tuple[Tensor, Tensor]:
     """Recover what `affine` did to each clip: matrices [batch, 2, 2] and shifts [batch, 2]."""
-    known = torch.cat([full[..., :2], torch.ones_like(full[..., :1])], -1).flatten(1, 2)
-    found = torch.linalg.lstsq(known, affine(full, config)[..., :2].flatten(1, 2)).solution
+    points = torch.cat([full[..., :2], torch.ones_like(full[..., :1])], -1).flatten(1, 2)
+    found = torch.linalg.lstsq(points, affine(full, config)[..., :2].flatten(1, 2)).solution
     return found[:, :2].mT, found[:, 2]
 
 
 def spread(values: Tensor, low: float, high: float) -> bool:
-    """Tell whether values fill the range low..high evenly, and leave it nowhere."""
+    """Return whether values fill the range low..high evenly, and leave it nowhere."""
     shares = ((values - low) / (high - low)).sort().values
     even = (shares - torch.linspace(0, 1, len(shares))).abs().max() < 0.1
     return bool(even and shares[0] > -1e-3 and shares[-1] < 1.001)
@@ -186,7 +186,7 @@ def test_shift_moves_all_points_alike(full: Tensor) -> None:
 
 
 def fingers_of(dropped: Tensor) -> Tensor:
-    """Tell which of the ten fingers are dropped, and check that nothing but whole fingers is; bool [..., 10]."""
+    """Return which of the ten fingers are dropped, and check that nothing but whole fingers is; bool [..., 10]."""
     hands = torch.stack([dropped[..., PARTS[hand]] for hand in ("left_hand", "right_hand")], -2)
     fingers = hands[..., 1:].unflatten(-1, (5, 4)).flatten(-3, -2)
     assert (fingers.any(-1) == fingers.all(-1)).all()

@@ -42,7 +42,7 @@ def test_data_are_found_by_argument_then_environment_then_mount(
     assert find_data(competition) == find_data(str(competition)) == competition
 
 
-def test_table_has_a_row_a_clip(competition: Path) -> None:
+def test_table_has_one_row_per_clip(competition: Path) -> None:
     table = read_table(competition)
     clips = [(file_id, clip) for file_id, clips in TRAIN.items() for clip in clips]
     assert table["sequence_id"].tolist() == [clip.sequence_id for _, clip in clips]

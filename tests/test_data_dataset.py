@@ -87,7 +87,7 @@ def test_shifted_clips_begin_after_empty_frames_or_without_their_first_ones(coun
         np.testing.assert_array_equal(dataset[request]["frames"], np.concatenate([empty, frames[max(-shift, 0) :]]))
 
 
-def test_collate_pads_and_tells_what_is_real() -> None:
+def test_collate_pads_and_marks_what_is_real() -> None:
     rng = np.random.default_rng(0)
     items = [
         {

@@ -31,7 +31,7 @@ def of_file(summary: pd.DataFrame, file_id: int) -> pd.Series:
 
 
 def shards(store: Path) -> dict[str, tuple[int, int]]:
-    """Tell the files of a store, and by inode and time of writing whether one was written anew."""
+    """Return the files of a store with inode and time of writing, which change when one is written anew."""
     files = (path for path in store.rglob("*") if path.is_file())
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
 
@@ -48,7 +48,7 @@ def test_every_clip_is_there_with_its_points_on_the_right_axes(store: ClipStore)
         np.testing.assert_allclose(store.frames(i), expected, atol=2**-11)
 
 
-def test_summary_tells_what_was_done(competition: Path, tmp_path: Path) -> None:
+def test_summary_reports_what_was_done(competition: Path, tmp_path: Path) -> None:
     summary = extract(competition, tmp_path)
     assert summary["file"].tolist() == [
         "train_landmarks/10.parquet",
@@ -71,7 +71,7 @@ def test_supplemental_clips_need_not_be_there(own_competition: Path, tmp_path: P
     assert set(extract(own_competition, tmp_path / "clips")["part"]) == {"train"}
 
 
-def test_a_second_run_writes_and_prints_nothing_and_tells_the_same(
+def test_a_second_run_writes_and_prints_nothing_and_returns_the_same(
     competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, written = extract(competition, tmp_path), shards(tmp_path)
@@ -104,7 +104,7 @@ def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tm
 
 
 def same_store(store: Path, other: Path) -> bool:
-    """Tell whether two stores hold the same shards with the same clips."""
+    """Return whether two stores hold the same shards with the same clips."""
     one, two = ClipStore(store), ClipStore(other)
     same = (np.array_equal(one.frames(i), two.frames(i), equal_nan=True) for i in range(len(one)))
     return shards(store).keys() == shards(other).keys() and one.table.equals(two.table) and all(same)

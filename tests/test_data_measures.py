@@ -22,7 +22,7 @@ def marks(text: str) -> np.ndarray:
 
 
 def clip(left: np.ndarray, right: np.ndarray, palm: float = 0.15) -> np.ndarray:
-    """A clip whose hands are seen in the marked frames; the wrist moves by 0.01 a frame to the right."""
+    """A clip whose hands are seen in the marked frames; the wrist moves by 0.01 per frame to the right."""
     points = np.full((len(right), len(MEASURED), 3), 0.5)
     points[:, 1::2, 0] += 0.01 * np.arange(len(right))[:, None]
     points[:, 2::2] = points[:, 1::2] - [0, palm, 0]
@@ -101,10 +101,10 @@ def test_files_that_cannot_be_read_are_skipped(own_competition: Path, capsys: py
 def people(count: int, seed: int = 0) -> pd.DataFrame:
     """Clips whose frames spread as the competition's do, and with runs of seen and unseen frames."""
     rng = np.random.default_rng(seed)
-    known = quantiles("frames")
+    lengths = quantiles("frames")
     rows = []
     for share in (np.arange(count) + 0.5) / count * 100:
-        frames = round(np.interp(share, list(known), list(known.values())))
+        frames = round(np.interp(share, list(lengths), list(lengths.values())))
         seen = np.repeat(rng.permutation(frames // 4 + 1) % 4 > 0, 4)[:frames]
         rows.append(measure("abcdefgh-1234", clip(np.zeros_like(seen), seen, rng.uniform(0.12, 0.19))))
     return pd.DataFrame(rows)
@@ -147,7 +147,7 @@ def test_shares_of_what_is_spelled() -> None:
     assert np.isnan(found["correlation of frames and characters"])
 
 
-def test_what_is_counted_a_clip() -> None:
+def test_what_is_counted_per_clip() -> None:
     clips = pd.DataFrame(
         [measure("abcd", clip(marks("...x"), marks("xx.."))), measure("ab", clip(*2 * [marks("....")]))]
     )
@@ -167,7 +167,7 @@ def test_correlations_have_the_right_sign() -> None:
     assert found["correlation of frames and share without a hand"].item() > 0.9
 
 
-def test_known_figures_are_of_samples_that_there_are() -> None:
+def test_published_figures_are_of_samples_that_exist() -> None:
     there = samples(people(20))
     assert {row.sample for row in KNOWN} == there.keys()
 

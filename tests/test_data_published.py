@@ -22,11 +22,11 @@ def test_figures_agree_with_each_other() -> None:
 
 def test_quantiles_rise_and_lie_about_the_mean() -> None:
     for sample in {row.sample for row in KNOWN}:
-        known = quantiles(sample)
-        assert list(known) == sorted(known)
-        assert list(known.values()) == sorted(known.values()), sample
-        if known and f"{sample} mean" in VALUES:
-            assert known[25] < VALUES[f"{sample} mean"] < known[75]
+        values = quantiles(sample)
+        assert list(values) == sorted(values)
+        assert list(values.values()) == sorted(values.values()), sample
+        if values and f"{sample} mean" in VALUES:
+            assert values[25] < VALUES[f"{sample} mean"] < values[75]
 
 
 def test_every_figure_has_a_name_of_its_own_and_a_source() -> None:

@@ -66,7 +66,7 @@ def test_no_clips_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no clips"):
         ClipStore(tmp_path)
     write(tmp_path / "train/2.arrow")
-    assert len(ClipStore(tmp_path)) == 3  # an empty shard beside others does no harm
+    assert len(ClipStore(tmp_path)) == 3  # an empty shard next to others does no harm
 
 
 @pytest.mark.parametrize("keep", [0, 100, -100])
@@ -80,5 +80,5 @@ def test_a_damaged_shard_is_named(tmp_path: Path, keep: int) -> None:
     assert read_about(path) is None
 
 
-def test_a_missing_shard_tells_nothing(tmp_path: Path) -> None:
+def test_a_missing_shard_has_no_facts(tmp_path: Path) -> None:
     assert read_about(tmp_path / "1.arrow") is None

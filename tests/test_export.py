@@ -98,8 +98,8 @@ def test_the_file_spells_what_pytorch_spells(exported):
     assert table["frames"].tolist() == [len(frames) for frames in clips()]
     assert table["same"].all(), table[~table["same"]]
     assert (table["tflite"][table["frames"] < 15] == text.CONSTANT_PHRASE).all()
-    read = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != text.CONSTANT_PHRASE)]
-    assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
+    phrases = table["tflite"][(table["frames"] >= 15) & (table["tflite"] != text.CONSTANT_PHRASE)]
+    assert phrases.nunique() >= 3 and phrases.str.len().nunique() >= 3, "the clips do not tell models apart"
 
 
 def test_clips_of_low_confidence_get_the_constant_phrase(exported):
@@ -226,8 +226,8 @@ def test_the_file_searches_as_pytorch_does(searching):
     table = check_parity(models, submission, clips(), make_decoder(**SEARCH))
     assert table["same"].all(), table[~table["same"]]
     assert (table["tflite"][table["frames"] < 15] == text.CONSTANT_PHRASE).all()
-    read = table["tflite"][table["frames"] >= 15]
-    assert read.nunique() >= 3 and read.str.len().nunique() >= 3, "the clips do not tell models apart"
+    phrases = table["tflite"][table["frames"] >= 15]
+    assert phrases.nunique() >= 3 and phrases.str.len().nunique() >= 3, "the clips do not tell models apart"
     other = check_parity(models, submission, clips())
     assert not other["same"].all(), "greedy decoding finds the same, so the search is not seen"
 
@@ -247,9 +247,9 @@ def test_unrolled_the_search_says_the_same_without_a_loop(tmp_path):
         for loop in (True, False)
     ]
     loop, unrolled = (load_runner(path.read_bytes()) for path in files)
-    read = [[run(inputs=frames)["outputs"].argmax(1).tolist() for frames in clips()] for run in (loop, unrolled)]
-    assert read[0] == read[1]
-    assert len({len(ids) for ids in read[0]}) > 2, "the clips do not tell where a phrase ends"
+    expected, ids = ([run(inputs=f)["outputs"].argmax(1).tolist() for f in clips()] for run in (loop, unrolled))
+    assert ids == expected
+    assert len(set(map(len, ids))) > 2, "the clips do not tell where a phrase ends"
 
 
 def subgraphs(model: bytes) -> int:
@@ -263,12 +263,12 @@ def test_int8_is_for_linear_layers_alone(exported):
     from tensorflow.lite.python.schema_py_generated import TensorType
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from fingerspelling.export.weights import MIN_OUTPUTS, quantize_linear_layers, read_model, written
+    from fingerspelling.export.weights import MIN_OUTPUTS, quantize_linear_layers, read_model, to_bytes
 
     _, submission = exported
     model = read_model(submission.model)
     quantize_linear_layers(model)
-    content = written(model)
+    content = to_bytes(model)
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     int8 = [tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.type == TensorType.INT8]
     assert len(int8) >= 3 and all(tensor.shape.size == 2 and tensor.shape[0] >= MIN_OUTPUTS for tensor in int8)
@@ -345,7 +345,7 @@ def test_importing_the_package_leaves_tensorflow_alone():
 
 
 def test_real_recordings_are_scored(exported, real_data: Path):
-    """Public recordings of single letters in the competition's schema, one clip a file."""
+    """Public recordings of single letters in the competition's schema, one clip per file."""
     models, submission = exported
     paths = sorted((real_data / "ase-letters-pose").glob("*.parquet"))
     results, summary = score_submission(submission, pd.DataFrame({"path": paths, "phrase": [p.stem for p in paths]}))

@@ -103,6 +103,7 @@ MASK = torch.where(draw(1, 1, 5, 5) > 0, 0.0, -1e9)
         (aten.where.Scalar, (draw(4) > 0, 33, 0)),
         (aten.clamp.default, (torch.arange(4), 1, 2)),
         (aten.abs.default, (draw(4),)),
+        (aten.alias.default, (draw(4),)),
         (aten.le.Scalar, (draw(4), 0.5)),
         (aten.matmul.default, (draw(2, 4, 6), draw(2, 6, 5))),
         (aten.matmul.default, (draw(4, 2, 1, 6), draw(4, 2, 6, 5))),

@@ -45,12 +45,12 @@ def stored(content: bytes) -> dict[int, str]:
 
 
 def changed(content: bytes, *changes: Callable) -> bytes:
-    from fingerspelling.export.weights import read_model, written
+    from fingerspelling.export.weights import read_model, to_bytes
 
     model = read_model(content)
     for change in changes:
         change(model)
-    return written(model)
+    return to_bytes(model)
 
 
 def run(content: bytes) -> np.ndarray:
@@ -63,7 +63,7 @@ def test_vectors_become_float32_and_say_the_same(converted):
     assert stored(converted) == {1600: "FLOAT16", 100: "FLOAT16"}
     whole = changed(converted, store_vectors_whole)
     assert stored(whole) == {1600: "FLOAT16", 100: "FLOAT32"}
-    assert np.array_equal(run(whole), run(converted))
+    np.testing.assert_allclose(run(whole), run(converted), rtol=1e-5)  # TensorFlow 2.20's runtime adds in another order
     assert abs(len(whole) - len(converted)) < 1000, "their halves are still there"
 
 

@@ -97,8 +97,8 @@ def test_bones_span_a_tree_over_the_hand_with_the_palm_closed() -> None:
 
 
 def test_selected_columns_are_the_winners(real_data: Path) -> None:
-    told = json.loads((real_data / "competition-meta/inference_args_1stplace_darragh.json").read_text())
-    assert told["selected_columns"] == SELECTED_COLUMNS
+    winners = json.loads((real_data / "competition-meta/inference_args_1stplace_darragh.json").read_text())
+    assert winners["selected_columns"] == SELECTED_COLUMNS
 
 
 def test_mirror_images_are_the_winners(real_data: Path) -> None:

@@ -27,8 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = folder / "clips"
     clips.mkdir()
     frames_that_spell(text.encode("dog 7")).to_parquet(clips / "one.parquet")
-    told = {5: text.encode("+1-234"), 3: text.encode("a.com"), 8: [CLASSES]}
-    tables = [frames_that_spell(ids).assign(sequence_id=i) for i, ids in told.items()]
+    ids_by_sequence = {5: text.encode("+1-234"), 3: text.encode("a.com"), 8: [CLASSES]}
+    tables = [frames_that_spell(ids).assign(sequence_id=i) for i, ids in ids_by_sequence.items()]
     pd.concat(tables).set_index("sequence_id").to_parquet(clips / "many.parquet")
     return folder
 
@@ -83,6 +83,7 @@ def test_a_sequence_or_submission_that_is_not_there_is_said(capsys: pytest.Captu
 
 
 def test_predicting_imports_numpy_pyarrow_and_a_runtime_only(folder: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="no small runtime is installed: TensorFlow takes its place")
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({HEAVY}))\n"  # None there: importing it fails
         "from fingerspelling.__main__ import main; sys.exit(main())"

@@ -5,22 +5,22 @@ import pytest
 from fingerspelling import plots
 
 
-def test_quantiles_beside_the_known_ones() -> None:
+def test_quantiles_next_to_the_competitions() -> None:
     figure = plots.quantiles({"frames": np.arange(101), "others": [3, 3]}, {"frames": {5: 7, 50: 40}})
-    ours, known = figure.axes[0].lines
+    ours, competition = figure.axes[0].lines
     np.testing.assert_allclose(ours.get_ydata(), ours.get_xdata())
-    np.testing.assert_array_equal(known.get_xydata(), [[5, 7], [50, 40]])
+    np.testing.assert_array_equal(competition.get_xydata(), [[5, 7], [50, 40]])
     assert len(figure.axes[1].lines[1].get_xdata()) == 0
 
 
-def test_shares_beside_the_known_ones() -> None:
+def test_shares_next_to_the_competitions() -> None:
     names = ["letters", "digits"]
     axes = plots.shares(pd.Series([0.5, 0.25], names), pd.Series([0.6, 0.2], names)).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [50, 25]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [[60, 0], [20, 1]])
 
 
-def test_characters_beside_the_known_ones() -> None:
+def test_characters_next_to_the_competitions() -> None:
     axes = plots.characters(["aab", "b-bb"], {"a": 0.1, "b": 0.2}).axes[0]
     assert [bar.get_height() for bar in axes.patches[:3]] == pytest.approx([400 / 7, 200 / 7, 100 / 7])
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [[0, 20], [1, 10]])

@@ -44,19 +44,18 @@ def test_hands_are_read_and_left_ones_too_where_the_side_is_not_known(real_lette
         ),
         real_letters.Hands("digits", points, np.repeat("1", len(labels))),
     ]
-    read = real_letters.readings(training, tests, "abcl")
-    table = real_letters.accuracies(read)
+    table = real_letters.accuracies(real_letters.readings(training, tests, "abcl"))
     assert list(table) == ["same", "mirrored", "either", "mean"]
     assert (table[["same", "either"]] > 0.95).all(axis=None)
     assert (table["mirrored"] < 0.9).all()
     np.testing.assert_allclose(table["mean"], table[["same", "mirrored", "either"]].mean(axis=1))
 
 
-def test_the_weakest_are_told_with_what_they_are_taken_for(real_letters: ModuleType) -> None:
-    read = pd.DataFrame({"label": [*"aaaabbd"], "read": [*"abccbbc"]})
+def test_the_weakest_are_listed_with_what_they_are_taken_for(real_letters: ModuleType) -> None:
+    results = pd.DataFrame({"label": [*"aaaabbd"], "read": [*"abccbbc"]})
     lines = ["  d 0.00   c 1.00, a 0.00, b 0.00", "  a 0.25   c 0.50, b 0.25", "  b 1.00   a 0.00, c 0.00"]
-    assert real_letters.weakest(read).splitlines() == lines
-    assert real_letters.weakest(read, most=1).splitlines() == lines[:1]
+    assert real_letters.weakest(results).splitlines() == lines
+    assert real_letters.weakest(results, most=1).splitlines() == lines[:1]
 
 
 def test_letters_in_flow_are_nearest_to_themselves(real_letters: ModuleType, real_data: Path) -> None:

@@ -22,7 +22,7 @@ def submission(tmp_path_factory: pytest.TempPathFactory) -> Submission:
     return Submission(write_submission(tmp_path_factory.mktemp("competitor") / "submission"))
 
 
-def told(phrase: str) -> np.ndarray:
+def frames_of(phrase: str) -> np.ndarray:
     return np.stack([text.encode(phrase), np.zeros(len(phrase))], axis=1).astype(np.float32)
 
 
@@ -38,14 +38,14 @@ def test_the_matrix_compares_every_runtime_with_the_first(submission: Submission
     liar.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}' > $4\n")
     liar.chmod(0o755)
     pythons = {"missing": "no Python 1.0", "here": Path(sys.executable), "liar": liar}
-    table = compare(submission, [told("dog"), told("7")], pythons)
+    table = compare(submission, [frames_of("dog"), frames_of("7")], pythons)
     assert table["same"].tolist()[1:] == [2, 1] and table["same"].isna().tolist() == [True, False, False]
     assert table["error"].tolist() == ["no Python 1.0", "", ""]
     assert table.loc["here", ["ms", "ms_without_xnnpack", "mb"]].gt(0).all()
     assert table.loc["liar", ["ms", "mb"]].tolist() == [6, 3]
 
 
-def test_a_model_that_fails_is_told_with_its_last_line(submission: Submission) -> None:
+def test_a_failing_model_is_reported_with_its_last_line(submission: Submission) -> None:
     clip = np.full((1, 2), CLASSES, np.float32)
     table = compare(submission, [clip], {"here": Path(sys.executable)})
     assert table["same"].isna().all()

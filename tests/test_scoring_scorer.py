@@ -19,18 +19,18 @@ def submission(tmp_path_factory: pytest.TempPathFactory) -> Submission:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Three clips that can be read and four that cannot: of a class too many, the model fails."""
     folder = tmp_path_factory.mktemp("clips")
-    told = {
+    ids_by_name = {
         "right": text.encode("dog 7"),
         "outside": [*text.encode("a"), 59, 63, *text.encode("b")],
         "wrong": text.encode("cat"),
         "fails": [CLASSES],
     }
-    for name, ids in told.items():
+    for name, ids in ids_by_name.items():
         frames_that_spell(ids).to_parquet(folder / f"{name}.parquet")
     frames_that_spell([1, 2]).drop(columns=IGNORED).to_parquet(folder / "lacks.parquet")
     whole = (folder / "right.parquet").read_bytes()
     (folder / "cut.parquet").write_bytes(whole[: len(whole) // 2])
-    names = [*told, "lacks", "cut", "absent"]
+    names = [*ids_by_name, "lacks", "cut", "absent"]
     phrases = ["dog 7", "ab", "cot", "no", "no", "no", "no"]
     paths = [folder / f"{name}.parquet" for name in names]
     return pd.DataFrame({"path": paths, "phrase": phrases, "signer": range(7)}, index=names)

@@ -17,33 +17,33 @@ def folder(tmp_path: Path) -> Path:
     return write_submission(tmp_path / "submission")
 
 
-def told(ids: list[int]) -> np.ndarray:
+def frames_of(ids: list[int]) -> np.ndarray:
     return np.stack([ids, np.full(len(ids), np.nan)], axis=1).astype(np.float32)
 
 
 def test_the_arg_max_of_every_row_is_a_character(folder: Path) -> None:
     submission = Submission(folder, threads=1)
     assert submission.columns == [TOLD, IGNORED]
-    assert submission.transcribe(told(text.encode("dog 7"))) == "dog 7"
-    assert submission.transcribe(told([*text.encode("a"), 59, 63, *text.encode("b")])) == "ab"
+    assert submission.transcribe(frames_of(text.encode("dog 7"))) == "dog 7"
+    assert submission.transcribe(frames_of([*text.encode("a"), 59, 63, *text.encode("b")])) == "ab"
 
 
 @pytest.mark.parametrize("shape", [(None, None), (8, 2), None])
 def test_models_of_other_shapes_are_resized_as_on_kaggle(folder: Path, shape: tuple | None) -> None:
     (folder / "model.tflite").write_bytes(make_tflite(shape))
-    assert Submission(folder).transcribe(told(text.encode("dog 7"))) == "dog 7"
+    assert Submission(folder).transcribe(frames_of(text.encode("dog 7"))) == "dog 7"
 
 
 def test_any_map_of_characters_serves(folder: Path) -> None:
     submission = Submission(folder, characters={i: "AB"[i % 2] for i in range(60)})
-    assert submission.transcribe(told([0, 1, 59, 63])) == "ABB"
+    assert submission.transcribe(frames_of([0, 1, 59, 63])) == "ABB"
 
 
 def test_a_zip_is_read_like_a_folder(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "submission.zip", "w") as archive:
         for file in folder.iterdir():
             archive.write(file, file.name)
-    assert Submission(tmp_path / "submission.zip").transcribe(told(text.encode("dog 7"))) == "dog 7"
+    assert Submission(tmp_path / "submission.zip").transcribe(frames_of(text.encode("dog 7"))) == "dog 7"
 
 
 @pytest.mark.parametrize(

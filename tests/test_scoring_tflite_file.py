@@ -4,7 +4,7 @@ from competitor import CLASSES, make_tflite
 from fingerspelling.scoring.tflite_file import operators, signatures
 
 
-def test_the_signature_is_told() -> None:
+def test_the_signature_is_listed() -> None:
     rows = [("serving_default", "input", "inputs", "FLOAT32", [-1, 2])]
     rows += [("serving_default", "output", "outputs", "FLOAT32", [-1, CLASSES])]
     assert list(signatures(make_tflite()).itertuples(index=False, name=None)) == rows

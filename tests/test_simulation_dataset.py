@@ -88,7 +88,7 @@ def test_same_seed_same_bytes_for_any_number_of_processes(data: Path, tmp_path: 
     ids=["another matrix product", "no vector instructions"],
 )
 def test_same_seed_same_bytes_on_another_processor(data: Path, tmp_path: Path, processor: dict[str, str]) -> None:
-    """The two libraries that choose their arithmetic by the processor are made to choose another."""
+    """The two libraries that choose their arithmetic by the processor have to choose another."""
     code = (
         "import warnings; warnings.simplefilter('ignore')\n"  # a name of a feature that this processor lacks
         "from pathlib import Path; from fingerspelling.simulation import SimulationConfig, simulate\n"
@@ -109,7 +109,7 @@ def test_signers_record_unequally_much() -> None:
 
 
 @pytest.mark.parametrize("count", [10, 64, 500])
-def test_the_share_of_left_handers_is_as_asked(count: int) -> None:
+def test_the_share_of_left_handers_is_as_wanted(count: int) -> None:
     left = sum(participant(SimulationConfig(), number).side < 0 for number in range(count))
     assert abs(left - 0.19 * count) < 2
 
@@ -146,7 +146,7 @@ def test_a_complete_folder_is_left_alone(data: Path) -> None:
 
 
 def test_other_parameters_are_refused(data: Path) -> None:
-    with pytest.raises(ValueError, match=r"other parameters \(clips 7 there, 9 asked; seed 5 there, 1 asked\)"):
+    with pytest.raises(ValueError, match=r"other parameters \(clips: 7 instead of 9; seed: 5 instead of 1\)"):
         simulate(replace(CONFIG, clips=9, seed=1), data)
 
 

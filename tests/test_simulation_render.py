@@ -85,14 +85,14 @@ def test_hands_are_lost_more_often_in_fast_movement() -> None:
     fast, slow = [], []
     signer = people(1, left_handed=0)[0]
     for seed in range(40):
-        known, seen = (
+        whole, seen = (
             render_clip(
                 signer, "the quick brown fox", np.random.default_rng(seed), replace(CONFIG, junk=0, lost_hand=lost)
             )
             for lost in (0, 1)
         )
-        if len(known) == len(seen):
-            speed = np.abs(np.diff(known[:, RIGHT_HAND, :2], axis=0)).mean((1, 2))
+        if len(whole) == len(seen):
+            speed = np.abs(np.diff(whole[:, RIGHT_HAND, :2], axis=0)).mean((1, 2))
             lost = np.isnan(seen[:-1, RIGHT_HAND.start, 0])
             fast.append(lost[speed > np.median(speed)].mean())
             slow.append(lost[speed <= np.median(speed)].mean())

@@ -1,4 +1,4 @@
-"""Input data that cannot be used, and files that appear only when whole."""
+"""What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ class DataError(InputError):
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path that is renamed to `path` once the block ends: a crash leaves no half file.
+    """Yield a temporary path that is renamed to `path` once the block ends: a crash leaves no half-written file.
 
-    The temporary name is always the same, for one writer at a time: what a killed run left, the next one overwrites.
+    The temporary name is always the same, so there can be one writer at a time; what a killed run left is overwritten.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")

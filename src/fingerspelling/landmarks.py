@@ -103,5 +103,5 @@ def hand_seen(frames: Array) -> Array:
 
     MediaPipe finds all points of a hand or none, so that one coordinate of the wrist is enough to look at.
     """
-    x = frames[..., WRISTS, 0]
+    x = frames[..., WRISTS, :][..., 0]  # in this order for TensorFlow Lite, which gathers quickly and slices slowly
     return (x == x).any(-1)  # only NaN differs from itself

@@ -1,4 +1,4 @@
-"""Progress of long work as text, which survives headless runs where widgets do not."""
+"""Progress of long work as text, which unlike widgets survives headless runs."""
 
 import sys
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 Item = TypeVar("Item")
-UPDATE_SECONDS = 5.0  # between two updates where no person watches a terminal
+UPDATE_SECONDS = 5.0  # between two updates where nobody watches a terminal
 
 
 def track(items: Iterable[Item], label: str, unit: str, total: int | None = None) -> "tqdm[Item]":

@@ -38,7 +38,10 @@ def train_all(params: Path, data_dir: str | None) -> int:
     """
     if under_torchrun():
         end_with_parent()
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    cpu = not torch.cuda.is_available()
+    if cpu:  # several processes would call it cpu:0, which torch.load does not know when a training is resumed
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+    state = PartialState(cpu=cpu, timeout=PATIENCE)
     with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
         with state.main_process_first():  # it simulates and extracts
             book = open_run(params, data_dir)

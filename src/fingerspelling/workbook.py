@@ -198,7 +198,8 @@ class Workbook:
             return kept
         places = self.split.validation
         if torch.cuda.is_available():
-            models = [model.cuda() for model in models]
+            for model in models:
+                torch.nn.Module.cuda(model)
         predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
         return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
 

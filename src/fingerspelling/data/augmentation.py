@@ -1,11 +1,11 @@
-"""The winning recipe's augmentations of points, on whole batches, on whatever device the model is on.
+"""The winning recipe's augmentations: the parameters of all, and those in space, on whole batches on any device.
 
-What moves frames in time (cut-mix, resampling, shifting) is planned when batches are made: see `batches`. Here
-every clip of a batch draws for itself. Frames are normalised, so 0 is the clip's mean and 1 its standard deviation;
-a dropped point becomes NaN, as one that was never detected.
+Those in time (cut-mix, resampling, shifting) are planned with the batches (sampler.py) and carried out clip by clip
+(dataset.py). Here every clip of a batch has its own draws. Frames are normalised: 0 is the clip's mean, 1 its standard
+deviation. A dropped point becomes NaN, as one that was never detected.
 
-What is drawn are a few numbers a clip. The CPU draws them and moves them to the frames' device: so a seed means the
-same everywhere, and nothing waits for a GPU to tell what was drawn.
+Only a few numbers are drawn per clip. The CPU draws them and copies them to the frames' device, so that a seed means
+the same everywhere and nothing has to wait for a GPU.
 """
 
 import math
@@ -21,14 +21,14 @@ from fingerspelling.parameters import Probability, parameters
 
 @parameters
 class SpatialAugmentation:
-    """Probabilities and ranges; the defaults are the winner's second round as it was executed."""
+    """Probabilities and ranges in space; the defaults are the winner's second round as it was executed."""
 
     mirror: Probability = 0.5  # probability of swapping left and right
     affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
     scale: tuple[float, float] = (0.7, 1.3)
-    shear: NonNegativeFloat = 0.2  # largest, either way, on one of the two axes
-    shift: NonNegativeFloat = 0.15  # largest, either way, in standard deviations of the clip
-    rotation: NonNegativeFloat = 30.0  # largest, either way, degrees
+    shear: NonNegativeFloat = 0.2  # at most, in either direction, of one of the two axes
+    shift: NonNegativeFloat = 0.15  # at most, in either direction, in standard deviations of the clip
+    rotation: NonNegativeFloat = 30.0  # at most, in either direction, in degrees
     finger_drop: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
     finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
     finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
@@ -36,25 +36,22 @@ class SpatialAugmentation:
     # winner meant (2, 5).
     finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
     part_drop: Probability = 0.5  # probability of dropping points of the arms, or the face
-    arms: Probability = 7 / 12  # share of the arms in it, the rest is the face's
+    arms: Probability = 7 / 12  # share of these draws that fall to the arms; the others fall to the face
     arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
     hand_drop: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
     time_mask: Probability = 0.5  # probability of masking frames
-    # Numbers of masks, one of which is drawn; each mask covers 20-40 % / number.
+    # Numbers of masks, one of which is drawn; each mask covers 20-40 % of the clip, divided by that number.
     time_mask_counts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
     spatial_mask: Probability = 0.5  # probability of dropping the points inside a square
     spatial_mask_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
 
     def __post_init__(self) -> None:
-        for name in ("scale", "finger_window", "finger_draws", "spatial_mask_size"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} begins with {low}, above its end {high}")
+        _check_ranges(self, "scale", "finger_window", "finger_draws", "spatial_mask_size")
 
 
 @parameters
 class TemporalAugmentation:
-    """Probabilities and ranges; the defaults are the winner's second round."""
+    """Probabilities and ranges in time; the defaults are the winner's second round."""
 
     cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
     resample: Probability = 0.8  # probability of playing the clip faster or slower
@@ -63,13 +60,17 @@ class TemporalAugmentation:
     local_windows: tuple[PositiveInt, PositiveInt] = (20, 30)  # how many
     local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
-    shift_range: NonNegativeInt = 10  # largest, either way, in frames
+    shift_range: NonNegativeInt = 10  # at most, in either direction, in frames
 
     def __post_init__(self) -> None:
-        for name in ("resample_range", "local_windows", "local_range"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name} begins with {low}, above its end {high}")
+        _check_ranges(self, "resample_range", "local_windows", "local_range")
+
+
+def _check_ranges(config: SpatialAugmentation | TemporalAugmentation, *names: str) -> None:
+    for name in names:
+        low, high = getattr(config, name)
+        if low > high:
+            raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
 NO_TEMPORAL_AUGMENTATION = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
@@ -99,7 +100,7 @@ def augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor
         dropped = dropped | mask_time(mask, config)
     if config.spatial_mask:
         dropped = dropped | mask_square(frames, config)
-    # One pass over the batch for all that is dropped; adding NaN takes half as long as filling it in.
+    # One pass over the batch for all that is dropped; adding NaN takes half as long as writing it.
     return frames + torch.where(dropped, math.nan, 0.0)[..., None]
 
 
@@ -112,9 +113,9 @@ def _chance(probability: float, shape: tuple[int, ...]) -> Tensor:
 
 
 def mirror(frames: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Swap left and right: x changes its sign, and each point takes its mirror image's place.
+    """Swap left and right: x changes its sign, and each point takes the place of its mirror image.
 
-    The winner mirrored before cut-mix, and so the first of two joined clips alone; here both turn.
+    The winner mirrored before cut-mix, and so only the first of two joined clips; here both are mirrored.
     """
     chosen = _chance(config.mirror, frames.shape[:1])
     mirrored = frames[chosen].index_select(2, torch.from_numpy(MIRROR).to(frames.device))
@@ -125,7 +126,7 @@ def mirror(frames: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def affine(frames: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Scale, shear, rotate about the clip's mean and shift x and y, the same in all frames of a clip.
+    """Scale, shear, rotate about the clip's mean and shift x and y, all frames of a clip alike.
 
     The winner's shift was the same number on both axes; here each axis has its own.
     """
@@ -147,7 +148,7 @@ def affine(frames: Tensor, config: SpatialAugmentation) -> Tensor:
     chosen = _chance(config.affine, each)
     matrix = torch.where(chosen, moves, stays).to(frames.device)
     x, y, z = frames.unbind(-1)
-    # Written out: under autocast, a matrix product would round the points to half precision.
+    # Written out, because under autocast a matrix product would round the points to half precision.
     x, y = (torch.addcmul(torch.addcmul(shift, x, of_x), y, of_y) for of_x, of_y, shift in matrix)
     return torch.stack([x, y, z], -1)
 
@@ -157,7 +158,7 @@ def _windows(mask: Tensor, shares: Tensor) -> Tensor:
 
     Args:
         mask: bool [batch, frames], True on real frames.
-        shares: float [batch, windows], of its clip's frames that a window covers; 0 leaves it empty.
+        shares: float [batch, windows], share of its clip's frames that a window covers; 0 leaves it empty.
 
     Returns:
         bool [batch, windows, frames].
@@ -171,15 +172,15 @@ def _windows(mask: Tensor, shares: Tensor) -> Tensor:
     return (frame >= starts[..., None]) & (frame < (starts + sizes)[..., None])
 
 
-# Joints of a finger: four, the wrist belongs to none. [40] places among the 130 points, finger by finger.
 _HANDS = [torch.from_numpy(PARTS[hand]) for hand in ("left_hand", "right_hand")]
+# [40] places among the 130 points, finger by finger, four joints each; the wrist, which comes first, belongs to none.
 _FINGERS = torch.cat([hand[1:] for hand in _HANDS])
 
 
 def drop_fingers(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop fingers in windows of the clip, others in each window.
+    """Drop fingers in windows of the clip, with new draws for each window.
 
-    The winner meant two to five fingers of ten; twelve draws with replacement were executed, and gave the gain.
+    The winner meant two to five fingers of ten; what was executed, and helped, are twelve draws with replacement.
 
     Returns:
         bool [batch, frames, 130], True where a point is dropped.
@@ -190,12 +191,12 @@ def drop_fingers(mask: Tensor, config: SpatialAugmentation) -> Tensor:
     fewest, most = config.finger_draws
     drawn = torch.randint(10, (*shape, most))
     number = torch.randint(fewest, most + 1, (*shape, 1))
-    nobody = 10  # a finger that no hand has takes the draws beyond the number
+    nobody = 10  # a finger that no hand has; it takes the draws beyond the number
     drawn = drawn.masked_fill(torch.arange(most) >= number, nobody)
     fingers = torch.zeros(*shape, 11).scatter_(2, drawn, 1.0)[..., :nobody]
     points = torch.zeros(*shape, len(SELECTED))
     points[..., _FINGERS] = fingers.repeat_interleave(4, -1)
-    # A product of matrices counts the windows that a point is dropped in, frame by frame.
+    # A matrix product counts in how many windows a point is dropped, frame by frame.
     return windows.mT.float() @ points.to(mask.device) > 0
 
 
@@ -203,8 +204,8 @@ def _points(places: Tensor) -> Tensor:
     return torch.zeros(len(SELECTED), dtype=torch.bool).index_fill_(0, places, True)
 
 
-# Four sets of arm points each: all, and without the first two, four or six of an order.
-_RIGHT_THEN_LEFT = torch.from_numpy(PARTS["pose"])  # six points an arm, from the shoulder to the fingers
+# Four sets of arm points each: all, and all without the first two, four or six of an order.
+_RIGHT_THEN_LEFT = torch.from_numpy(PARTS["pose"])  # six points per arm, from the shoulder to the fingers
 _ARMS = {
     "executed": torch.stack([_points(_RIGHT_THEN_LEFT[first:]) for first in (0, 2, 4, 6)]),
     "meant": torch.stack([_points(_RIGHT_THEN_LEFT.view(2, 6)[:, first:].flatten()) for first in (0, 1, 2, 3)]),
@@ -215,9 +216,9 @@ _FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat
 def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
     """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
 
-    The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. The points did not
-    stand in pairs, though: executed was the left arm, with all or some of the right one. Nor was 0.05 the probability
-    of the hands: beside the 0.5 of the parts it was a weight, one in eleven.
+    The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. But the points were
+    not in pairs, and what was executed is the left arm, with all or some of the right one. Nor was 0.05 the
+    probability of the hands: next to the 0.5 of the parts it was a weight, one in eleven.
 
     Returns:
         bool [batch, 1, 130], True where a point is dropped.
@@ -244,7 +245,7 @@ def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
 def mask_square(frames: Tensor, config: SpatialAugmentation) -> Tensor:
     """Drop the points that lie in a square of the picture, in all frames.
 
-    The winner's code computed this mask and returned its input unchanged; here it does what was meant.
+    The winner's code computed this mask and returned its input unchanged; this does what was meant.
 
     Returns:
         bool [batch, frames, 130], True where a point is dropped.

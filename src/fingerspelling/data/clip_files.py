@@ -14,22 +14,22 @@ from fingerspelling.files import DataError, written_whole
 from fingerspelling.progress import track
 
 ROWS_PER_READ = 1024
-BUFFER_BYTES = 1 << 16  # a column; without, Arrow holds all of a row group, 600 MB in the competition's files
+BUFFER_BYTES = 1 << 16  # per column; without it, Arrow holds all of a row group, 600 MB in the competition's files
 
 
 def write_clips(data_dir: str | Path, table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
     """Write clips of the competition's files as files of their own, as the hidden test set has them.
 
-    Clips that are there already, and newer than their source, are kept. Clips and source files that cannot be
-    read are reported and left out. Memory holds a clip and a batch of rows, whatever the size of the source.
+    Files that exist already and are newer than their source are kept. Clips and source files that cannot be read are
+    reported and skipped. Memory holds a clip and a batch of rows, whatever the size of the source.
 
     Args:
         data_dir: the competition's data.
-        table: rows of its table: path (relative to data_dir), sequence_id, phrase, and what else there is.
-        folder: where the files go: <folder of the source>/<source>/<sequence_id>.parquet.
+        table: rows of its table: path (relative to data_dir), sequence_id, phrase, and any other columns.
+        folder: receives the files: <folder of the source>/<source>/<sequence_id>.parquet.
 
     Returns:
-        The table without the clips left out, path being that of the clip's own file.
+        The table without the skipped clips, in which path is the clip's own file.
 
     Raises:
         DataError: not one clip could be written.
@@ -58,7 +58,7 @@ def write_clips(data_dir: str | Path, table: pd.DataFrame, folder: str | Path) -
 
 
 def _split(source: Path, targets: dict[int, Path]) -> None:
-    """Write the clips of one source file that are not there yet, reading only the row groups that hold them."""
+    """Write the missing clips of one source file, reading only the row groups that hold any of them."""
     try:
         changed = source.stat().st_mtime_ns
         targets = {i: t for i, t in targets.items() if not (t.is_file() and t.stat().st_mtime_ns > changed)}
@@ -66,7 +66,7 @@ def _split(source: Path, targets: dict[int, Path]) -> None:
             return
         with pq.ParquetFile(source, buffer_size=BUFFER_BYTES) as file:
             ids = _sequence_ids(source, file, targets)
-            left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, a clip
+            left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, by clip
             pieces = defaultdict(list)
             for sequence_id, piece in _pieces(file, ids, set(targets)):
                 pieces[sequence_id].append(piece)

@@ -1,9 +1,9 @@
-"""Where the competition's files lie, and reading them.
+"""Where the competition's files are, and reading its tables.
 
     data_dir/
       train.csv                               path, file_id, sequence_id, participant_id, phrase
       train_landmarks/<file_id>.parquet       index sequence_id; frame int16; 1,629 float32 columns
-      supplemental_metadata.csv, supplemental_landmarks/     the same, everyday sentences
+      supplemental_metadata.csv, supplemental_landmarks/     the same, of everyday sentences
       character_to_prediction_index.json      the 59 characters
 
 Source: the data page of Kaggle's "Google - American Sign Language Fingerspelling Recognition".
@@ -18,16 +18,16 @@ from fingerspelling.files import DataError
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
-# Kaggle's mount today, and the one of kernels made before 2025.
+# Kaggle's mount today, and that of kernels made before 2025.
 KAGGLE_MOUNTS = [Path("/kaggle/input/competitions") / SLUG, Path("/kaggle/input") / SLUG]
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
 
 def find_data(data_dir: str | Path | None = None) -> Path | None:
-    """Return the folder of the competition's data, or None where there is none.
+    """Return the folder of the competition's data, or None if there is none.
 
-    Looks at the argument, then the environment variable ASL_FINGERSPELLING_DATA, then Kaggle's mounts.
+    Looks at the argument, then at the environment variable ASL_FINGERSPELLING_DATA, then at Kaggle's mounts.
 
     Raises:
         DataError: a folder was named but has no train.csv.
@@ -43,7 +43,7 @@ def find_data(data_dir: str | Path | None = None) -> Path | None:
 
 
 def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
-    """Read train.csv or supplemental_metadata.csv: one row a clip.
+    """Read train.csv or supplemental_metadata.csv: one row per clip.
 
     Returns:
         The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str).

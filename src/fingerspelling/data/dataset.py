@@ -1,4 +1,4 @@
-"""Clips as a plan requests them, padded to batches."""
+"""Clips as a plan requests them, and batches of them."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from fingerspelling import text
 from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
 from fingerspelling.data.sampler import NO_PARTNER, PlannedClip, cut_after
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.store import Clips
 from fingerspelling.landmarks import SELECTED
 
 
@@ -19,26 +19,25 @@ class ClipDataset(Dataset[dict]):
 
     Args:
         store: the clips.
-        scores: the target of the confidence head for each clip of the store, 0..1; None takes 1.
-        augmentation: what the plan leaves to the single clip: local resampling.
+        scores: the target of the confidence head for each clip of the store, 0..1; 1 by default.
+        augmentation: of which the plan leaves local resampling to the single clip.
     """
 
     def __init__(
         self,
-        store: ClipStore,
+        store: Clips,
         scores: np.ndarray | None = None,
         augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
     ) -> None:
         self.store, self.augmentation = store, augmentation
         self.scores = np.ones(len(store)) if scores is None else scores
-        # A table takes as long to look one up as reading a clip takes.
-        self._phrases = store.table["phrase"].tolist()
+        self._phrases = store.table["phrase"].tolist()  # looking one up in a table takes as long as reading a clip
 
     def __len__(self) -> int:
         return len(self.store)
 
     def __getitem__(self, request: PlannedClip) -> dict:
-        """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; and seed."""
+        """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; seed."""
         frames, labels = self._whole(request.clip)
         score = self.scores[request.clip]
         if request.partner != NO_PARTNER:
@@ -61,16 +60,16 @@ class ClipDataset(Dataset[dict]):
 def time_map(
     n_frames: int, length: int, shift: int, config: TemporalAugmentation, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return which frame of a clip stands at each frame of its resampled and shifted version.
+    """Return which frame of a clip is shown at each frame of its resampled and shifted version.
 
-    Nearest frames below, evenly spaced, as `model.preprocessing.resize_index`; local resampling bends that line.
+    The nearest frames below, evenly spaced, as in `model.preprocessing.resize_index`; local resampling bends that line.
 
     Args:
         n_frames: of the clip.
         length: of the result.
         shift: as in `PlannedClip`, less than length.
-        config: what to draw.
-        rng: draws it.
+        config: for local resampling.
+        rng: source of chance.
 
     Returns:
         int64 [length], -1 for an empty frame.
@@ -93,16 +92,16 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
 
     Args:
         items: what `ClipDataset` makes.
-        min_frames: a batch of shorter clips is padded to so many frames; the winner padded all to 384.
+        min_frames: the least length of a batch, in frames; the winner padded all to 384.
 
     Returns:
-        frames: float16 [batch, frames, 130, 3], NaN where missing and on padding frames; the device makes float32 of
-            it, so that half the bytes travel between processes.
+        frames: float16 [batch, frames, 130, 3], NaN where missing and on padding frames; it becomes float32 on the
+            device, so that half the bytes travel between processes.
         mask: bool [batch, frames], True on real frames.
         labels: int64 [batch, tokens]: ids, the end token, padding.
         scores: float32 [batch].
         clips: int64 [batch], places in the store.
-        seed: int64, of what is drawn for this batch on the device: that of its first request.
+        seed: int64, for what is drawn for this batch on the device: that of its first request.
     """
     lengths = [len(item["frames"]) for item in items]
     n_frames = max(*lengths, min_frames)

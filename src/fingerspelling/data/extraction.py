@@ -1,8 +1,8 @@
-"""Competition parquet -> clip store: one shard a source file, resumable, one task a file."""
+"""The competition's parquet files -> clip store: one shard per file, one task per file, resumable."""
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from fingerspelling.progress import track
 from fingerspelling.text import unknown_characters
 
 STORE_COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # the competition's, in the store's order
-# Few enough that a column stays in the processor's cache and PyTorch (below 32,768 values) on its own thread, many
-# enough that the work around every column does not count.
+# Few enough that a column stays in the processor's cache and that PyTorch starts no threads (below 32,768 values), many
+# enough that the overhead of each column does not count.
 ROWS_PER_BATCH = 30_000
 ALONE = 8e9  # bytes of source files that one process has extracted by the time that others would have started
-MEMORY = 0.6e9  # bytes that extracting takes beside as many as the source file has
+MEMORY = 0.6e9  # bytes that extracting takes in addition to the size of the source file
 
 Item = TypeVar("Item")
 
@@ -44,10 +44,6 @@ class Source:
     rows: pd.DataFrame
     shard: Path
 
-    def size(self) -> int:
-        """Return the file's size in bytes, 0 where there is none."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
     def fingerprint(self) -> list[int]:
         """Return what changes when the file or its rows do."""
         stat = self.path.stat()
@@ -57,19 +53,19 @@ class Source:
 def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.DataFrame:
     """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
 
-    A shard whose source file and rows are unchanged is kept, so that a run that was killed goes on where it was. A
-    file or a clip that cannot be used is skipped and reported.
+    A shard whose source file and rows are unchanged is kept, so that a killed run resumes where it was. A file or a
+    clip that cannot be used is reported and skipped.
 
     Args:
         data_dir: the competition's data.
         store: receives the shards.
         dask_address: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
-            paths. None extracts here: several files at a time, as many as cores and memory allow, where the files are
-            so large that this is worth the processes' start.
+            paths. By default this machine extracts, and if there is much to do, several files at a time, as many as
+            cores and memory allow.
 
     Returns:
-        A row a source file: part, file, clips, frames, without_hand (clips), megabytes (of the source), seconds,
-        skipped (list of "sequence_id: reason"), error (str, empty where the file could be read).
+        One row per source file: part, file, clips, frames, without_hand (clips), megabytes (of the source), seconds,
+        skipped (list of "sequence_id: reason"), error (str, empty if the file could be read).
 
     Raises:
         DataError: a table cannot be read, no clip at all could be extracted, or the scheduler does not answer.
@@ -85,9 +81,9 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
     results = {place: facts for place, facts in kept if facts is not None}
     if waiting := [place for place in range(len(sources)) if place not in results]:
         tasks = [sources[place] for place in waiting]
-        sizes = [source.size() for source in tasks]
+        sizes = [source.path.stat().st_size for source in tasks if source.path.is_file()]
         processes = 1 if sum(sizes) <= ALONE else 0
-        extracted = unordered(_extract, tasks, MEMORY + max(sizes), processes, dask_address)
+        extracted = unordered(_extract, tasks, MEMORY + max(sizes, default=0), processes, dask_address)
         with track(extracted, "extraction", "files", len(tasks)) as progress:
             for place, facts in progress:
                 if isinstance(facts, LostTask):
@@ -111,7 +107,7 @@ def _finished(source: Source) -> dict | None:
 
 
 def _extract(source: Source) -> dict:
-    """Write a source's shard; returns the facts for the summary."""
+    """Write a source's shard and return the facts for the summary."""
     try:
         start = time.perf_counter()
         fingerprint = source.fingerprint()
@@ -133,7 +129,7 @@ def _failed(error: str) -> dict:
 def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, dict]:
     """Read the clips of one parquet file.
 
-    A file without the index sequence_id holds a single clip, that of its only row.
+    A file without the index sequence_id holds a single clip, the one that its only row of the table names.
 
     Args:
         source: a parquet file in the competition's format.
@@ -193,9 +189,9 @@ def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dic
 
 
 def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """Read sequence_id, int64 [rows] (None where there is none), and the points, float16 [rows, 130, 3]."""
+    """Read sequence_id, int64 [rows] (None if there is none), and the points, float16 [rows, 130, 3]."""
     try:
-        # PyArrow's buffer in front, made for distant storage, would cost a fifth of the speed and 250 MB.
+        # Buffering ahead, made for distant storage, would cost a fifth of the speed and 250 MB.
         with pq.ParquetFile(source, pre_buffer=False) as file:
             require_columns(source, file.schema_arrow, STORE_COLUMNS)
             has_id = SEQUENCE in file.schema_arrow.names
@@ -222,8 +218,8 @@ def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray]:
     return (ids if has_id else None), frames.reshape(total, len(SELECTED), 3)
 
 
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Give what an iterator gives; a thread already makes the next item meanwhile."""
+def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+    """Yield what an iterator yields, while a thread already makes the next item."""
     with ThreadPoolExecutor(1) as thread:
         following = thread.submit(next, items, None)
         while (item := following.result()) is not None:
@@ -232,7 +228,7 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def _drop_far(columns: np.ndarray) -> None:
-    """Make NaN of what is beyond `FARTHEST`, in place, on the bits: NumPy compares half precision in software."""
-    farthest, nan = np.float16([FARTHEST, np.nan]).view(np.uint16)
+    """Replace what is beyond `FARTHEST` by NaN in place, on the bits: NumPy compares half precision in software."""
+    farthest, nan = np.array([FARTHEST, np.nan], np.float16).view(np.uint16)
     for bits in columns.reshape(-1, 10, columns.shape[1]).view(np.uint16):  # ten columns stay in the cache
         np.copyto(bits, nan, where=(bits & 0x7FFF) > farthest)

@@ -1,6 +1,6 @@
 """Figures of clips, recorded or simulated, and how far they are from the competition's (published.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ SETS = 1000  # of nine clips, drawn to compare with what is known of nine clips 
 # Share of the nine's frames that show a hand: 77 runs of 14 frames with about 68 gaps of 5.3 between them.
 NINE_SEEN = 0.75
 SEEN_MARGIN = 0.05
+SUMMARIES: dict[str, Callable] = {"mean": np.mean, "share": np.mean, "sd": np.std, "least": np.min, "most": np.max}
 
 
 def measure(phrase: str, points: np.ndarray) -> dict[str, object]:
@@ -158,8 +159,7 @@ def summary(values: np.ndarray, figure: str | int) -> float:
     """Return a figure (see published.Known) of numbers; NaN of none."""
     if len(values) == 0:
         return np.nan
-    summaries = {"mean": np.mean, "share": np.mean, "sd": np.std, "least": np.min, "most": np.max}
-    return float(summaries[figure](values) if figure in summaries else np.percentile(values, figure))
+    return float(np.percentile(values, figure) if isinstance(figure, int) else SUMMARIES[figure](values))
 
 
 def compare(clips: pd.DataFrame, figures: Sequence[Known] = KNOWN) -> pd.DataFrame:
@@ -182,12 +182,12 @@ def compare(clips: pd.DataFrame, figures: Sequence[Known] = KNOWN) -> pd.DataFra
     rows = {}
     for row in figures:
         drawn = [summary(sample[row.sample], row.figure) for sample in (nines if row.nine else [whole])]
-        value = np.mean(drawn) if drawn else np.nan
+        value = float(np.mean(drawn)) if drawn else np.nan
         difference = value / row.value - 1
         fits = abs(difference) <= row.allowed
         if drawn and row.figure in ("least", "most"):
-            fits = np.percentile(drawn, 5) <= row.value <= np.percentile(drawn, 95)
-        rows[row.name] = (row.value, value, difference, row.allowed, bool(fits), row.source)
+            fits = bool(np.percentile(drawn, 5) <= row.value <= np.percentile(drawn, 95))
+        rows[row.name] = (row.value, value, difference, row.allowed, fits, row.source)
     columns = ["competition", "these", "difference", "allowed", "fits", "source"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
@@ -24,13 +24,16 @@ class LostTask(Exception):
         super().__init__("its process died; there may be too little memory")
 
 
+Results = Iterator[tuple[int, Result | LostTask]]  # with each task's place, in any order
+
+
 def unordered(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
     memory: float,
     processes: int = 0,
     dask_address: str | None = None,
-) -> Iterator[tuple[int, Result | LostTask]]:
+) -> Results[Result]:
     """Call a function on every task and yield the results as they come, each with its task's place.
 
     Args:
@@ -57,18 +60,17 @@ def unordered(
     yield from enumerate(map(function, tasks))
 
 
-def _in_processes(
-    function: Callable[[Task], Result], tasks: Sequence[Task], processes: int
-) -> Iterator[tuple[int, Result | LostTask]]:
+def _in_processes(function: Callable[[Task], Result], tasks: Sequence[Task], processes: int) -> Results[Result]:
     """Once a process has died, go on with a single one, which has the most memory; what it dies of is lost."""
     waiting = dict(enumerate(tasks))
     while waiting:
         context = get_context("spawn")  # fork would copy Jupyter's threads
         pool = ProcessPoolExecutor(processes, context, initializer=_die_with_parent)
         try:
-            calls = {}
+            calls: dict[Future[Result], int] = {}
             with suppress(BrokenProcessPool):
-                calls |= {pool.submit(function, task): place for place, task in waiting.items()}
+                for place, task in waiting.items():
+                    calls[pool.submit(function, task)] = place
             for call in as_completed(calls):
                 if not isinstance(call.exception(), BrokenProcessPool):
                     del waiting[calls[call]]
@@ -83,18 +85,17 @@ def _in_processes(
 
 
 def _die_with_parent() -> None:
-    """Let this process end when the run that it works for is killed: else it would wait for calls forever."""
+    """Let this process end when its parent is killed: else it would wait for calls forever."""
 
     def watch() -> None:
-        parent_process().join()
+        if parent := parent_process():
+            parent.join()
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
 
 
-def _on_cluster(
-    function: Callable[[Task], Result], tasks: Sequence[Task], address: str
-) -> Iterator[tuple[int, Result | LostTask]]:
+def _on_cluster(function: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Results[Result]:
     from distributed import Client, KilledWorker, as_completed
 
     try:

@@ -1,4 +1,4 @@
-"""Landmarks from parquet files, with NumPy and PyArrow alone: predicting needs nothing else of the workbook."""
+"""Landmarks from parquet files, with NumPy and PyArrow alone: predicting needs no other library."""
 
 from pathlib import Path
 
@@ -31,14 +31,14 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
 
     Args:
         path: a parquet file that holds one clip.
-        columns: the landmark columns to read; the 390 of the winning solution unless told.
-        sequence_id: reads this clip alone, of a file that holds many.
+        columns: the landmark columns to read; by default the 390 of the winning solution.
+        sequence_id: which clip to read, if the file holds several.
 
     Returns:
         float32 [frames, columns], NaN where a point was not detected.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or does not hold the clip asked for.
+        DataError: the file cannot be read, lacks a column, or does not hold the clip.
     """
     frames, ids = _read(path, columns or SELECTED_COLUMNS)
     if sequence_id is None:
@@ -49,14 +49,14 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
 
 
 def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int | None, np.ndarray]:
-    """Read all clips of a parquet file, whether the competition's with many or one of a single clip.
+    """Read all clips of a parquet file, the competition's with many or one of a single clip.
 
     Args:
-        path: a parquet file; without sequence_id it holds one clip.
-        columns: the landmark columns to read; the 390 of the winning solution unless told.
+        path: a parquet file; without the index sequence_id it holds one clip.
+        columns: the landmark columns to read; by default the 390 of the winning solution.
 
     Returns:
-        sequence_id, rising (None where the file has none) -> float32 [frames, columns].
+        sequence_id, rising (None if the file has none) -> float32 [frames, columns].
 
     Raises:
         DataError: the file cannot be read or lacks a column.
@@ -65,12 +65,12 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
     if ids is None or not len(ids):
         return {None: frames}
     rows = np.argsort(ids, kind="stable")  # a clip's rows may lie apart
-    known, starts = np.unique(ids[rows], return_index=True)
-    return {int(i): frames[of_clip] for i, of_clip in zip(known, np.split(rows, starts[1:]), strict=True)}
+    clips, starts = np.unique(ids[rows], return_index=True)
+    return {int(clip): frames[of_clip] for clip, of_clip in zip(clips, np.split(rows, starts[1:]), strict=True)}
 
 
 def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return all rows, float32 [rows, columns], and the clip of each, int64 [rows] (None where none is told)."""
+    """Return all rows, float32 [rows, columns], and the clip of each, int64 [rows] (None if the file does not say)."""
     try:
         with pq.ParquetFile(path) as file:
             require_columns(path, file.schema_arrow, columns)

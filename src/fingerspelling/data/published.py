@@ -38,8 +38,8 @@ class Known:
 
 def _table(text: str, source: str, nine: bool = False, rare: bool = False) -> list[Known]:
     """Read a table with one row per sample and one column per figure; "-" where it is not known."""
-    figures, *rows = (line.split() for line in text.strip().splitlines())
-    figures = [int(figure) if figure.isdigit() else figure for figure in figures]
+    head, *rows = (line.split() for line in text.strip().splitlines())
+    figures = [int(figure) if figure.isdigit() else figure for figure in head]
     table = []
     for row in rows:
         sample = " ".join(row[: -len(figures)])

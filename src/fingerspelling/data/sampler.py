@@ -1,11 +1,11 @@
-"""Clips in batches of about the same length, with the recipe's augmentations in time.
+"""Plans of epochs: batches of clips of about the same length, with the recipe's augmentations in time.
 
 An epoch is planned before it starts: which clip is joined with which, how fast each is played, and so how long it
-will be. Batches then hold clips of about equal length, and little is spent on padding. A plan depends on the seed
-and the epoch alone, so that an interrupted run resumes with the very batches that it would have had.
+will be. Then batches can hold clips of about the same length, and little is spent on padding. A plan depends on the
+seed and the epoch alone, so that an interrupted run resumes with the very batches that it would have had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Sampler
 
 from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.store import Clips
 
 NO_PARTNER = -1
 
@@ -39,30 +39,30 @@ def cut_after(shares: ArrayLike, lengths: ArrayLike) -> np.ndarray:
 
 
 class LengthGroupedSampler(Sampler[list[PlannedClip]]):
-    """Plans each epoch's batches; what `DataLoader(batch_sampler=...)` takes."""
+    """Plans each epoch's batches, for `DataLoader(batch_sampler=...)`."""
 
     def __init__(
         self,
-        store: ClipStore,
-        clips: np.ndarray,
+        store: Clips,
+        clips: ArrayLike,
         batch_size: int,
         seed: int,
         augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
         max_frames: int = 384,
         shuffle: bool = True,
-        sampled_per_phrase: Sequence[int] = (),
+        sampled_per_phrase: ArrayLike = (),
     ) -> None:
         """Plan batches of clips.
 
         Args:
             store: where the clips are.
-            clips: places in the store; each stands once in every epoch.
-            batch_size: clips a batch.
+            clips: places in the store; each occurs once in every epoch.
+            batch_size: clips per batch.
             seed: of the plans.
             augmentation: what is drawn for each clip.
-            max_frames: what longer clips are resized to.
-            shuffle: False keeps the shortest first and every epoch the same.
-            sampled_per_phrase: further places, of which each epoch draws one clip for every phrase.
+            max_frames: length that longer clips are resized to.
+            shuffle: False sorts every epoch by length, the shortest clips first.
+            sampled_per_phrase: further places, from which each epoch draws one clip per phrase.
         """
         self.batch_size, self.seed = batch_size, seed
         self.augmentation, self.max_frames, self.shuffle = augmentation, max_frames, shuffle
@@ -71,7 +71,7 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
         self._clips, further = np.asarray(clips, int), np.asarray(sampled_per_phrase, int)
         phrases = store.table["phrase"].iloc[further]
         self._choices = [further[places] for places in phrases.groupby(phrases).indices.values()]
-        # Clips of a signer stand together here, so that drawing a partner is one random number.
+        # Sorted by signer, so that one random number draws a partner.
         signers = store.table["participant_id"].to_numpy()
         pool = np.unique(np.concatenate([self._clips, further]))
         self._by_signer = pool[np.argsort(signers[pool], kind="stable")]
@@ -114,8 +114,8 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
         partners[rng.random(n) >= config.cut_mix] = NO_PARTNER
         lengths = self._joined_lengths(clips, partners, cuts)
 
-        paces = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
-        lengths = np.maximum(np.round(lengths * paces), 1).astype(int)
+        stretches = np.where(rng.random(n) < config.resample, rng.uniform(*config.resample_range, n), 1.0)
+        lengths = np.maximum(np.round(lengths * stretches), 1).astype(int)
 
         shifts = rng.integers(-config.shift_range, config.shift_range, n, endpoint=True)
         shifts = np.where(rng.random(n) < config.shift, np.maximum(shifts, 1 - lengths), 0)

@@ -1,7 +1,7 @@
-"""The clip store: the 130 selected points of every clip, memory-mapped from one Arrow file a source file.
+"""The clip store: the 130 selected points of every clip, memory-mapped from Arrow files, one per source file.
 
-Each file holds one record batch with the columns sequence_id, participant_id, file_id, phrase and frames, a list
-of float16 values that reshapes to [frames, 130, 3]. Half precision resolves 0.0005 of the frame's width, less
+Each file, a shard, holds one record batch with the columns sequence_id, participant_id, file_id, phrase and frames, a
+list of float16 values that reshapes to [frames, 130, 3]. Half precision resolves 0.0005 of the frame's width, less
 than the tracker's jitter, and halves what training has to read.
 """
 
@@ -9,6 +9,7 @@ import json
 import os
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,9 +28,9 @@ def write_shard(path: Path, clips: pd.DataFrame, frames: np.ndarray, about: dict
 
     Args:
         path: the file; it appears only when whole.
-        clips: a row a clip in the order of frames; columns sequence_id, participant_id, file_id, phrase, n_frames.
+        clips: one row per clip, as frames has them; columns sequence_id, participant_id, file_id, phrase, n_frames.
         frames: float16 [sum of n_frames, 130, 3].
-        about: facts about the shard (JSON values) that `read_about` gives back.
+        about: facts about the shard (JSON values) that `read_about` returns.
     """
     offsets = np.concatenate([[0], np.cumsum(clips["n_frames"].to_numpy(np.int64))]) * VALUES_PER_FRAME
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(frames.reshape(-1), pa.float16()))
@@ -50,7 +51,7 @@ def write_shard(path: Path, clips: pd.DataFrame, frames: np.ndarray, about: dict
 
 
 def read_about(path: Path) -> dict | None:
-    """Return what `write_shard` was told about a shard, or None where there is no readable shard."""
+    """Return the facts about a shard that `write_shard` wrote, or None if there is no readable shard."""
     try:
         with pa.memory_map(str(path)) as source:
             return json.loads(pa.ipc.open_file(source).schema.metadata[b"about"])
@@ -58,11 +59,21 @@ def read_about(path: Path) -> dict | None:
         return None
 
 
+class Clips(Protocol):
+    """What plans and datasets take clips from: a `ClipStore`, or the `training.stream.Cast`, which has no ids."""
+
+    table: pd.DataFrame
+
+    def __len__(self) -> int: ...
+
+    def frames(self, clip: int) -> np.ndarray: ...
+
+
 class ClipStore:
     """The clips of a folder of shards, in a fixed order.
 
     Attributes:
-        table: a row a clip: sequence_id, participant_id, file_id, phrase, n_frames, supplemental (bool).
+        table: one row per clip: sequence_id, participant_id, file_id, phrase, n_frames, supplemental (bool).
         fingerprint: changes when a source file, a row of the competition's tables, or what is left out does; it is the
             same for a copy.
     """
@@ -105,7 +116,7 @@ class ClipStore:
         return len(self.table)
 
     def __reduce__(self) -> tuple:
-        return ClipStore, (self.folder,)  # a loader's process opens the memory maps anew
+        return ClipStore, (self.folder,)  # a loader's process opens memory maps of its own
 
     def frames(self, clip: int) -> np.ndarray:
         """Return a clip's landmarks, float16 [frames, 130, 3], NaN where missing; a read-only view."""

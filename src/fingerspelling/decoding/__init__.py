@@ -1,1 +1,1 @@
-"""What the model's outputs spell."""
+"""From the encoders' outputs to phrases."""

@@ -101,7 +101,7 @@ def decode(
     """
     check_search(models, num_beams, ctc_weight)
     search = make_search(models, encoded, num_beams, ctc_weight)
-    caches = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
+    caches: list[Any] = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
     if num_beams > 1:
         encoded = [
             (hidden.repeat_interleave(num_beams, 0), None if mask is None else mask.repeat_interleave(num_beams, 0))
@@ -123,11 +123,11 @@ def decode(
 def _averaged_logits(
     models: Sequence[FingerspellingModel],
     encoded: Sequence[Encoded],
-    caches: Sequence[EncoderDecoderCache],
+    caches: Sequence[Any],
     tokens: Tensor,
 ) -> Tensor:
     """Return the models' averaged logits after one more token, int64 [rows]: float [rows, vocabulary]."""
-    logits = 0.0
+    logits: Any = 0.0
     for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
         decoded = model.decoder(
             input_ids=tokens[:, None],

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily
-from fingerspelling.landmarks import WRISTS, as_points
+from fingerspelling.landmarks import as_points, hand_seen
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
@@ -49,8 +50,8 @@ def transcribe_encoded(
     Args:
         models: one model, or several whose logits are averaged; in evaluation mode.
         encoded: what `encode` gave for each model.
-        frames: what it was given, normalised.
-        mask: that too.
+        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
+        mask: their mask.
         decode: how to find the characters.
 
     Returns:
@@ -63,23 +64,20 @@ def transcribe_encoded(
 def readable(
     models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], frames: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """Return which clips are worth reading, bool [batch]; made of tensors alone, as the exported file asks it too.
+    """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
-    They have min_frames, in one of them a hand is seen (`landmarks.hand_seen`), and the confidence heads that there
-    are predict, on average, a score of min_confidence.
+    They have at least min_frames, a hand is seen in one of these, and the models' confidence heads, if there are any,
+    predict on average a score of at least min_confidence.
 
     Args:
         models: the ensemble.
         encoded: what `encode` gave for each model.
-        frames: what it was given, normalised.
-        mask: that too.
+        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
+        mask: their mask.
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
-    # x of the wrists; in this order, as TensorFlow Lite gathers quickly and slices slowly.
-    wrists = frames[:, :, torch.as_tensor(WRISTS, device=frames.device)][..., 0]
-    hand_seen = (wrists == wrists).flatten(1).any(1)  # only NaN, of a point that is missing, differs from itself
-    worth = (lengths >= config.min_frames) & hand_seen
+    worth = (lengths >= config.min_frames) & hand_seen(frames).any(1)
     confidences = [
         model.confidence(hidden[:, 0]).sigmoid()[:, 0]
         for model, (hidden, _) in zip(models, encoded, strict=True)
@@ -100,14 +98,14 @@ def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decod
 
 
 def eval_batch_size(device: torch.device) -> int:
-    """Return how many clips to read at once; in small batches, a CPU finds what it needs in its cache."""
+    """Return how many clips to read at once; on a CPU, small batches fit into the cache."""
     return 16 if device.type == "cpu" else 128
 
 
 def transcribe_store(
     models: Sequence[FingerspellingModel],
     store: ClipStore,
-    clips: Sequence[int],
+    clips: Sequence[int] | np.ndarray,
     label: str = "reading",
     decode: Decode = decode_greedily,
 ) -> list[str]:

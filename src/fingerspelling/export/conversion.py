@@ -7,7 +7,7 @@ import tensorflow as tf
 from torch.export import ExportedProgram
 
 from fingerspelling.export.replay import to_tensorflow
-from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, written
+from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, to_bytes
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.scoring.submission import INPUT, OUTPUT, SIGNATURE
 
@@ -18,20 +18,20 @@ tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlo
 def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | None = None) -> None:
     """Write a program of `ClipTranscriber` as a TensorFlow SavedModel with the competition's signature.
 
-    Loops stay loops, or run unrolled_steps times each (`to_tensorflow`).
+    Loops stay loops, or run unrolled_steps times each (see `to_tensorflow`).
 
     Raises:
-        UnmappedOperatorError: the program has an operator that TensorFlow has not been taught.
+        UnmappedOperatorError: the program has an operator without a TensorFlow counterpart.
     """
-    spell = to_tensorflow(program, unrolled_steps)
+    transcribe = to_tensorflow(program, unrolled_steps)
 
     def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         # A clip of no frames is read as one empty frame.
         missing = tf.maximum(1 - tf.shape(inputs)[0], 0)
         frames = tf.pad(inputs, [[0, missing], [0, 0]], constant_values=float("nan"))
         frames.set_shape(inputs.shape)
-        logits, length = spell(frames)
-        return {OUTPUT: logits[: length[0]]}
+        rows, length = transcribe(frames)
+        return {OUTPUT: rows[: length[0]]}
 
     signature = tf.TensorSpec([None, len(SELECTED_COLUMNS)], tf.float32, name=INPUT)
     module = tf.Module()
@@ -40,9 +40,9 @@ def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | Non
 
 
 def convert(folder: str | Path, precision: str) -> bytes:
-    """Return a SavedModel as a TensorFlow Lite model of builtin operators, its weights in fp32, fp16 or int8.
+    """Return a SavedModel as a TensorFlow Lite model of builtin operators, with weights in fp32, fp16 or int8.
 
-    With int8, what is no linear layer's weight is in fp16.
+    int8 is for the weights of linear layers; all else is then in fp16.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -54,4 +54,4 @@ def convert(folder: str | Path, precision: str) -> bytes:
     if precision == "int8":
         quantize_linear_layers(model)
     store_vectors_whole(model)
-    return written(model)
+    return to_bytes(model)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-# Of XNNPACK, TensorFlow Lite's fast backend on CPUs: it has no depthwise kernel of more taps, and its largest is the
-# quicker where that many rows of the channels and of their weights fit into a core's first cache. It takes 16 channels
-# at once.
+# Of XNNPACK, TensorFlow Lite's fast backend on CPUs. It has no depthwise kernel with more taps, and its largest one is
+# faster when that many rows of the channels and of their weights fit into a core's first-level cache. It computes 16
+# channels at once.
 MAX_DEPTHWISE_TAPS = 25
 MAX_DEPTHWISE_CHANNELS = 128
 CHANNEL_TILE = 16
@@ -24,7 +24,7 @@ def conv2d(
     """Convolve as PyTorch's conv2d does, float [batch, channels, height, width].
 
     Raises:
-        NotImplementedError: neither a dense convolution nor a depthwise one along rows that keeps their length.
+        NotImplementedError: the convolution is neither dense nor a depthwise one along rows that keeps their length.
     """
     x = tf.transpose(x, [0, 2, 3, 1])
     bias = tf.zeros(weight.shape[0]) if bias is None else bias
@@ -40,13 +40,13 @@ def conv2d(
 
 
 def _dense_convolution(x: tf.Tensor, weight: tf.Tensor, stride: Sequence[int], padding: Sequence[int]) -> tf.Tensor:
-    """Convolve as a batch of images, one for each row of the result, no higher than the kernel.
+    """Convolve a batch of images as high as the kernel, one per row of the result.
 
-    XNNPACK tabulates where an image is read for each of its values, again for every height that it has not seen.
+    For every height that it has not seen, XNNPACK tabulates anew where an image is read for each value of the result.
     """
     images, _, width, channels = x.shape
     height, margin = weight.shape[0], padding[1] * channels
-    # As rows of plain numbers: columns of few channels are padded one by one, which takes twelve times as long.
+    # As rows of plain numbers: padding columns of few channels, one by one, takes twelve times as long.
     x = tf.pad(tf.reshape(x, [images, -1, width * channels]), [[0, 0], [padding[0]] * 2, [margin] * 2])
     first = tf.range(0, tf.shape(x)[1] - height + 1, stride[0])
     rows = tf.gather(x, first[:, None] + tf.range(height), axis=1)
@@ -56,20 +56,21 @@ def _dense_convolution(x: tf.Tensor, weight: tf.Tensor, stride: Sequence[int], p
 
 
 def _depthwise(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """Convolve each channel along its row, some channels after others, as a sum over parts of the kernel's columns."""
+    """Convolve each channel along its row, group by group of channels."""
     sizes = _channel_groups(x.shape[-1])
     groups = zip(tf.split(x, sizes, -1), tf.split(weight, sizes, 2), tf.split(bias, sizes), strict=True)
     return tf.concat([_convolve_group(*group) for group in groups], -1)
 
 
 def _convolve_group(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Convolve channels that fit into the cache, as a sum over parts of the kernel."""
     centre = kernel.shape[1] // 2
     if kernel.shape[1] <= MAX_DEPTHWISE_TAPS:
         return _depthwise_part(x, kernel, "SAME") + bias
-    # Up to `near` columns before the centre, and it; as many behind it; pairs of columns farther away.
+    # The parts: the centre and up to `near` columns before it; as many columns after it; pairs of columns farther away.
     near = min(centre, MAX_DEPTHWISE_TAPS - 1)
     before, after = kernel[:, centre - near : centre + 1], kernel[:, centre + 1 : centre + near + 1]
-    after = tf.pad(after, [[0, 0], [1, 0], [0, 0], [0, 0]])  # the centre is 0: cutting it off could leave no frame
+    after = tf.pad(after, [[0, 0], [1, 0], [0, 0], [0, 0]])  # a 0 for the centre: without, no frame might be left
     y = _depthwise_part(tf.pad(x, [[0, 0], [0, 0], [near, 0], [0, 0]]), before, "VALID") + bias
     y += _depthwise_part(tf.pad(x, [[0, 0], [0, 0], [0, near], [0, 0]]), after, "VALID")
     for far in range(near + 1, centre + 1):
@@ -84,7 +85,7 @@ def _depthwise_part(x: tf.Tensor, kernel: tf.Tensor, padding: str, dilation: int
 
 
 def _channel_groups(channels: int) -> list[int]:
-    """Deal channels to groups of about the same size, all but the last of whole tiles."""
+    """Return the sizes of groups of channels: about equal, all but the last made of whole tiles."""
     groups = -(-channels // MAX_DEPTHWISE_CHANNELS)
     size = -(-channels // (groups * CHANNEL_TILE)) * CHANNEL_TILE
     return [min(size, channels - first) for first in range(0, channels, size)]

@@ -1,21 +1,21 @@
-"""Merge into the linear and convolution layers what is constant around them once training is over."""
+"""Merge into linear and convolution layers what is constant around them once training is over."""
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
-from transformers.models.speech_to_text.modeling_speech_to_text import Speech2TextDecoder
 
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.model.encoder import Attention, Convolution, FeedForward, ScaleBias, SqueezeformerBlock, merged
+from fingerspelling.model.encoder import Attention, Convolution, FeedForward, ScaleBias, merged
 
 Part = Attention | FeedForward | Convolution
 
 
 class Folded(ScaleBias):
-    """Stands where a scale and bias stood that its linear layers have taken over."""
+    """Takes the place of a scale and bias that the linear layers behind have taken over."""
 
     def __init__(self) -> None:
         nn.Module.__init__(self)  # nothing is left to learn
@@ -26,11 +26,12 @@ class Folded(ScaleBias):
 
 @torch.no_grad()
 def fold_constants(model: FingerspellingModel) -> None:
-    """Fold a model's normalisations and scales, as far as they are constant, in place.
+    """Fold what is constant of a model's normalisations and scales into its layers, in place.
 
     In evaluation it computes the same as before, in fewer passes over the activations.
     """
-    for extractor in (model.extractor, *model.part_extractors.values()):
+    extractors: list[Any] = [model.extractor, *model.part_extractors.values()]
+    for extractor in extractors:
         if extractor.conv is not None:
             extractor.conv = fuse_conv_bn_eval(extractor.conv, extractor.conv_norm)
             extractor.conv_norm = nn.Identity()
@@ -43,23 +44,27 @@ def fold_constants(model: FingerspellingModel) -> None:
     _fold_decoder(model.decoder, model.output_projection)
 
 
-def _parts(block: SqueezeformerBlock) -> list[Part]:
+def _parts(block: Any) -> list[Part]:
     return [block.attention, block.feed_forward_1, block.convolution, block.feed_forward_2]
 
 
-def _pass_biases_on(blocks: nn.ModuleList) -> None:
-    """Leave the biases of all normalisations but the last to the layers of the next part.
+def _pass_biases_on(blocks: Any) -> None:
+    """Leave the biases of all normalisations but the last to the part that follows.
 
-    That adds them for itself as a part of its own bias, and in its last layer for the connection around it.
+    A block computes x <- norm(x + part(x)), part by part. With norm(x) = n + b, the next part has
+        W (s (n + b) + c) = W (s n + (c + s b))    in its first layers: c + s b becomes the bias behind the scale,
+        (n + b) + (V y + d) = n + (V y + (d + b))  in the residual: d + b becomes the bias of its last layer.
     """
-    normalised = [(norm, part) for block in blocks for part, norm in zip(_parts(block), block.norms, strict=True)]
+    normalised: list[Any] = [
+        (norm, part) for block in blocks for part, norm in zip(_parts(block), block.norms, strict=True)
+    ]
     for (norm, _), (_, part) in pairwise(normalised):
-        part.scale.bias += part.scale.scale * norm.bias
+        part.scale.bias.add_(part.scale.scale * norm.bias)
         part.output.bias = nn.Parameter(norm.bias if part.output.bias is None else part.output.bias + norm.bias)
         norm.bias = None
 
 
-def _fold_block(block: SqueezeformerBlock) -> None:
+def _fold_block(block: Any) -> None:
     attention, convolution = block.attention, block.convolution
     _fold_scale(attention, attention.query, attention.key, attention.value)
     _fold_scale(convolution, convolution.gate)
@@ -79,9 +84,9 @@ def _take_over(scale: Tensor, bias: Tensor, linears: Iterable[nn.Linear]) -> Non
         linear.weight, linear.bias = (nn.Parameter(tensor) for tensor in merged(scale, bias, linear))
 
 
-def _fold_decoder(decoder: Speech2TextDecoder, projection: nn.Linear) -> None:
-    """Fold scale and bias of the normalisations, which stand before linear layers alone."""
-    pairs = [(decoder.layer_norm, [projection])]
+def _fold_decoder(decoder: Any, projection: nn.Linear) -> None:
+    """Fold the normalisations' scales and biases: nothing but linear layers follows them."""
+    pairs: list[Any] = [(decoder.layer_norm, [projection])]
     for layer in decoder.layers:
         attention = layer.self_attn
         pairs += [

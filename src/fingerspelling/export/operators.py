@@ -15,7 +15,7 @@ import torch
 from fingerspelling.export.convolutions import conv2d
 
 aten = torch.ops.aten
-Size = int | tf.Tensor
+Size = Any  # an int or a tf.Tensor
 
 DTYPES = {
     torch.float32: tf.float32,
@@ -51,7 +51,7 @@ def _unsqueeze(x: tf.Tensor, dim: int) -> tf.Tensor:
     if sizes.count(-1) > 1:
         return tf.expand_dims(x, dim)
     sizes.insert(dim % (len(sizes) + 1), 1)
-    return tf.reshape(x, sizes)  # the converter joins two RESHAPE to one; an EXPAND_DIMS would stay, and copy
+    return tf.reshape(x, sizes)  # the converter merges two RESHAPE into one; an EXPAND_DIMS would stay, and copy
 
 
 def _filled(sizes: Sequence[Size], value: float | tf.Tensor, dtype: torch.dtype | None = None) -> tf.Tensor:
@@ -84,7 +84,7 @@ def _argmax(x: tf.Tensor, dim: int, keepdim: bool = False) -> tf.Tensor:
 
 
 def _cumsum(x: tf.Tensor, dim: int) -> tf.Tensor:
-    # TensorFlow Lite's CUMSUM is younger than the oldest runtime; over one element there is nothing to add.
+    # TensorFlow Lite's CUMSUM is newer than the oldest runtime; over one element there is nothing to add.
     return x if x.shape[dim] == 1 else tf.cumsum(x, dim)
 
 
@@ -112,27 +112,43 @@ def _pad(x: tf.Tensor, widths: Sequence[int], mode: str = "constant", value: flo
 
 
 def _matmul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Multiply matrices so that XNNPACK, which lays the second one out anew each time, does little of that.
+    """Multiply matrices. XNNPACK lays out the second one anew for every product: here it gets little to lay out.
 
-    Decoding multiplies single rows, step after step.
+    In decoding, step after step, a is a single row per hypothesis and head.
     """
-    # A matrix that has only been transposed is read as it was.
-    transposed = not tf.executing_eagerly() and b.op.type == "Transpose" and _swaps_last(b.op.inputs[1])
-    b = b.op.inputs[0] if transposed else b
-    rows = len(a.shape) == 4 and a.shape[-2] == 1
-    if rows and b.shape.is_fully_defined() and a.shape[:-2] == b.shape[:-2]:  # each has its own matrix
-        if transposed:
-            return tf.expand_dims(tf.reduce_sum(a * b, -1), -2)
-        return tf.reduce_sum(tf.reshape(a, [*a.shape[:-2], -1, 1]) * b, -2, keepdims=True)
-    if rows and b.shape[0] == 1 != a.shape[0]:  # those of all hypotheses share their clip's
-        a = tf.transpose(a, [2, 1, 0, 3])
-        return tf.transpose(tf.matmul(a, b, transpose_b=transposed), [2, 1, 0, 3])
+    b, transposed = _undo_transpose(b)
+    if len(a.shape) == 4 and a.shape[-2] == 1:
+        if b.shape.is_fully_defined() and a.shape[:-2] == b.shape[:-2]:
+            return _row_times_own_matrix(a, b, transposed)
+        if b.shape[0] == 1 != a.shape[0]:
+            return _rows_share_matrix(a, b, transposed)
     return tf.matmul(a, b, transpose_b=transposed)
 
 
-def _swaps_last(order: tf.Tensor) -> bool:
-    order = tf.get_static_value(order).tolist()
-    return order == [*range(len(order) - 2), len(order) - 1, len(order) - 2]
+def _undo_transpose(b: tf.Tensor) -> tuple[tf.Tensor, bool]:
+    """Return the matrices that b is the transpose of and True, or else b and False.
+
+    A tensor of a graph knows the operation that makes it; one whose result nobody reads is left out of the file.
+    """
+    if tf.executing_eagerly() or b.op.type != "Transpose":
+        return b, False
+    matrices, order = b.op.inputs
+    last = len(b.shape) - 1
+    swapped = tf.get_static_value(order).tolist() == [*range(last - 1), last, last - 1]
+    return (matrices, True) if swapped else (b, False)
+
+
+def _row_times_own_matrix(a: tf.Tensor, b: tf.Tensor, transposed: bool) -> tf.Tensor:
+    """Multiply each row by a matrix of its own, such as a hypothesis's cache, as a sum of products."""
+    if transposed:
+        return tf.expand_dims(tf.reduce_sum(a * b, -1), -2)
+    return tf.reduce_sum(tf.reshape(a, [*a.shape[:-2], -1, 1]) * b, -2, keepdims=True)
+
+
+def _rows_share_matrix(a: tf.Tensor, b: tf.Tensor, transposed: bool) -> tf.Tensor:
+    """Multiply rows, put together to one matrix per head, by the matrix that all hypotheses of a clip share."""
+    a = tf.transpose(a, [2, 1, 0, 3])
+    return tf.transpose(tf.matmul(a, b, transpose_b=transposed), [2, 1, 0, 3])
 
 
 def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
@@ -241,6 +257,7 @@ OPERATORS: dict[Callable, Callable] = {
     aten.type_as.default: lambda x, other: tf.cast(x, other.dtype),
     aten.clone.default: tf.identity,
     aten.detach.default: tf.identity,
+    aten.alias.default: tf.identity,
     aten.view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
     aten._unsafe_view.default: lambda x, sizes: tf.reshape(x, _shape(sizes)),
     aten.unsqueeze.default: _unsqueeze,

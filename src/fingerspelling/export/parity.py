@@ -1,4 +1,4 @@
-"""Pack model.tflite and its arguments as Kaggle wants them, and compare the file with the model it came from."""
+"""Compare an exported file with the models it was made of, clip by clip."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ def check_parity(
 
     Args:
         models: the models that were exported, in evaluation mode.
-        submission: the file's, loaded.
+        submission: the one that holds the file.
         clips: float32 [frames, 390] each, raw landmarks.
         decode: how the file finds the characters.
 
     Returns:
-        A row a clip: frames, pytorch and tflite (the phrases), same.
+        One row per clip: frames, pytorch and tflite (the phrases), same.
     """
     rows = [
         {

@@ -18,19 +18,18 @@ STORAGE_ARGUMENTS = {"device", "layout", "pin_memory", "memory_format"}
 
 
 class UnmappedOperatorError(NotImplementedError):
-    """The model uses an operator that has no TensorFlow counterpart; names it and the model's line."""
+    """The model uses an operator that has no TensorFlow counterpart; the message names it and the model's line."""
 
 
 def to_tensorflow(program: ExportedProgram, unrolled_steps: int | None = None) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return a function of TensorFlow tensors that computes what an exported PyTorch program does.
 
-    The program is one that `run_decompositions({})` gave back. Its weights become constants.
-    Its inputs come in their order, its outputs in theirs.
+    Its inputs and outputs keep their order, its weights become constants.
 
     Args:
-        program: the exported program.
-        unrolled_steps: run the body of every loop so many times instead of asking its condition; the body must
-            change nothing that counts once the condition is false. None keeps loops as loops.
+        program: the exported program, as `run_decompositions({})` returned it.
+        unrolled_steps: run the body of every loop this many times instead of asking its condition; once the condition
+            is false, the body must change nothing that matters. None keeps loops as loops.
 
     Raises:
         UnmappedOperatorError: when called, for an operator that `OPERATORS` lacks.
@@ -46,7 +45,7 @@ def to_tensorflow(program: ExportedProgram, unrolled_steps: int | None = None) -
 
 
 def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor], run_loop: Callable) -> Any:
-    """Run one graph, of a program or of a loop's condition or body, node by node; return what it returns."""
+    """Run one graph, of a program or of a loop's condition or body, node by node, and return its output."""
     values: dict[Node, Any] = {}
     remaining = iter(inputs)
     for node in _needed(module.graph):
@@ -55,7 +54,7 @@ def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor], run_loop: Callab
 
 
 def _needed(graph: Graph) -> list[Node]:
-    """Return the inputs and what the output depends on; the checks that tracing leaves behind are not among it."""
+    """Return the inputs and what the output depends on, but not the checks that tracing leaves behind."""
     needed = set(graph.find_nodes(op="placeholder"))
     for node in reversed(graph.nodes):
         if node.op == "output" or node in needed:
@@ -70,7 +69,7 @@ def _run_node(
     if node.op == "placeholder":
         return next(inputs)
     if node.op == "get_attr":  # a constant, or the graph of a loop's condition or body
-        attribute = getattr(module, node.target)
+        attribute = getattr(module, str(node.target))
         return _constant(attribute) if isinstance(attribute, torch.Tensor) else attribute
     if node.op == "output":
         return arguments[0]

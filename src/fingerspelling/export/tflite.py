@@ -24,7 +24,7 @@ from fingerspelling.model import FingerspellingModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 SHARED_SIZES = ("max_frames", "max_new_tokens", "vocab_size", "min_frames", "min_confidence")
-HEARTBEAT = 15.0  # seconds between two signs of life of a long step
+HEARTBEAT = 15.0  # seconds between two messages that a long step is still going on
 
 
 def export_tflite(
@@ -40,26 +40,24 @@ def export_tflite(
     """Write models as one .tflite file that the competition's scorer runs.
 
     Its signature serving_default takes "inputs", float32 [frames, 390] in the order of `SELECTED_COLUMNS`, with any
-    number of frames, and gives "outputs", float32 [length, 59]: a row for each character of the phrase, in which its
-    own value is the largest. Made of TensorFlow Lite's builtin operators only.
+    number of frames, and returns "outputs", float32 [length, 59]: one row per character of the phrase, whose largest
+    value is that character's. It consists of TensorFlow Lite's builtin operators only.
 
     Args:
-        models: the ensemble; logits are averaged. The models are left as they are.
+        models: the ensemble; logits are averaged. The models stay as they are.
         path: the file; it appears only when whole.
-        precision: of the weights: fp32; fp16; or int8, in linear layers, where 8-bit weights meet activations that
-            are quantised as they come (dynamic range), for runtimes of 2024 and later. Activations are float32
-            otherwise.
-        constant_phrase: the answer to clips that are too short or too hard to read (the models' min_frames and
-            min_confidence), and where nothing is spelled.
-        loop: decode in a WHILE operator, which stops at the phrase's end; otherwise in max_new_tokens steps one after
-            another, whatever the phrase, for runtimes that cannot run one.
-        num_beams: hypotheses of a beam search (`beam.BeamSearch`).
-        ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
+        precision: of the weights: fp32, fp16 or int8. int8 is for linear layers, which quantise their inputs as they
+            come (dynamic range), and for runtimes of 2024 and later. All other activations are float32.
+        constant_phrase: the answer to clips that are not `decoding.transcribe.readable`, and where nothing is decoded.
+        loop: decode in a WHILE operator, which stops at the phrase's end; otherwise always in max_new_tokens steps one
+            after another, for runtimes that cannot run such an operator.
+        num_beams: hypotheses of the search.
+        ctc_weight: of the CTC heads in its scores; with 1 beam and a weight of 0, decoding is greedy.
 
     Raises:
         ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
-            not made of the 59 characters, a search that cannot be.
-        UnmappedOperatorError: the models use an operator that TensorFlow has not been taught.
+            not made of the 59 characters, or settings that mean no search (`check_search`).
+        UnmappedOperatorError: the models use an operator that has no TensorFlow counterpart.
     """
     path = Path(path)
     _check(models, precision, constant_phrase)
@@ -115,20 +113,27 @@ def _trace(transcriber: ClipTranscriber) -> ExportedProgram:
 def _conversion() -> ModuleType:
     """Import what needs TensorFlow, which takes seconds, without TensorFlow's messages about this machine."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)  # the messages come from C++ and before its log level counts
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+    with _stderr_discarded():  # some come before that level counts
         from fingerspelling.export import conversion
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
     return conversion
 
 
 @contextlib.contextmanager
+def _stderr_discarded() -> Iterator[None]:
+    """Discard what is written to file descriptor 2, as C++ does, past Python's sys.stderr."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+@contextlib.contextmanager
 def _step(what: str) -> Iterator[None]:
-    """Print what is being done, now and then that it still is, and how long it took."""
+    """Print what is being done, every now and then that it is still going on, and how long it took."""
     started = time.monotonic()
     done = threading.Event()
 

@@ -1,9 +1,10 @@
-"""The module that is exported: one clip's raw landmarks -> the logits of its phrase.
+"""The module that is exported: one clip's raw landmarks -> a row of numbers per character of its phrase.
 
 Everything here is traced by torch.export, so control flow that depends on values is written with tensors.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class FixedCacheLayer(CacheLayerMixin):
     """
 
     is_sliding = False
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, keys: Tensor, values: Tensor, step: Tensor | None = None) -> None:
         super().__init__()
@@ -39,12 +42,12 @@ class FixedCacheLayer(CacheLayerMixin):
         raise NotImplementedError("a fixed cache is made with its tensors")
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> KeysValues:
-        here = (torch.arange(self.get_max_length()) == self.step)[:, None]
+        here = (torch.arange(self.get_max_length()) == cast(Tensor, self.step))[:, None]
         self.keys = torch.where(here, key_states, self.keys)
         self.values = torch.where(here, value_states, self.values)
         return self.keys, self.values
 
-    def get_seq_length(self) -> int | Tensor:
+    def get_seq_length(self) -> Any:
         return self.get_max_length() if self.step is None else self.step
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
@@ -57,17 +60,16 @@ class FixedCacheLayer(CacheLayerMixin):
 
 
 class ClipTranscriber(nn.Module):
-    """Spells one clip with an ensemble: every model is fed the same tokens, their logits are averaged.
+    """Transcribes one clip with an ensemble, as `decoding.transcribe.transcribe_clip` does.
 
     Args:
-        models: the models of the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames, min_confidence.
-        constant_phrase: what to answer where a clip is too short, where the models' confidence heads, on average, trust
-            themselves too little, or where nothing is spelled.
-        num_beams: hypotheses of a beam search.
-        ctc_weight: of the CTC heads in its scores; with a beam of 1 and 0 here, decoding is greedy.
+        models: the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames and min_confidence.
+        constant_phrase: the answer to clips that are not `readable`, and where nothing is decoded.
+        num_beams: hypotheses of the search.
+        ctc_weight: of the CTC heads in its scores; with 1 beam and a weight of 0, decoding is greedy.
 
     Raises:
-        ValueError: as `beam.check_search` says.
+        ValueError: as `check_search` says.
     """
 
     def __init__(
@@ -76,36 +78,37 @@ class ClipTranscriber(nn.Module):
         super().__init__()
         check_search(models, num_beams, ctc_weight)
         self.num_beams, self.ctc_weight = num_beams, ctc_weight
-        self.models = nn.ModuleList(models)
+        self.models: Any = nn.ModuleList(models)
         self.config = models[0].config
         constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
         self.constant_length = len(constant)
+        self.constant: Tensor
         self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.config.max_new_tokens - len(constant))))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Spell one clip.
+        """Transcribe one clip.
 
         Args:
             inputs: float32 [frames, 390], at least one frame, NaN where a point was not detected.
 
         Returns:
-            float32 [max_new_tokens, 59], whose largest values are the characters: the logits, or 1 for each that a
-            search has chosen. And int32 [1]: how many of these rows are the phrase, at least one.
+            float32 [max_new_tokens, 59], whose largest values are the characters (averaged logits if decoding is
+            greedy, else 1 among zeros), and int32 [1], how many of these rows are the phrase, at least one.
         """
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
         frames = normalize(as_points(picked)[None])
         encoded = [model.encode(frames) for model in self.models]
         max_steps = torch.where(readable(self.models, encoded, frames, None), self.config.max_new_tokens, 0)
         rows, length = self._decode(encoded, max_steps)
-        # An empty answer would break the scorer, as TensorFlow Lite fails to hand out a matrix of no rows.
+        # An empty answer would break the scorer: TensorFlow Lite fails to hand out a matrix of no rows.
         rows = torch.where(length > 0, rows, self.constant)
         return rows, torch.where(length > 0, length, self.constant_length).int()
 
     def _decode(self, encoded: list[Encoded], max_steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode in at most max_steps, int [1], as `search.decode` does.
+        """Decode as `search.decode` does, in at most max_steps, int [1].
 
         Returns:
-            What the search finds best: float32 [max_new_tokens, 59], and int [1], its length.
+            The best phrase, float32 [max_new_tokens, 59], and its length, int [1].
         """
         search = make_search(self.models, encoded, self.num_beams, self.ctc_weight)
         hidden = [states for states, _ in encoded]
@@ -124,7 +127,7 @@ class ClipTranscriber(nn.Module):
         start = torch.zeros(1, dtype=torch.int64), search.start(), *self._empty_caches()
         _, state, *_ = while_loop(running, advance, start)
         rows, length = search.best(state)
-        # Once unrolled, steps follow the last one: what has ended stays so, and what must not begin counts nothing.
+        # Unrolled, the loop always takes all steps: what has ended stays so, and what must not begin counts as empty.
         return rows[0], torch.where(max_steps > 0, length, 0)
 
     def _averaged_logits(
@@ -135,7 +138,7 @@ class ClipTranscriber(nn.Module):
         cross: list[list[KeysValues]],
         caches: Sequence[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return the models' averaged logits after more tokens, float [rows, vocabulary], and the caches written to."""
+        """Return the models' averaged logits after one more token, float [rows, vocabulary], and the new caches."""
         remaining = iter(caches)
         logits, written = [], []
         for model, encoded, keys_values in zip(self.models, hidden, cross, strict=True):
@@ -153,7 +156,7 @@ class ClipTranscriber(nn.Module):
 
 
 def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysValues]:
-    """Compute what every layer's cross-attention reads in every step, once."""
+    """Return what every layer's cross-attention reads in every step, so that it is computed once."""
     keys_values = []
     for layer in model.decoder.layers:
         attention = layer.encoder_attn
@@ -173,7 +176,7 @@ def _next_logits(
     hidden: Tensor,
     cross: list[KeysValues],
 ) -> Tensor:
-    """Return one model's logits after more tokens, int [rows], float [rows, vocabulary]; writes to the cache."""
+    """Write tokens, int [rows], to the cache and return one model's logits after them, float [rows, vocabulary]."""
     written = torch.arange(cache[0].get_max_length()) <= step
     decoded = model.decoder(
         input_ids=tokens[:, None],
@@ -181,8 +184,9 @@ def _next_logits(
         encoder_hidden_states=hidden,
         encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would be made into a full mask
         past_key_values=EncoderDecoderCache(
-            Cache(layers=cache), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
+            Cache(layers=[*cache]), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
         ),
         use_cache=True,
+        cache_position=step,  # transformers 5.0 would count it, which a tensor does not allow
     )
     return model.output_projection(decoded.last_hidden_state)[:, 0]

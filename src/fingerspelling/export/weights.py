@@ -1,20 +1,23 @@
-"""How the weights of a TensorFlow Lite model are stored: what its own converter cannot be told.
+"""Change how the weights of a TensorFlow Lite model are stored, where its converter has no option for it.
 
-It quantises depthwise convolutions too. XNNPACK has no such kernel for them; they would leave it and take three times
-as long, though they hold only a fiftieth of the weights. And with float16 it puts an operator behind every vector,
-which costs more time than it saves space.
+The converter quantises depthwise convolutions too. XNNPACK has no kernel for these: without it they would take three
+times as long, and they hold only a fiftieth of the weights. And with float16 it puts an operator behind every vector,
+whose time is worth more than the space.
 """
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
+Entry = TypeVar("Entry")
+
 FULLY_CONNECTED, DEQUANTIZE = schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.DEQUANTIZE
-VERSION = 12  # of FULLY_CONNECTED: the first with a scale an output
-# Layers of fewer outputs stay in float: the features of the parts of the body, and the logits. They are a fiftieth of
-# the weights; with them the demo's score falls by 0.0022 on 2,000 clips, without them by 0.0008.
+VERSION = 12  # of FULLY_CONNECTED: the first with a scale per output
+# Layers with fewer outputs stay in float: the features of the parts of the body, and the logits. They are a fiftieth of
+# the weights; with them quantised the demo's score falls by 0.0022 on 2,000 clips, without by 0.0008.
 MIN_OUTPUTS = 64
 LONGEST_VECTOR = 1024  # numbers
 FLOATS = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}
@@ -25,7 +28,7 @@ def read_model(content: bytes) -> schema.ModelT:
     return flatbuffer_utils.convert_bytearray_to_object(content)
 
 
-def written(model: schema.ModelT) -> bytes:
+def to_bytes(model: schema.ModelT) -> bytes:
     """Return a model's bytes, without the constants that no operator reads any more."""
     used = {entry.buffer for entry in model.metadata or []}
     for graph in model.subgraphs:
@@ -38,9 +41,9 @@ def written(model: schema.ModelT) -> bytes:
 
 
 def store_vectors_whole(model: schema.ModelT) -> None:
-    """Turn what is short and stored in float16 into float32.
+    """Store short constants in float32 instead of float16.
 
-    A runtime prepares the operators that do so otherwise, two hundred in a large model, for every length of a clip.
+    Otherwise operators convert them, two hundred in a large model, which a runtime prepares for every length of a clip.
     """
     for graph in model.subgraphs:
         for stored, tensor in _stored_in_float16(model, graph):
@@ -51,14 +54,15 @@ def store_vectors_whole(model: schema.ModelT) -> None:
 
 
 def quantize_linear_layers(model: schema.ModelT) -> None:
-    """Give linear layers int8 weights, symmetric with a scale an output.
+    """Give linear layers int8 weights, symmetric, with one scale per output.
 
     Their inputs are quantised as they come (dynamic range), their biases become float32.
 
     Args:
         model: a model with weights in float32, or in float16 behind DEQUANTIZE operators.
     """
-    code = schema.OperatorCodeT(builtinCode=FULLY_CONNECTED, deprecatedBuiltinCode=FULLY_CONNECTED, version=VERSION)
+    numbers = {"builtinCode": FULLY_CONNECTED, "deprecatedBuiltinCode": FULLY_CONNECTED}
+    code = _entry(schema.OperatorCodeT, **numbers, version=VERSION)
     model.operatorCodes.append(code)
     for graph in model.subgraphs:
         stored = {id(tensor): constant for constant, tensor in _stored_in_float16(model, graph)}
@@ -71,25 +75,25 @@ def quantize_linear_layers(model: schema.ModelT) -> None:
 
 def _kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
     code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)  # the second where it fits into a byte
+    return max(code.builtinCode, code.deprecatedBuiltinCode)  # the second holds it if it fits into a byte
 
 
 def _stored_in_float16(
     model: schema.ModelT, graph: schema.SubGraphT
 ) -> Iterator[tuple[schema.TensorT, schema.TensorT]]:
-    """Yield each tensor that is converted to float32 with what it becomes."""
+    """Yield each tensor that an operator converts to float32, and the result."""
     for operator in graph.operators:
         if _kind(model, operator) == DEQUANTIZE:
             yield graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
 
 
 def _drop_conversions(model: schema.ModelT, graph: schema.SubGraphT) -> None:
-    """Remove those whose result nothing reads, or is stored by now."""
-    read = {index for operator in graph.operators for index in operator.inputs} | set(graph.outputs)
+    """Remove the operators that convert to float32 what nothing reads, or what is stored in float32 by now."""
+    used = {index for operator in graph.operators for index in operator.inputs} | set(graph.outputs)
 
     def needed(operator: schema.OperatorT) -> bool:
         result = operator.outputs[0]
-        return result in read and model.buffers[graph.tensors[result].buffer].data is None
+        return result in used and model.buffers[graph.tensors[result].buffer].data is None
 
     graph.operators = [o for o in graph.operators if _kind(model, o) != DEQUANTIZE or needed(o)]
 
@@ -97,9 +101,10 @@ def _drop_conversions(model: schema.ModelT, graph: schema.SubGraphT) -> None:
 def _quantize(
     model: schema.ModelT, graph: schema.SubGraphT, layer: schema.OperatorT, parts: list[np.ndarray | None]
 ) -> None:
-    if any(part is None for part in parts) or len(parts[0]) < MIN_OUTPUTS:
+    constant = [part for part in parts if part is not None]
+    if len(constant) < len(parts) or len(constant[0]) < MIN_OUTPUTS:
         return
-    weights, *bias = parts
+    weights, *bias = constant
     scales = np.maximum(np.abs(weights).max(1), np.finfo(np.float32).tiny * 127) / 127
     constants = [_add(model, graph, np.round(weights / scales[:, None]).astype(np.int8), scales)]
     constants += [_add(model, graph, values) for values in bias]
@@ -109,7 +114,7 @@ def _quantize(
 
 
 def _constant(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray | None:
-    """Return a constant's values as float32; None for what is computed or no float."""
+    """Return a constant's values as float32; None if the tensor is computed, or not of floats."""
     data = model.buffers[tensor.buffer].data
     if data is None or tensor.type not in FLOATS:
         return None
@@ -118,15 +123,24 @@ def _constant(model: schema.ModelT, tensor: schema.TensorT) -> np.ndarray | None
 
 
 def _add(model: schema.ModelT, graph: schema.SubGraphT, values: np.ndarray, scales: np.ndarray | None = None) -> int:
-    """Add a constant, int8 where scales are given for its rows and float32 otherwise; return its number."""
-    tensor = schema.TensorT(shape=np.array(values.shape, np.int32), buffer=_add_buffer(model, values), name=b"")
+    """Add a constant, int8 if scales are given for its rows, else float32; return its index."""
+    shape = np.array(values.shape, np.int32)
+    tensor = _entry(schema.TensorT, shape=shape, buffer=_add_buffer(model, values), name=b"")
     if scales is not None:
         tensor.type = schema.TensorType.INT8
-        tensor.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=np.zeros(len(scales), np.int64))
+        zeros = np.zeros(len(scales), np.int64)
+        tensor.quantization = _entry(schema.QuantizationParametersT, scale=scales, zeroPoint=zeros)
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1
 
 
 def _add_buffer(model: schema.ModelT, values: np.ndarray) -> int:
-    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    model.buffers.append(_entry(schema.BufferT, data=np.frombuffer(values.tobytes(), np.uint8)))
     return len(model.buffers) - 1
+
+
+def _entry(kind: type[Entry], **fields: object) -> Entry:
+    """Make an entry of a model; TensorFlow 2.20's classes take no fields."""
+    entry = kind()
+    vars(entry).update(fields)
+    return entry

@@ -14,7 +14,7 @@ from fingerspelling import text
 class FingerspellingConfig(PreTrainedConfig):
     """Sizes and switches of a `FingerspellingModel`.
 
-    Round 2 of the winning solution unless told; round 1 is d_model 144, encoder_layers 6 and without
+    By default round 2 of the winning solution; round 1 is d_model 144, encoder_layers 6 and without
     part_extractors, backward_decoder and confidence_head. frame_stride and ctc_weight are this workbook's own.
 
     Raises:
@@ -40,8 +40,8 @@ class FingerspellingConfig(PreTrainedConfig):
     decoder_ffn_dim: int = 512
     decoder_attention_dropout: float = 0.2
     max_new_tokens: int = 33  # decoding steps
-    min_frames: int = 15  # shorter clips get the constant phrase
-    min_confidence: float = 0.15  # so do clips whose predicted score is lower; 0 reads them all
+    min_frames: int = 15  # shorter clips get the constant phrase, as do clips in which no hand is seen
+    min_confidence: float = 0.15  # so do clips whose predicted score is lower; 0 leaves the prediction out
 
     backward_decoder: bool = True  # a second decoder spells the phrase backwards; training only
     confidence_head: bool = True  # predicts the clip's score

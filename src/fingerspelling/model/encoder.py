@@ -5,6 +5,8 @@ post-norm blocks with a learnt scale and bias in front of every module. As the w
 (Su et al., "RoFormer", 2021), no dropout in the attention, and no downsampling between blocks.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,23 +17,23 @@ from fingerspelling.model.padding import Padding
 
 
 def rotary_angles(n_frames: int | torch.SymInt, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return what `rotate` multiplies with, float [frames, d_head] each.
+    """Return the cosines and sines that `rotate` multiplies by, float [frames, d_head] each.
 
-    The cosines of the rotary positions, and their sines, which are negative in the first half.
+    The sines are negative in the first half.
     """
     frequency = 10_000 ** (-torch.arange(0, d_head, 2, device=device, dtype=torch.float32) / d_head)
-    angles = torch.arange(n_frames, device=device, dtype=torch.float32)[:, None] * frequency
+    angles = torch.arange(cast(int, n_frames), device=device, dtype=torch.float32)[:, None] * frequency
     return torch.cat((angles, angles), -1).cos(), torch.cat((-angles, angles), -1).sin()
 
 
 def merged(scale: Tensor, bias: Tensor, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-    """Return weights and bias of the one layer that computes a scale, a bias, float [features], and a linear layer."""
-    behind = linear.weight @ bias
-    return linear.weight * scale, behind if linear.bias is None else behind + linear.bias
+    """Return weights and bias of a layer that computes a scale and bias, float [features], then a linear layer."""
+    shifted = linear.weight @ bias
+    return linear.weight * scale, shifted if linear.bias is None else shifted + linear.bias
 
 
 class ScaleBias(nn.Module):
-    """A learnt scale and bias a feature, in front of a linear layer (Squeezeformer, section 3.1.3).
+    """A learnt scale and bias per feature, in front of a linear layer (Squeezeformer, section 3.1.3).
 
     W (s x + b) + c = (W s) x + (W b + c): both are merged into the weights, of which there are far fewer than
     activations.
@@ -47,11 +49,11 @@ class ScaleBias(nn.Module):
         nn.init.zeros_(self.bias)
 
     def merge(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-        """Return the weights and the bias of the one layer that computes the same as both."""
+        """Return the weights and the bias of the one layer that computes the same as this and a linear layer."""
         return merged(self.scale, self.bias, linear)
 
     def forward(self, x: Tensor, *linears: nn.Linear) -> Tensor:
-        """Return the outputs of one layer or, side by side, of several, which are computed as one."""
+        """Return the outputs of one linear layer or, side by side, of several, which are computed as one."""
         weights, biases = zip(*map(self.merge, linears), strict=True)
         return F.linear(x, torch.cat(weights), torch.cat(biases))
 
@@ -103,14 +105,15 @@ class Convolution(nn.Module):
         self.scale = ScaleBias(d_model)
         self.gate = nn.Linear(d_model, 2 * d_model)
         self.depthwise = nn.Conv2d(d_model, d_model, (1, kernel), padding=(0, kernel // 2), groups=d_model, bias=False)
-        self.depthwise.to(memory_format=torch.channels_last)  # as its gradients come, which processes then share as is
+        # As its gradients come; processes then share them without a copy.
+        self.depthwise.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.norm = nn.BatchNorm1d(d_model)
         self.output = nn.Linear(d_model, d_model)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         y = padding.pad_input(F.glu(self.scale(x, self.gate)))
-        # As images of one row: for those, unlike for conv1d, CPUs have a quick depthwise kernel.
+        # As images of one row, for which CPUs have a quick depthwise kernel; for conv1d they have none.
         y = self.depthwise(y[:, None].permute(0, 3, 1, 2)).permute(0, 2, 3, 1).flatten(1, 2)
         return self.dropout(self.output(F.silu(self.norm(padding.unpad_input(y)))))
 

@@ -1,4 +1,4 @@
-"""Landmarks -> one feature vector a frame."""
+"""Landmarks -> one feature vector per frame."""
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ class FeatureExtractor(nn.Module):
 
         Args:
             frames: float [batch, frames, points, 3], NaN where a point is missing and on padding frames.
-            padding: of the features, that is, of every frame_stride-th frame.
+            padding: that of the features, of which there is one per frame_stride frames.
 
         Returns:
             float [real frames / frame_stride, d_out].
@@ -40,5 +40,5 @@ class FeatureExtractor(nn.Module):
             y = padding.unpad_input(frames[:, :: self.frame_stride])
         else:
             y = padding.unpad_input(self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-            y = F.silu(self.conv_norm(y.flatten(0, 1)).view_as(y))  # of all real frames' points
+            y = F.silu(self.conv_norm(y.flatten(0, 1)).view_as(y))  # over all points of all real frames
         return self.norm(self.linear(y.flatten(1)))

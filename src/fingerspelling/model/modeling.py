@@ -1,6 +1,7 @@
 """The winning architecture as a Hugging Face model: feature extractors, Squeezeformer, Speech2Text decoders."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ Encoded = tuple[Tensor, Tensor | None]  # what `FingerspellingModel.encode` retu
 class FingerspellingOutput(ModelOutput):
     """What a training step needs: the loss, its parts by name, and the forward decoder's logits."""
 
-    loss: Tensor | None = None
+    loss: Any = None  # a scalar
     logits: Tensor | None = None  # float [batch, tokens, vocabulary]
     loss_parts: dict[str, Tensor] | None = None
 
@@ -52,11 +53,18 @@ class FingerspellingModel(PreTrainedModel):
     """Normalised landmarks -> the logits of the phrase's characters.
 
     The backward decoder of the winning solution read the encoder's output reversed in time. Cross-attention has
-    no positions of its own, so the order of what it attends to changes nothing, and nothing is reversed here.
+    no positions of its own, so the order of what it attends to makes no difference, and nothing is reversed here.
     """
 
     config_class = FingerspellingConfig
     main_input_name = "frames"
+    config: FingerspellingConfig
+    # What a configuration may leave out, and transformers' decoders, whose attributes PyTorch does not declare.
+    decoder: Any
+    backward_decoder: Any
+    backward_projection: Any
+    confidence: Any
+    ctc: Any
 
     def __init__(self, config: FingerspellingConfig) -> None:
         super().__init__(config)
@@ -83,15 +91,19 @@ class FingerspellingModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and see to themselves.
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        # PyTorch's own initialisation, as the winner's; the decoders are PreTrainedModels and initialise themselves.
+        # transformers 5.0 asks this of loaded modules too, whose running statistics it does not protect.
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        loaded = all(getattr(tensor, "_is_hf_initialized", False) for tensor in tensors)
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None and not loaded:
+            reset()
 
     def encode(self, frames: Tensor, mask: Tensor | None = None) -> Encoded:
         """Encode clips.
 
         Args:
-            frames: float [batch, frames, 130, 3], normalised (`preprocessing.normalise`), NaN where a point is
+            frames: float [batch, frames, 130, 3], normalised (`preprocessing.normalize`), NaN where a point is
                 missing and on padding frames.
             mask: bool [batch, frames], True on real frames; None where all are real.
 
@@ -134,11 +146,11 @@ class FingerspellingModel(PreTrainedModel):
 
         Loss: (1 - confidence_weight) * ((1 - backward_weight) * CE forward + backward_weight * CE backward)
         + confidence_weight * BCE(confidence, score), then (1 - ctc_weight) of that + ctc_weight * CTC. The
-        cross-entropy leaves padding out (the winner's counted it).
+        cross-entropy leaves padding out (the winner's counted it in).
 
         Args:
-            hidden: what `encode` gives.
-            mask: that too.
+            hidden: the hidden states that `encode` returns.
+            mask: their mask.
             labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
             masked_inputs: bool [batch, tokens], True where the decoders' input token is replaced by the mask
                 token; None replaces none.
@@ -185,7 +197,7 @@ class FingerspellingModel(PreTrainedModel):
         return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id)
 
     def _ctc_loss(self, hidden: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
-        """CTC (Graves et al., 2006) over the characters, averaged a character as the cross-entropy is."""
+        """CTC (Graves et al., 2006), averaged over the characters as the cross-entropy is."""
         blank = self.config.pad_token_id
         log_probabilities = self.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
         frames = hidden.shape[1] if mask is None else mask.sum(1)

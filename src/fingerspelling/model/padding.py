@@ -1,4 +1,4 @@
-"""Between clips padded to a batch and the plain sequence of their real frames.
+"""From clips padded to a batch to the plain sequence of their real frames, and back.
 
 Whatever treats every frame by itself works on the sequence: nothing is spent on padding, and the statistics of batch
 normalisation come from real frames only. Attention and convolution, where frames meet, work on the batch.
@@ -12,8 +12,8 @@ class Padding:
     """Where the real frames of a batch are.
 
     Args:
-        batch: clips.
-        n_frames: of the longest clip.
+        batch: how many clips there are.
+        n_frames: length of the longest clip.
         mask: bool [batch, frames], True on real frames; None where all are real.
     """
 

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from fingerspelling.landmarks import FARTHEST
 
-EPSILON = 1e-6  # below this spread, a coordinate counts as constant
+EPSILON = 1e-6  # a coordinate whose standard deviation is smaller counts as constant
 
 
 def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.device | None = None) -> Tensor:
     """Return which frames stay when a clip is resized to at most max_frames: the nearest below, evenly spaced.
 
-    Clips of up to max_frames keep all; a clip of no frames still gives the index 0.
+    Clips of up to max_frames keep all of them; a clip of no frames still gets the index 0.
 
     Returns:
         int32 [min(max(n_frames, 1), max_frames)].
@@ -42,13 +42,13 @@ def normalize(frames: Tensor) -> Tensor:
     Returns:
         float32, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
     """
-    frames = frames.float()  # half precision, as clips are stored, has no room for sums of squares
+    frames = frames.float()  # half precision, as clips are stored, is too small for sums of squares
     return _standardize(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
 
 
 def normalize_per_frame(part: Tensor) -> Tensor:
     """Standardise one part of the body within every frame, per coordinate, over its points.
 
-    Takes away where the part is and how large, and keeps its shape. float [batch, frames, points, 3] to the same.
+    Where the part is and how large is lost, its shape stays. float [batch, frames, points, 3] to the same.
     """
     return _standardize(part, (2,))

@@ -56,8 +56,8 @@ def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Fi
 
 
 def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
-    axes.scatter(*before[:, :2].T, s=2, color="#d8d8d8")
-    axes.scatter(*after[:, :2].T, s=3, color=GREY)
+    axes.scatter(before[:, 0], before[:, 1], s=2, color="#d8d8d8")
+    axes.scatter(after[:, 0], after[:, 1], s=3, color=GREY)
     for hand in HANDS:
         draw_hand(axes, after[PARTS[hand]], 1.4)
     axes.set(xlim=(-2.6, 2.6), ylim=(3, -1.8))

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from fingerspelling.plots.style import BLUE, GREEN, ORANGE, finished
 from fingerspelling.text import CHARACTERS
 
-_MARK = {"color": "black", "markersize": 13, "markeredgewidth": 2, "linestyle": "none", "label": "the competition"}
+_MARK: dict[str, Any] = {"color": "black", "markersize": 13, "markeredgewidth": 2, "linestyle": "none"}
 
 
 def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, Mapping[int, float]]) -> Figure:
@@ -28,9 +30,8 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
         axis.axis("off")
     for axis, (label, values) in zip(axes.flat, columns.items(), strict=False):
         axis.plot(percentages, np.percentile(values, percentages), color=BLUE, label="these clips")
-        published = competition.get(label, {})
-        style = {"color": "black", "markersize": 4, "label": "the competition's 67,208"}
-        axis.plot(list(published), list(published.values()), "o", **style)
+        marks = competition.get(label, {})
+        axis.plot(list(marks), list(marks.values()), "o", color="black", markersize=4, label="the competition's 67,208")
         axis.set(title=label, xticks=[0, 25, 50, 75, 100], ylim=(0, None))
         axis.xaxis.set_major_formatter("{x:.0f} %")
     axes[0, 0].legend(frameon=False, fontsize=8)
@@ -42,7 +43,7 @@ def shares(these: pd.Series, competition: pd.Series) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 0.3 * len(these) + 0.6))
     places = np.arange(len(these))
     axes.barh(places, 100 * these, color=BLUE, label="these clips")
-    axes.plot(100 * competition, places, "|", **_MARK)
+    axes.plot(100 * competition, places, "|", label="the competition", **_MARK)
     axes.set_yticks(places, these.index)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -60,7 +61,7 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
     figure, axes = plt.subplots(figsize=(12, 2.8))
     axes.bar(range(len(order)), 100 * heights, color=kinds)
     marked = [place for place, character in enumerate(order) if character in competition]
-    axes.plot(marked, [100 * competition[order[place]] for place in marked], "_", **_MARK)
+    axes.plot(marked, [100 * competition[order[place]] for place in marked], "_", label="the competition", **_MARK)
     axes.set_xticks(range(len(order)), ["␣" if c == " " else c for c in order], family="monospace")
     axes.set(ylabel="% of all characters", xlim=(-0.7, len(order) - 0.3))
     axes.grid(axis="x", visible=False)
@@ -87,7 +88,7 @@ def bars(values: pd.Series, label: str, reference: float | None = None) -> Figur
     return finished(figure)
 
 
-def scatter(x: Sequence[float], y: Sequence[float], x_label: str, y_label: str) -> Figure:
+def scatter(x: ArrayLike, y: ArrayLike, x_label: str, y_label: str) -> Figure:
     """Draw one dot per clip, and the mean of y in ten bins of x that hold equally many clips."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     figure, axes = plt.subplots(figsize=(7, 3.2))

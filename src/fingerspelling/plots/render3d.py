@@ -42,7 +42,7 @@ class Canvas:
         self.part[place][nearer] = part
 
     def ball(self, centre: np.ndarray, radius: float, part: int) -> None:
-        """Paint a ball: beside its centre by a share d of the radius, it is sqrt(1 - d^2) radii nearer than that."""
+        """Paint a ball: where a pixel is d radii off its centre, the surface is sqrt(1 - d^2) radii nearer."""
         place = self._around(centre[None], radius)
         aside = (self.places[place] - centre[:2]) / radius
         rest = 1 - (aside**2).sum(-1)
@@ -83,7 +83,7 @@ class Canvas:
         place = self._around(corners, 0)
         to_corners = np.linalg.inv(np.vstack([corners[:, :2].T, np.ones(3)]))
         weights = np.pad(self.places[place], [(0, 0), (0, 0), (0, 1)], constant_values=1) @ to_corners.T
-        self._paint(place, (weights >= 0).all(-1), weights @ corners[:, 2], normal, part)
+        self._paint(place, np.all(weights >= 0, axis=-1), weights @ corners[:, 2], normal, part)
 
     def image(self, colours: np.ndarray) -> np.ndarray:
         """Return the shaded picture: RGBA in 0..1, float [side, side, 4], transparent where nothing was painted.
@@ -95,6 +95,6 @@ class Canvas:
         light = 0.5 + 0.55 * np.maximum(self.normal @ (LIGHT / np.linalg.norm(LIGHT)), 0)
         image = np.dstack([np.clip(colours[self.part] * light[..., None], 0, 1), seen])
         depth = np.pad(np.where(seen, self.depth, 99), 1, mode="edge")
-        beside = [np.roll(depth, step, axis)[1:-1, 1:-1] for step in (1, -1) for axis in (0, 1)]
-        image[seen & (np.max(beside, 0) - depth[1:-1, 1:-1] > JUMP), :3] = mpl.colors.to_rgb(OUTLINE)
+        around = [np.roll(depth, step, axis)[1:-1, 1:-1] for step in (1, -1) for axis in (0, 1)]
+        image[seen & (np.max(around, 0) - depth[1:-1, 1:-1] > JUMP), :3] = mpl.colors.to_rgb(OUTLINE)
         return image

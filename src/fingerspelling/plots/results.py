@@ -70,13 +70,13 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
         counts: (true, predicted) -> number, as `metric.edit_operations` returns.
         most: how many characters to show, those with the most errors.
     """
-    errors = Counter()
+    errors: Counter[str] = Counter()
     for (true, predicted), count in counts.items():
         if true and true != predicted:
             errors[true] += count
     shown = sorted(character for character, _ in errors.most_common(most))
     columns = [*shown, ""]
-    totals = Counter()
+    totals: Counter[str] = Counter()
     for (true, _), count in counts.items():
         totals[true] += count
     shares = [

@@ -23,7 +23,7 @@ mpl.rcParams.update(
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#e6e6e6",
-        "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
+        "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
     }
 )
 

@@ -1,4 +1,4 @@
-"""The competition's scorer: what Kaggle does with a submission, clip by clip, and what that takes."""
+"""The competition's scorer: what Kaggle does with a submission, clip by clip, and how long it takes."""
 
 import resource
 import sys
@@ -29,27 +29,27 @@ class Summary:
     score: float  # (N - D) / N, clips with an error counting as empty predictions
     clips: int
     errors: int
-    median_seconds: float  # of the model, a clip
+    median_seconds: float  # of the model, per clip
     p95_seconds: float
     peak_memory_mb: float  # of the whole process so far
-    hidden_hours: float  # for the hidden test set: model and reading, which takes Kaggle's pandas some ms a clip more
+    hidden_hours: float  # for the hidden test set: model and reading (Kaggle's pandas takes some ms more per clip)
     fits: bool  # hidden_hours are within Kaggle's limit
 
 
 def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
-    """List the clips of a folder with what they spell.
+    """List the clips of a folder with their phrases.
 
-    Clips that the table does not have are reported and left out.
+    Clips that are not in the table are reported and left out.
 
     Args:
-        folder: holds, at any depth, a parquet file a clip, named after its sequence_id (as `write_clips` writes them).
+        folder: holds, at any depth, one parquet file per clip, named after its sequence_id (as `write_clips` writes).
         phrases: a CSV table with the columns sequence_id and phrase, such as the competition's train.csv.
 
     Returns:
-        A row a clip: path, sequence_id (str) and phrase.
+        One row per clip: path, sequence_id (str) and phrase.
 
     Raises:
-        DataError: the folder has no clip that the table has, or the table cannot be read or lacks a column.
+        DataError: no clip of the folder is in the table, or the table cannot be read or lacks a column.
     """
     try:
         table = pd.read_csv(phrases, usecols=["sequence_id", "phrase"], dtype=str, keep_default_na=False)
@@ -74,8 +74,8 @@ def score_submission(
 
     Args:
         submission: the competitor's files.
-        clips: a row a clip: path (a parquet file that holds this clip alone), phrase, and what else there is.
-        hidden_clips: how many clips to extrapolate the time to.
+        clips: one row per clip: path (a parquet file that holds this clip alone), phrase, and any other columns.
+        hidden_clips: the number of clips that the time is extrapolated to.
 
     Returns:
         The clips with the columns prediction, clip_score (0..1), frames, reading_seconds, seconds (of the model)

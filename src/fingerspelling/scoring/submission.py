@@ -1,7 +1,7 @@
-"""A competitor's submission, run clip by clip by whichever TensorFlow Lite runtime is installed.
+"""submission.zip: loaded and run clip by clip, with whichever TensorFlow Lite runtime is installed, and written.
 
-Source: the competition's evaluation page. A clip's selected columns go through the signature serving_default of
-model.tflite; the characters are the arg-max of every row of "outputs", and an index outside the map gives none.
+By the competition's evaluation page, a clip's selected columns go through the signature serving_default of
+model.tflite. The characters are the arg-max of every row of "outputs"; an index outside the map stands for none.
 """
 
 import json
@@ -34,8 +34,8 @@ class Submission:
 
         Args:
             path: submission.zip, or a folder with its two files.
-            characters: index to character; the competition's 59 unless told.
-            threads: for the model; TensorFlow Lite's own choice, as on Kaggle, unless told.
+            characters: index to character; by default the competition's 59.
+            threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
 
         Raises:
             DataError: a file is missing or is not what it should be.
@@ -56,7 +56,7 @@ class Submission:
         """Read one clip, float32 [frames, columns].
 
         Raises:
-            ValueError, RuntimeError: the model cannot run on this clip, or gives something else than a matrix.
+            ValueError, RuntimeError: the model cannot run on this clip, or returns no matrix.
         """
         outputs = self._run(**{INPUT: frames})[OUTPUT]
         if outputs.ndim != 2:
@@ -68,7 +68,7 @@ def load_runner(model: bytes, threads: int | None = None) -> Any:
     """Return the signature runner of a TensorFlow Lite model, with whichever runtime is installed.
 
     Raises:
-        ValueError, RuntimeError: these are not the bytes of a model that runs here with the competition's signature.
+        ValueError, RuntimeError: not the bytes of a model that runs here with the competition's signature.
     """
     interpreter = _interpreter_class()(model_content=model, num_threads=threads)
     signatures = interpreter.get_signature_list()
@@ -102,11 +102,11 @@ def _read_member(path: Path, name: str) -> bytes:
 
 
 def _selected_columns(arguments: bytes) -> list[str]:
-    """Return the columns that inference_args.json asks for; a ValueError says what is wrong with it."""
-    known = {"frame", *COLUMNS}
+    """Return the columns that inference_args.json selects; a ValueError says what is wrong with it."""
+    available = {"frame", *COLUMNS}
     try:
         columns = list(json.loads(arguments)["selected_columns"])
-        unknown = [name for name in columns if name not in known]
+        unknown = [name for name in columns if name not in available]
     except (KeyError, TypeError) as error:
         raise ValueError(f"has no list selected_columns ({error!r})") from error
     if unknown or not columns:
@@ -115,8 +115,8 @@ def _selected_columns(arguments: bytes) -> list[str]:
 
 
 def _check_width(runner: Any, columns: int) -> None:
-    """Raise a ValueError where a model reads another number of columns than it asks for."""
-    shape = runner.get_input_details()[INPUT]["shape_signature"].tolist()  # empty where any shape will do
+    """Raise a ValueError if a model reads another number of columns than are selected."""
+    shape = runner.get_input_details()[INPUT]["shape_signature"].tolist()  # empty if any shape will do
     if shape and shape[-1] not in (columns, -1):
         raise ValueError(f"{INPUT} has {shape[-1]} columns, but {ARGUMENTS_FILE} selects {columns}")
 
@@ -127,10 +127,10 @@ def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float =
     Args:
         tflite: a file of `export_tflite`.
         zip_path: the archive; it appears only when whole.
-        limit_mb: what model and arguments may take, unpacked, in 10**6 bytes.
+        limit_mb: limit on model and arguments together, unpacked, in 10**6 bytes.
 
     Raises:
-        ValueError: they take more.
+        ValueError: they are larger.
         OSError: the model cannot be read.
     """
     zip_path = Path(zip_path)

@@ -1,4 +1,4 @@
-"""What stands in a TensorFlow Lite file: how it is called, and which operators a runtime must know."""
+"""What is in a TensorFlow Lite file: its signatures, and the operators that a runtime must know."""
 
 from collections import Counter
 
@@ -17,13 +17,13 @@ BUILTINS, TYPES = (
 
 
 def signatures(model: bytes) -> pd.DataFrame:
-    """List what a model can be called with and what it gives.
+    """List the inputs and outputs of a model's signatures.
 
     Args:
         model: the content of a .tflite file.
 
     Returns:
-        A row an input or output: signature, kind ("input" or "output"), name, type and shape, -1 where it is free.
+        One row per input or output: signature, kind ("input" or "output"), name, type and shape, -1 for any size.
 
     Raises:
         ValueError: these are not the bytes of a TensorFlow Lite model.
@@ -44,14 +44,14 @@ def signatures(model: bytes) -> pd.DataFrame:
 def operators(model: bytes) -> pd.DataFrame:
     """Count the operators of a model, all of its subgraphs together.
 
-    A runtime runs a model if it knows every operator in at least this version. Custom operators (the name in the
-    file; TensorFlow's own begin with Flex) are not part of it.
+    A runtime can run a model if it knows every operator in at least this version. Custom operators, whose
+    names are their authors' (TensorFlow's own begin with Flex), are built into none.
 
     Args:
         model: the content of a .tflite file.
 
     Returns:
-        A row an operator, the most frequent first: operator, version, builtin and count.
+        One row per operator, the most frequent first: operator, version, builtin and count.
 
     Raises:
         ValueError: these are not the bytes of a TensorFlow Lite model.
@@ -61,7 +61,7 @@ def operators(model: bytes) -> pd.DataFrame:
     rows = []
     for index, count in counts.most_common():
         code = graph.operatorCodes[index]
-        # Codes above 126 stand in a field that was added later; the older one then says 127.
+        # Codes above 126 are in a field that was added later; the older one then holds 127.
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
         builtin = number != schema.BuiltinOperator.CUSTOM
         name = BUILTINS[number] if builtin else code.customCode.decode()

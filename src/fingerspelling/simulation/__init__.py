@@ -10,12 +10,4 @@ from fingerspelling.simulation.phrases import sample_phrase, training_phrases
 from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
 
-__all__ = [
-    "Signer",
-    "SimulationConfig",
-    "hand_shape",
-    "render_clip",
-    "sample_phrase",
-    "simulate",
-    "training_phrases",
-]
+__all__ = ["Signer", "SimulationConfig", "hand_shape", "render_clip", "sample_phrase", "simulate", "training_phrases"]

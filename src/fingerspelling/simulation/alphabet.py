@@ -1,12 +1,12 @@
 """The 59 characters as postures of the hand: shape, orientation and, where the character moves, its path.
 
 A posture is a row of 26 channels: the 20 joint ANGLES of hand.py (degrees), the turn of the hand (pronation, pitch
-and roll, degrees, see hand.rotations) and its place in palms (right in the image, down, away from the camera),
+and roll, degrees, see geometry.rotations) and its place in palms (right in the image, down, away from the camera),
 all for a right hand. Angles of the letters were fitted to their mean shapes in continuous spelling and to still
-letters of several signers at once, one orientation for each source; those of the digits to 218 people.
+letters of several signers at once, with one orientation per source; those of the digits to 218 people.
 
 Letters and digits are those of ASL; J and Z are drawn. There is no standard for punctuation; here it is drawn in
-the air with the finger, or takes after the ASL sign of that meaning, so that each is told from all others:
+the air with the finger, or resembles the ASL sign of that meaning, so that each can be told from all others:
 
     space  the open hand slides aside              . : ;  pokes towards the camera; the comma part hooks down
     ,      index hooks downwards                   '      bent index twists
@@ -89,7 +89,7 @@ class Sign:
     """How one character is signed.
 
     Attributes:
-        shapes: names of hand shapes, one for each of the keys (one alone holds for all of them).
+        shapes: names of hand shapes, one per key, or a single one for all of them.
         keys: the stations of the path: right, down, away (palms), then pronation, pitch, roll (degrees), all
             added to the shape's own; trailing zeros may be left out.
     """
@@ -143,7 +143,7 @@ SIGNS = {character: Sign((character,)) for character in CHARACTERS if character.
     "%": Sign(("o",), ((-0.45, -0.5, 0, 0, 0, -15), (0.45, 0.5, 0, 0, 20, 20))),
 }
 
-# What signers do differently, and the share of them who do.
+# Other ways to sign a character, and the share of signers who do.
 VARIANTS: dict[str, list[tuple[float, Sign]]] = {
     **{digit: [(0.3, Sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "1345"},  # palm to the signer
     "0": [(0.2, Sign(("0",), ((0, 0, 0, 30),))), (0.25, Sign(("o",)))],
@@ -166,11 +166,11 @@ VARIANTS: dict[str, list[tuple[float, Sign]]] = {
 
 
 def hand_shape(character: str) -> np.ndarray:
-    """Return a character's hand as it stands before the camera, for a picture of it.
+    """Return the hand that signs a character as the camera sees it.
 
     Returns:
-        float32 [keys, 21, 3] in palms: x to the right of the image, y down, z away; one hand
-        for each station of a sign that moves, its place included.
+        float32 [keys, 21, 3] in palms: x to the right of the image, y down, z away; for a sign that moves, one hand
+        per station, at its place.
 
     Raises:
         ValueError: not one of the 59 characters.

@@ -42,10 +42,10 @@ def pose_person(
 
     Args:
         signer: who.
-        motion: float32 [frames, 26], what the hand does (movement.spell).
+        motion: float32 [frames, 26], what the hand does (movement.sign).
         turn: float32 [frames, 3, 3], the head's rotation (sway_head).
         place: float32 [frames, 3, 1], the head's middle.
-        rng: source of chance: where the person holds the hands in this clip.
+        rng: source of chance, for where the person holds the hands in this clip.
 
     Returns:
         float32 [frames, 3, 75]: left hand, pose, right hand; the hand that does not spell is NaN.
@@ -81,9 +81,10 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     side = signer.side
     half, below, behind = signer.shoulders
     head = head[:, :, 0]  # single points are [frames, 3], over which NumPy runs faster
-    neck = head * np.float32(0.2) + head.mean(0) * np.float32(0.8) + np.float32([0, below, behind])
+    neck = head * np.float32(0.2) + head.mean(0) * np.float32(0.8) + np.array([0, below, behind], np.float32)
     # In the image the strong hand's shoulder is on the left for a right-hander.
-    strong_shoulder, weak_shoulder = neck + np.float32([-side * half, 0, 0]), neck + np.float32([side * half, 0, 0])
+    aside = np.array([side * half, 0, 0], np.float32)
+    strong_shoulder, weak_shoulder = neck - aside, neck + aside
     strong_wrist = hand[:, :, 0]
     if signer.handheld:
         weak_hand = np.array([side * 0.16, 0.2, 0.24]) + rng.normal(0, 0.02, 3)
@@ -101,9 +102,9 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     pose[:, :, weak] = weak_shoulder
     pose[:, :, weak + 2] = _elbow(signer, weak_shoulder, weak_wrist, side)
     pose[:, :, weak + 4] = weak_wrist
-    pose[:, :, weak + 6 : 23 : 2] = weak_wrist[:, :, None] + _WEAK_FINGERS * np.float32([[side], [1], [1]])
+    pose[:, :, weak + 6 : 23 : 2] = weak_wrist[:, :, None] + _WEAK_FINGERS * np.array([[side], [1], [1]], np.float32)
     pose[:, :, 23::2] = neck[:, :, None] + _LEG
-    pose[:, :, 24::2] = neck[:, :, None] + _LEG * np.float32([[-1], [1], [1]])
+    pose[:, :, 24::2] = neck[:, :, None] + _LEG * np.array([[-1], [1], [1]], np.float32)
     pose[:, 2] = np.maximum(pose[:, 2], MIN_DEPTH)
     return pose
 
@@ -119,7 +120,7 @@ def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int
     line /= distance
     reach = np.clip(distance, abs(upper - fore) + 1e-3, upper + fore - 1e-3)
     along = (upper**2 - fore**2 + reach * reach) / (2 * reach)
-    hint = np.float32([0.5 * outward, 1, 0.3])
+    hint = np.array([0.5 * outward, 1, 0.3], np.float32)
     bend = hint - (line * hint).sum(1, keepdims=True) * line
     bend /= np.sqrt((bend * bend).sum(1, keepdims=True))
     return shoulder + along * line + np.sqrt(np.maximum(upper**2 - along * along, 0)) * bend

@@ -15,7 +15,7 @@ Characters = Annotated[int, Field(ge=1, le=MAX_PHRASE)]
 
 @parameters
 class SimulationConfig:
-    """Parameters of a simulation; the defaults are those of the real recordings as far as they are known.
+    """Parameters of a simulation; the defaults are those of the real recordings, as far as they are known.
 
     Raises:
         ValueError: a value is of the wrong type or out of its range; the message names the parameter.
@@ -28,15 +28,15 @@ class SimulationConfig:
     clips_per_file: PositiveInt = 500  # clips in a parquet file; about 1 MB each in memory
     min_length: Characters = 1  # shortest phrase
     max_length: Characters = MAX_PHRASE  # longest phrase of the training clips
-    tempo: Annotated[float, Field(ge=0.1, le=10)] = 1.0  # spelling speed, times that of the real signers
-    fps: Annotated[float, Field(ge=1, le=240)] = 30.0  # frames a second
-    # Share of frames in which MediaPipe loses the hand, times the real one; 0 never.
+    tempo: Annotated[float, Field(ge=0.1, le=10)] = 1.0  # spelling speed, relative to that of the real signers
+    fps: Annotated[float, Field(ge=1, le=240)] = 30.0  # frames per second
+    # Share of frames in which MediaPipe loses the hand, relative to the real one; 0 for never.
     lost_hand: Annotated[float, Field(ge=0, le=MOST_LOST)] = 1.0
-    lost_spread: NonNegativeFloat = 1.0  # how much clips differ in that share, times the real ones
-    junk: Probability = 0.08  # share of clips cut off somewhere, so that part of the phrase is missing
-    noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, times that of MediaPipe; 0 none
+    lost_spread: NonNegativeFloat = 1.0  # how much clips differ in that share, relative to the real ones
+    junk: Probability = 0.08  # share of clips that are cut off somewhere, so that part of the phrase is missing
+    noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, relative to MediaPipe's; 0 for none
     left_handed: Probability = 0.19  # share of signers who spell with the left hand
-    processes: NonNegativeInt = 0  # worker processes; 0 for all cores; does not change the data
+    processes: NonNegativeInt = 0  # at most; 0 for one per core; does not change the data
 
     def __post_init__(self) -> None:
         if self.max_length < self.min_length:
@@ -48,11 +48,11 @@ class SimulationConfig:
         return dataclasses.replace(self, lost_hand=lost_hand, lost_spread=self.lost_spread * 0.28)
 
     def generator(self, *key: int) -> np.random.Generator:
-        """Return a stream of chance of its own for each key: what it gives does not depend on who asks when."""
+        """Return a random generator of its own for each key, whose draws do not depend on those of any other."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def content(self) -> dict[str, float]:
-        """Return the parameters that decide the data's content: all but processes."""
+        """Return the parameters that determine the data: all but processes."""
         values = dataclasses.asdict(self)
         del values["processes"]
         return values

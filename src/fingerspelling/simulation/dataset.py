@@ -3,7 +3,7 @@
     data_dir/                   exactly the competition's (see data/competition.py), and
       simulation.json           the parameters, so that a half-written folder is finished only with the same
 
-Every file's content depends on the seed and its own number alone, so it does not matter who writes it when.
+Every file's content depends on the seed and its own clips alone, not on which process writes it when.
 """
 
 import json
@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from fingerspelling.data.competition import TABLE_COLUMNS, TABLES
 from fingerspelling.data.parallel import LostTask, unordered
 from fingerspelling.files import DataError, written_whole
-from fingerspelling.landmarks import COLUMNS
+from fingerspelling.landmarks import COLUMNS, as_columns
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import training_phrases
-from fingerspelling.simulation.render import render_rows
+from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS
@@ -30,8 +30,8 @@ from fingerspelling.text import CHARACTERS
 FOLDERS = {"train": "train_landmarks", "supplemental": "supplemental_landmarks"}
 CHARACTER_MAP = "character_to_prediction_index.json"
 PARAMETERS = "simulation.json"
-# Clips of a signer against the most of any: as in the competition, the median is 1.1 times the mean, and the ten with
-# the most of 94 signers have 14.5 % of all.
+# Beta distribution of how much signers record. As in the competition, the median is 1.1 times the mean, and the ten
+# with the most clips of 94 signers have 14.5 % of all.
 ZEAL = (2.2, 0.9)
 CLIPS_PER_GROUP = 50  # clips in a row group: bounds the memory of writing and of reading
 PROCESS_MEMORY = 0.25e9  # bytes that a process takes, and in addition
@@ -52,7 +52,7 @@ SCHEMA = _schema()
 
 
 def simulate(config: SimulationConfig, data_dir: Path) -> None:
-    """Write a simulated competition; what is already there with the same parameters is kept.
+    """Write a simulated competition; files that are already there with the same parameters are kept.
 
     Raises:
         ValueError: the folder holds other data, or data simulated with other parameters.
@@ -93,7 +93,7 @@ class Task:
 
 
 def _claim(config: SimulationConfig, data_dir: Path) -> None:
-    """Make the folder ours: write the parameters, or check those that are there."""
+    """Claim the folder: write the parameters, or check those that are there."""
     data_dir.mkdir(parents=True, exist_ok=True)
     parameters = data_dir / PARAMETERS
     if not parameters.is_file():
@@ -102,11 +102,9 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         with written_whole(parameters) as temporary:
             temporary.write_text(json.dumps(config.content(), indent=1))
         return
-    asked, there = config.content(), json.loads(parameters.read_text())
+    ours, theirs = config.content(), json.loads(parameters.read_text())
     if different := [
-        f"{name} {there.get(name)} there, {asked[name]} asked"
-        for name in sorted(asked)
-        if there.get(name) != asked[name]
+        f"{name}: {theirs.get(name)} instead of {ours[name]}" for name in sorted(ours) if theirs.get(name) != ours[name]
     ]:
         raise ValueError(
             f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)}); "
@@ -115,7 +113,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
 
 
 def participant(config: SimulationConfig, number: int) -> Signer:
-    """Return one of the simulation's signers; of any so many, the share of left-handers is as near as can be."""
+    """Return one of the simulation's signers; left-handers are spread evenly among their numbers."""
     left_handed = number * GOLDEN % 1 < config.left_handed
     return Signer.sample(config.generator(PEOPLE, number), float(left_handed))
 
@@ -146,7 +144,7 @@ def _table(config: SimulationConfig, part: str) -> pd.DataFrame:
 
 
 def _cast(signers: int, clips: int, rng: np.random.Generator) -> np.ndarray:
-    """Return whose clips these are: most signers recorded about as many, some only a few, all at least one."""
+    """Return the signer of each clip: most record about equally many, some only a few, all at least one."""
     zeal = rng.beta(*ZEAL, signers)
     more = rng.choice(signers, max(clips - signers, 0), p=zeal / zeal.sum())
     return np.concatenate([np.arange(signers), more])[:clips]
@@ -161,7 +159,7 @@ def _write(task: Task) -> None:
         for first in range(0, len(task.clips), CLIPS_PER_GROUP):
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
             clips = [
-                render_rows(
+                render_clip(
                     people[row.participant_id], row.phrase, task.config.generator(CLIPS, row.sequence_id), task.config
                 )
                 for row in rows.itertuples()
@@ -170,9 +168,9 @@ def _write(task: Task) -> None:
 
 
 def _arrow(sequence_ids: list[int], clips: list[np.ndarray]) -> pa.Table:
-    """Put clips [frames, 3, 543] one after the other as a table in the competition's schema."""
+    """Join clips, float32 [frames, 543, 3] each, to a table in the competition's schema."""
     lengths = [len(clip) for clip in clips]
-    values = np.concatenate([clip.reshape(len(clip), -1) for clip in clips]).T.copy()
+    values = np.concatenate([as_columns(clip) for clip in clips]).T.copy()
     frames = np.concatenate([np.arange(length, dtype=np.int16) for length in lengths])
     index = np.repeat(np.array(sequence_ids, np.int64), lengths)
     # from_pandas turns NaN into null, as pandas does when it writes

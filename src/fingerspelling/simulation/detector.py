@@ -15,14 +15,14 @@ FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
 # quartiles 0.17, 0.42 and 0.70.
 LOST_POWER, LOST_MEAN = 1.63, 0.44
 LOST_TO_SPEED = 0.8  # correlation of that draw with the fingers' speed: fast hands are blurred
-USUAL_SPEED, SPEED_SPREAD = 0.085, 0.36  # palms a frame, median of the clips; standard deviation of its logarithm
+USUAL_SPEED, SPEED_SPREAD = 0.085, 0.36  # palms per frame, median of the clips; standard deviation of its logarithm
 FLICKER = 1.5  # frames, mean length of a short run
 STRETCHES = 8  # tries to let the runs without a hand fall on fast movement
-ENDS_SEEN = 0.7  # share of clips in which the first and the last frame show the hand; the others are cut to that
+ENDS_SEEN = 0.7  # share of clips whose first and last frames show the hand; the others are cut until theirs do
 SMOOTHING = np.array([0.62, 0.24, 0.1, 0.04], np.float32)  # share of this frame and of those before
-HAND_JITTER = 0.012  # of the palm, each frame anew
-HAND_ERROR = 0.035  # of the palm, slowly changing misplacement of single joints,
-ERROR_FRAMES = 10  # with a new one every so many frames
+HAND_JITTER = 0.012  # of the palm, new in each frame
+HAND_ERROR = 0.035  # of the palm, slowly changing misplacement of single joints
+ERROR_FRAMES = 10  # after which that misplacement is another one
 BODY_JITTER = 0.0006  # frame widths, face and pose
 FLIP = 0.02  # share of clips with a run in which the hand is taken for the other one
 BOTH = 0.15  # share of clips with a run in which one hand is seen as two
@@ -30,7 +30,7 @@ NOISE_FRAMES = 512
 
 
 def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
-    """Spoil a perfectly seen clip as MediaPipe would; works in place.
+    """Spoil a perfectly seen clip in place, as MediaPipe would.
 
     Args:
         clip: float32 [frames, 3, 543], all points in the frame's units.
@@ -42,7 +42,7 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
     Returns:
         A view of its frames from the first to the last with a hand.
     """
-    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else []
+    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
     _jitter(clip, own, config.noise, rng)
     if config.lost_hand > 0:
         clip[unseen, :, own] = np.nan
@@ -62,7 +62,7 @@ def _noise(strength: float) -> tuple[np.ndarray, np.ndarray]:
     """
     noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
     hand = np.float32(strength * HAND_JITTER) * noise[:, :, RIGHT_HAND]
-    slow = noise.copy()
+    slow: np.ndarray = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
     clip = np.float32(strength * BODY_JITTER) * (0.4 * noise + 1.5 * slow)
@@ -80,7 +80,7 @@ def _jitter(clip: np.ndarray, own: slice, strength: float, rng: np.random.Genera
     hand = clip[:, :, own]
     along = hand[:, :2, 9] - hand[:, :2, 0]
     palm = np.sqrt((along * along).sum(1))[:, None, None]
-    wrong = _luck(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(strength * HAND_ERROR)
+    wrong = _wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(strength * HAND_ERROR)
     hand += palm * (of_hand[rows] + wrong)
     hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
     padded = np.concatenate([np.repeat(hand[:1], len(SMOOTHING) - 1, 0), hand])
@@ -89,8 +89,8 @@ def _jitter(clip: np.ndarray, own: slice, strength: float, rng: np.random.Genera
     )
 
 
-def _luck(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
-    """Return noise that wanders: normal draws `every` so many frames, straight lines between; [frames, columns]."""
+def _wandering_noise(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
+    """Return noise that wanders, [frames, columns]: normal draws every so many frames, straight lines between them."""
     knots = rng.standard_normal((max(2, frames // every), columns), np.float32)
     place = np.arange(frames, dtype=np.float32) * np.float32((len(knots) - 1) / max(frames - 1, 1))
     left = np.minimum(place.astype(int), len(knots) - 2)
@@ -99,14 +99,14 @@ def _luck(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -
 
 
 def _lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw the frames in which a hand [frames, 2, 21] is not seen: runs in fast movement, near the frame's edge."""
+    """Draw the frames in which a hand [frames, 2, 21] is lost: runs, most often in fast movement or near the edge."""
     frames = len(hand)
     palm = np.abs(hand[:, 1, 9] - hand[:, 1, 0]).mean()
     speed, finger_speed = _speed(hand) / palm, _speed(hand - hand[:, :, :1]) / palm
     edge = np.maximum(np.abs(hand - 0.5).max((1, 2)) - 0.45, 0) * 10
     share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
     share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
-    lost = _runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
+    lost = _draw_runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
     # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
     trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
     stretches = [lost[first : first + frames] for first in rng.integers(0, frames, STRETCHES)]
@@ -122,7 +122,7 @@ def _speed(hand: np.ndarray) -> np.ndarray:
 
 
 def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
-    """Draw the share of a clip's frames without a hand, whose fingers move at this speed (palms a frame)."""
+    """Draw the share of frames without a hand of a clip whose fingers move at this speed (palms per frame)."""
     hurry = np.log(max(speed, 1e-3) / USUAL_SPEED) / SPEED_SPREAD
     rank = LOST_TO_SPEED * hurry + np.sqrt(1 - LOST_TO_SPEED**2) * rng.standard_normal() + edge
     quantile = (1 + math.erf(rank / math.sqrt(2))) / 2
@@ -151,12 +151,12 @@ class Runs:
         return np.where(rng.random(count) < self.flicker, flickers, others)
 
 
-# Fitted to the nine real clips that are known frame by frame; they show the hand in 0.725 of their frames.
+# Fitted to the nine real clips that are known frame by frame, which show the hand in 0.725 of their frames.
 SEEN, UNSEEN = Runs(16.0, 0.46, 2.2), Runs(2.75, 0.41, 8.0)
 
 
-def _runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw runs with and without a hand in turn: bool [frames], true without, which this share of them is."""
+def _draw_runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw runs with and without a hand in turn: bool [frames], True without, which is about this share of them."""
     scale = math.sqrt(share / (1 - share) * SEEN.mean / UNSEEN.mean)
     count = 4 + int(2 * frames / (SEEN.mean / scale + UNSEEN.mean * scale))
     lengths = np.stack([SEEN.draw(1 / scale, count, rng), UNSEEN.draw(scale, count, rng)], 1)

@@ -1,8 +1,8 @@
-"""A face of 468 points on a head surface of its own, with mouthing, blinks and brows.
+"""A face of 468 points that mouths, blinks and raises its brows.
 
-Where each numbered point of MediaPipe's face mesh lies on a face seen from the front comes from the mean of one
-signer's recordings, rounded to half a millimetre on a face 140 mm wide and made symmetric; the depth is that of a
-smooth head: an ellipsoid with nose, eye sockets, lips and chin.
+Where each point of MediaPipe's face mesh is on a face seen from the front comes from the mean of one signer's
+recordings, rounded to half a millimetre on a face 140 mm wide and made symmetric. The depth is that of a smooth head:
+an ellipsoid with nose, eye sockets, lips and chin.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ EYES = (30.0, -29.0)  # mm, x (either sign) and y of the eyes' middles
 
 
 def _bump(x: float, y: float, width: float, height: float) -> np.ndarray:
-    """Return a Gaussian hill on the face, [468]; off the middle it stands on both sides."""
+    """Return a Gaussian hill on the face, [468]; off the middle, one on either side."""
     return np.exp(-(((np.abs(_XY[0]) - x) / width) ** 2 + ((_XY[1] - y) / height) ** 2) / 2)
 
 
@@ -70,7 +70,7 @@ REST = np.concatenate([_XY, _depth()[None]]) / 1000  # metres [3, 468]
 
 
 def _expressions() -> list[tuple[int, int, np.ndarray]]:
-    """Return what faces do: number of the movement, axis, and what all of it adds there, [468] in metres."""
+    """Return what faces do: number of the movement, axis, and what the full movement adds there, [468] in metres."""
     x, y = _XY
     lower = np.clip((y - MOUTH_LINE) / 2, 0, 1)
     drop = lower * (9 * np.exp(-((x / 24) ** 2)) + 3 * _bump(0, 75, 45, 30)) - (1 - lower) * 1.5 * _bump(0, 35, 18, 5)
@@ -100,17 +100,12 @@ def sample_face(rng: np.random.Generator) -> np.ndarray:
 
 
 def photograph_face(
-    face: np.ndarray,
-    turn: np.ndarray,
-    place: np.ndarray,
-    focal: float,
-    shake: np.ndarray,
-    amounts: np.ndarray,
+    face: np.ndarray, turn: np.ndarray, place: np.ndarray, focal: float, shake: np.ndarray, amounts: np.ndarray
 ) -> np.ndarray:
     """Show a face in the picture.
 
-    A head is small beside its distance: each point keeps the share of perspective that it has at rest. So rest,
-    expressions, place and shake are the terms of one matrix product.
+    A head is small compared with its distance, so that each point may keep the perspective that it has at rest. Then
+    rest, expressions, place and shake are the terms of one matrix product.
 
     Args:
         face: float32 [3, 468] in metres, the face at rest, upright and straight to the camera.
@@ -142,12 +137,12 @@ def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator
 
     Args:
         frames: how many.
-        fps: frames a second.
+        fps: frames per second.
         restless: how lively the mouth is, about 1.
         rng: source of chance.
 
     Returns:
-        float [frames, 4]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is all.
+        float [frames, 4]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.
     """
     rate = rng.uniform([2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1])
     wave = swing(rate, rng.random(6), frames, fps).T

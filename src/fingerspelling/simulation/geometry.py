@@ -4,14 +4,17 @@ IEEE 754 rounds additions, multiplications, divisions and square roots alike on 
 exponentials, nor sums whose order is a library's own, as in a product of matrices.
 """
 
+from typing import overload
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 STEPS = 2**16  # angles in the table of sines: a full turn
 _SINES = np.sin(np.arange(STEPS + STEPS // 4) * (2 * np.pi / STEPS)).astype(np.float32)
 GRID = 2.0**20
 
 
-def sine_cosine(degrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sine_cosine(degrees: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return sine and cosine of angles in degrees, float32 of the same shape, as of the nearest 0.0055 degrees."""
     step = np.rint(np.asarray(degrees, np.float32) * np.float32(STEPS / 360)).astype(np.int32) & (STEPS - 1)
     return _SINES[step], _SINES[step + STEPS // 4]
@@ -67,10 +70,10 @@ def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.n
     """Return sine waves over the time of a clip.
 
     Args:
-        hertz: float [waves], how often a second.
+        hertz: float [waves], how often per second.
         phase: float [waves], where each begins, in turns.
         frames: how many.
-        fps: frames a second.
+        fps: frames per second.
 
     Returns:
         float32 [frames, waves] in -1..1.
@@ -79,6 +82,10 @@ def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.n
     return sine_cosine(360 * (time * hertz + phase))[0]
 
 
-def log_normal(rng: np.random.Generator, sigma: float, size: int | None = None) -> np.ndarray:
-    """Draw factors around 1, float32 [size] or one; sigma is the standard deviation of their logarithm."""
-    return np.float32(np.exp(rng.normal(0, sigma, size)))  # the last bits of exp are the processor's own
+@overload
+def log_normal(rng: np.random.Generator, sigma: float) -> float: ...
+@overload
+def log_normal(rng: np.random.Generator, sigma: float, size: int) -> np.ndarray: ...
+def log_normal(rng: np.random.Generator, sigma: float, size: int | None = None) -> float | np.ndarray:
+    """Draw factors around 1, float32 [size] or a single one; sigma is the standard deviation of their logarithm."""
+    return np.exp(rng.normal(0, sigma, size)).astype(np.float32)  # the last bits of exp are the processor's own

@@ -3,10 +3,8 @@
 Every posture change is a minimum-jerk movement (T. Flash and N. Hogan, J. Neurosci. 5, 1985); movements that
 begin before the last one ended simply add up (T. Flash and E. Henis, J. Cogn. Neurosci. 3, 1991). So a hold shrinks
 with the tempo, a shape begins to form before the last one is left (coarticulation), and shapes that there is no time
-for are reached only in part (undershoot). Each finger, the wrist's turn and the wrist's place move for themselves.
+for are reached only in part (undershoot). Each finger, the wrist's turn and the wrist's place move independently.
 """
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +12,7 @@ from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.geometry import log_normal, product, swing
 from fingerspelling.simulation.hand import within_limits
-
-if TYPE_CHECKING:
-    from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.signer import Signer
 
 # Channels that move together: thumb, four fingers, turn, place; and the peak speed of one movement of each
 # (degrees/s; palms/s for the place).
@@ -27,20 +23,20 @@ SPEED_LIMITS = np.array([1000.0, 1200, 1200, 1200, 1200, 700, 9], np.float32)
 PEAK = 1.875  # peak speed of a minimum-jerk movement, times its mean speed
 LONGEST_OVERLAP = 1.8  # slots; a movement lasts at most this long, so that about two run at a time
 STROKE = 0.55  # slots; the time of each further station of a sign that moves
-SPACE = 0.7  # the time of a space, times that of another character
+SPACE = 0.7  # the time of a space, relative to that of another character
 POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one time to the next, degrees
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 
 def sign(
-    phrase: str, signer: "Signer", rng: np.random.Generator, config: SimulationConfig
+    phrase: str, signer: Signer, rng: np.random.Generator, config: SimulationConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move a signer's hand through a phrase.
 
     Returns:
         float32 [frames, 26]: the channels of alphabet.py, within the anatomical limits.
-        int [frames]: which character of the phrase the hand is nearest to in time, from halfway to it until halfway to
-            the next; -1 before the first and after the last.
+        int [frames]: the character of the phrase that is nearest in time, from halfway to it until halfway to the
+            next; -1 before the first and after the last.
     """
     postures, slots, characters = _stations(phrase, signer, rng)
     seconds = slots * signer.seconds_per_character * log_normal(rng, 0.14) / config.tempo
@@ -51,7 +47,7 @@ def sign(
     return motion, characters[np.searchsorted(halfway, np.arange(len(motion)) / config.fps, side="right")]
 
 
-def _stations(phrase: str, signer: "Signer", rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stations(phrase: str, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the postures [stations, 26] to pass, each one's time in characters, and each one's character."""
     rest = np.zeros((1, CHANNELS), np.float32)
     rest[0, : TURN.stop] = SHAPES["relaxed"]
@@ -85,7 +81,7 @@ def _away(rest: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _movements(
-    postures: np.ndarray, seconds: np.ndarray, signer: "Signer", rng: np.random.Generator, fps: float
+    postures: np.ndarray, seconds: np.ndarray, signer: Signer, rng: np.random.Generator, fps: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add up the movements from posture to posture: float32 [frames, 26], and when each is halfway done."""
     # Where the time is too short, aim less far, towards the mean of the neighbours; then take more time.
@@ -115,7 +111,7 @@ def _needed(postures: np.ndarray) -> np.ndarray:
     return PEAK * farthest / SPEED_LIMITS
 
 
-def _drift(frames: int, fps: float, signer: "Signer", rng: np.random.Generator) -> np.ndarray:
+def _drift(frames: int, fps: float, signer: Signer, rng: np.random.Generator) -> np.ndarray:
     """Return the slow wandering of an arm held up: [frames, 26], turn and place only."""
     hertz = 1 / np.repeat([rng.uniform(1.5, 3), rng.uniform(4, 9)], 6)
     reach = rng.normal(0, 1, (2, 6)) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]

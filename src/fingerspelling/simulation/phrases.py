@@ -1,7 +1,7 @@
-"""Phrases as the competition's signers were given them: addresses and names, web addresses, phone numbers.
+"""Phrases such as the competition's signers were given: addresses and names, web addresses, phone numbers.
 
-Shares of the kinds and the spread of lengths are those of the 67,208 training phrases. Most are
-freshly put together, down to words that do not exist, so that no model gets far by remembering words.
+The shares of the kinds and the spread of lengths are those of the 67,208 training phrases. Most are freshly put
+together, down to words that do not exist, so that no model gets far by remembering words.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from fingerspelling.simulation import words
 from fingerspelling.text import MAX_PHRASE
 
 KINDS = {"address": 0.478, "url": 0.285, "phone": 0.237}  # addresses include people's names
-ATTEMPTS = 30  # to hit the wanted lengths, before a phrase is cut to fit
-PATIENCE = 200  # phrases in a row that there were already, before giving up
+ATTEMPTS = 30  # to find a phrase of the wanted length before one is cut or filled up
+PATIENCE = 200  # phrases in a row that are no new ones, before giving up
 
 
 def sample_phrase(

@@ -24,11 +24,6 @@ def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     Raises:
         ValueError: the phrase is empty or has a character outside the 59.
     """
-    return render_rows(signer, phrase, rng, config).swapaxes(1, 2)
-
-
-def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig) -> np.ndarray:
-    """Return the same as render_clip as [frames, 3, 543]: flattened, a row is one of the competition's files."""
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
     motion, _ = sign(phrase, signer, rng, config)
@@ -43,7 +38,7 @@ def render_rows(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     body = pose_person(signer, motion, turn, place, rng)
     photograph(body, signer.focal, shake)
     clip[:, :, FACE_POINTS.stop :] = body
-    return detect(clip, hand_of(signer), signer.lost, config, rng)
+    return detect(clip, hand_of(signer), signer.lost, config, rng).swapaxes(1, 2)
 
 
 def _cut_off(motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:

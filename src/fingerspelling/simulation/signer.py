@@ -1,4 +1,4 @@
-"""People who differ: hands, habits, tempo, faces, and where they hold themselves before the camera."""
+"""People who differ: in their hands, habits, tempo and faces, and in where they are before the camera."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Signer:
         postures: each character as this person signs it, float32 [keys, 26] (channels of alphabet.py).
         doubling: added stations of a doubled letter, float32 [keys, 26]: a slide aside or a bounce.
         seconds_per_character: tempo.
-        travel: share of a character's time that the hand is on its way to it, 0..1.
+        travel: share of a character's time in which the hand is on its way to it, 0..1.
         anticipation: share of a movement done before the character's own time begins, 0..1.
         bounce: palms that the wrist is off its place, anew for each character.
         outward: palms per 3 s that the hand wanders while spelling, along the image's x.
@@ -70,13 +70,9 @@ class Signer:
         # How large the hand appears decides how far away it is: 0.12-0.18 of the frame's height.
         distance = focal * WIDTH_OVER_HEIGHT * palm / np.clip(rng.normal(0.148, 0.016), 0.11, 0.19)
         across = 0.5 + side * rng.normal(0.1, 0.05)
-        beside = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
-        wrist = [across - beside, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]
-        head = [
-            across,
-            np.clip(rng.normal(0.4, 0.06), 0.25, 0.52),
-            distance + rng.uniform(0.12, 0.25),
-        ]
+        from_face = side * np.clip(rng.normal(0.19, 0.07), 0.03, 0.36)  # how far the hand is from the face
+        wrist = [across - from_face, np.clip(rng.normal(0.74, 0.06), 0.58, 0.88), distance]
+        head = [across, np.clip(rng.normal(0.4, 0.06), 0.25, 0.52), distance + rng.uniform(0.12, 0.25)]
         return cls(
             side=side,
             skeleton=sample_skeleton(rng),
