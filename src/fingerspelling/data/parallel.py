@@ -76,7 +76,7 @@ def _in_processes(function: Callable[[Task], Result], tasks: Sequence[Task], pro
                     del waiting[calls[call]]
                     yield calls[call], call.result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=bool(waiting), cancel_futures=True)
         if waiting and processes == 1:
             place = next(iter(waiting))  # calls are made in this order
             del waiting[place]
