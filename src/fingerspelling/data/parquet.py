@@ -22,6 +22,11 @@ def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> 
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
 
 
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the parquet files of a folder at any depth, sorted, without hidden ones, such as macOS leaves."""
+    return sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
+
+
 def read_ids(path: str | Path, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return a column of sequence ids as int64.
 
