@@ -86,21 +86,21 @@ def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tm
     store = tmp_path / "clips"
     extract(own_competition, store)
     before = shards(store)
-    (store / "train/10.arrow").unlink()
-    (store / "supplemental/30.arrow").write_bytes(b"half a shard")
-    (store / "train/.20.arrow.tmp").write_bytes(b"what a killed run left" * 10**6)
+    (store / "train/train_landmarks/10.parquet.arrow").unlink()
+    (store / "supplemental/supplemental_landmarks/30.parquet.arrow").write_bytes(b"half a shard")
+    (store / "train/train_landmarks/.20.parquet.arrow.tmp").write_bytes(b"what a killed run left" * 10**6)
     edit_parquet(own_competition / "train_landmarks/20.parquet", lambda table: table.assign(x_face_0=np.float32(0.5)))
     extract(own_competition, store)
     after = shards(store)
     assert after.keys() == before.keys()
-    assert all(after[name] != before[name] for name in ("10.arrow", "20.arrow", "30.arrow"))
+    assert all(after[name] != before[name] for name in ("10.parquet.arrow", "20.parquet.arrow", "30.parquet.arrow"))
     clips = ClipStore(store)
     assert clips.table["sequence_id"].tolist() == [clip.sequence_id for clip in ALL]
     assert (clips.frames(len(clips) - 1)[:, 0, 0] == 0.5).all()
-    (store / "train/20.arrow").unlink()
+    (store / "train/train_landmarks/20.parquet.arrow").unlink()
     extract(own_competition, store)
-    assert shards(store)["10.arrow"] == after["10.arrow"]
-    assert shards(store)["30.arrow"] == after["30.arrow"]
+    assert shards(store)["10.parquet.arrow"] == after["10.parquet.arrow"]
+    assert shards(store)["30.parquet.arrow"] == after["30.parquet.arrow"]
 
 
 def same_store(store: Path, other: Path) -> bool:
@@ -131,7 +131,7 @@ def test_a_cluster_writes_what_is_missing_and_reports_as_one_process_does(
         assert of_file(summary, 20)["error"].startswith(f"{broken}: not a readable parquet file")
         assert f"skipped {broken}" in capsys.readouterr().out
         before = shards(clips)
-        assert before.keys() == {"10.arrow", "30.arrow"}
+        assert before.keys() == {"10.parquet.arrow", "30.parquet.arrow"}
         broken.write_bytes(whole)
         summary = extract(own_competition, clips, cluster.scheduler_address)
     assert summary["clips"].tolist() == [6, 6, 5]
@@ -310,7 +310,9 @@ def test_files_of_the_smallest_clips_are_read(tmp_path: Path) -> None:
 
 def test_real_recordings_are_extracted(real_data: Path, tmp_path: Path) -> None:
     sources = sorted((real_data / "ase-letters-pose").resolve().glob("*.parquet"))
-    one_clip_a_file(tmp_path, [(str(path), i) for i, path in enumerate(sources)])
+    for path in sources:
+        (tmp_path / path.name).symlink_to(path)
+    one_clip_a_file(tmp_path, [(path.name, i) for i, path in enumerate(sources)])
     summary = extract(tmp_path, tmp_path / "clips")
     assert (summary["error"] == "").all()
     assert summary["clips"].sum() == len(sources) == 26
@@ -318,3 +320,122 @@ def test_real_recordings_are_extracted(real_data: Path, tmp_path: Path) -> None:
     store = ClipStore(tmp_path / "clips")
     table = pd.read_parquet(sources[9])
     np.testing.assert_allclose(store.frames(9), selected(table[clip_table(ALL[0]).columns[1:]].to_numpy()), atol=2e-3)
+
+
+def test_two_files_of_one_stem_have_a_shard_each(tmp_path: Path) -> None:
+    for i, name in enumerate(("a/1.parquet", "b/1.parquet", "b/1.pq")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        clip_table(Clip(i, 1, "a", 20 + i)).to_parquet(tmp_path / name)
+    one_clip_a_file(tmp_path, [("a/1.parquet", 0), ("b/1.parquet", 1), ("b/1.pq", 2)])
+    for _ in range(2):
+        assert extract(tmp_path, tmp_path / "clips")["clips"].tolist() == [1, 1, 1]
+        assert ClipStore(tmp_path / "clips").table["n_frames"].tolist() == [20, 21, 22]
+
+
+@pytest.mark.parametrize("change", ["rows gone", "file broken", "file gone", "dealt otherwise"])
+def test_the_store_holds_what_the_summary_says(own_competition: Path, tmp_path: Path, change: str) -> None:
+    extract(own_competition, tmp_path / "clips")
+    file = own_competition / "train_landmarks/20.parquet"
+    if change == "rows gone":
+        edit_train(own_competition, lambda table: table[table["file_id"] != 20])
+    elif change == "dealt otherwise":
+        file.rename(file.with_name("21.parquet"))
+        edit_train(own_competition, lambda table: table.assign(path=table["path"].str.replace("20", "21")))
+    else:
+        file.write_bytes(b"PAR1") if change == "file broken" else file.unlink()
+    summary = extract(own_competition, tmp_path / "clips")
+    clips = ClipStore(tmp_path / "clips").table
+    assert len(clips) == summary["clips"].sum() == (17 if change == "dealt otherwise" else 11)
+    assert not clips["sequence_id"].duplicated().any()
+
+
+def test_corrected_labels_reach_the_store_and_its_fingerprint(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "clips")
+    before = ClipStore(tmp_path / "clips")
+    copied = Path(shutil.copytree(own_competition, tmp_path / "copy", copy_function=shutil.copyfile))
+    extract(copied, tmp_path / "clips_of_the_copy")
+    assert ClipStore(tmp_path / "clips_of_the_copy").fingerprint == before.fingerprint
+    edit_train(own_competition, lambda table: table.assign(phrase=["right", *table["phrase"][1:]]))
+    extract(own_competition, tmp_path / "clips")
+    after = ClipStore(tmp_path / "clips")
+    assert "right" in after.table["phrase"].tolist()
+    assert after.fingerprint != before.fingerprint
+
+
+def test_a_sequence_id_of_two_files_is_refused(own_competition: Path, tmp_path: Path) -> None:
+    edit_train(own_competition, lambda table: table.assign(sequence_id=table.groupby("path").cumcount()))
+    with pytest.raises(
+        DataError, match=r"sequence_id 0 and 5 others stand for clips of several files \(.*10.* and .*20"
+    ):
+        extract(own_competition, tmp_path / "clips")
+
+
+def test_frames_out_of_order_are_sorted_and_counted(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "ordered")
+    edit_parquet(own_competition / "train_landmarks/20.parquet", lambda table: table.sample(frac=1, random_state=1))
+    summary = extract(own_competition, tmp_path / "clips")
+    assert summary["sorted"].tolist()[0] == 0 < summary["sorted"].tolist()[1]
+    assert summary["gaps"].tolist() == [0, 0, 0]
+    one, two = ClipStore(tmp_path / "ordered"), ClipStore(tmp_path / "clips")
+    place = {clip: i for i, clip in enumerate(two.table["sequence_id"])}
+    for i, clip in enumerate(one.table["sequence_id"]):
+        np.testing.assert_array_equal(one.frames(i), two.frames(place[clip]))
+
+
+def test_missing_and_doubled_frames_are_counted(own_competition: Path, tmp_path: Path) -> None:
+    file = own_competition / "train_landmarks/20.parquet"
+    edit_parquet(file, lambda table: table.drop_duplicates("frame").iloc[[0, 1, 2, 2, 3, 5]])
+    assert extract(own_competition, tmp_path / "clips")["gaps"].tolist()[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([("a.parquet", 7, "a"), ("a.parquet", 7, "a")], None),
+        ([("a.parquet", 7, "a"), ("a.parquet", 7, "b")], "7: the table gives it 2 different phrases"),
+        ([("a.parquet", 7, "a" * 65)], "7: the phrase has 65 characters, more than 64"),
+    ],
+)
+def test_rows_of_the_table_that_cannot_be_right_are_left_out(tmp_path: Path, rows: list, reason: str | None) -> None:
+    clips = [clip_table(Clip(i, 1, "a", 20)).assign(sequence_id=i) for i in (7, 8)]
+    pd.concat(clips).set_index("sequence_id").to_parquet(tmp_path / "a.parquet")
+    table = pd.DataFrame([*rows, ("a.parquet", 8, "x")], columns=["path", "sequence_id", "phrase"])
+    table.assign(file_id=1, participant_id=1).to_csv(tmp_path / "train.csv", index=False)
+    summary = extract(tmp_path, tmp_path / "clips")
+    assert summary["skipped"].iat[0] == ([reason] if reason else [])
+    assert len(ClipStore(tmp_path / "clips")) == (1 if reason else 2)
+
+
+@pytest.mark.parametrize("path", ["/etc/x.parquet", "../x.parquet", "a/../../x.parquet", "", "x" * 300, "a\0b"])
+def test_a_path_out_of_the_folder_is_refused(own_competition: Path, tmp_path: Path, path: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        table = pd.read_csv(own_competition / "train.csv").assign(path=path)
+        patch.setattr(pd, "read_csv", lambda *_, **__: table)
+        with pytest.raises(DataError, match=r"train\.csv: the path .* is none of a file inside of "):
+            extract(own_competition, tmp_path / "clips")
+
+
+@pytest.mark.parametrize("ids", [["a", "b"], [1.5, 2.5], [1, None]])
+def test_ids_that_are_no_whole_numbers_are_named(tmp_path: Path, ids: list) -> None:
+    clip_table(Clip(1, 1, "a", 2)).assign(sequence_id=ids).to_parquet(tmp_path / "1.parquet")
+    one_clip_a_file(tmp_path, [("1.parquet", 1)])
+    with pytest.raises(DataError, match=r"1\.parquet: sequence_id has .*; it must be a whole number in every row"):
+        extract(tmp_path, tmp_path / "clips")
+
+
+def test_what_cannot_be_written_ends_the_extraction(
+    own_competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "shard")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(extraction, "write_shard", full)
+        extract(own_competition, tmp_path / "clips")
+    assert extract(own_competition, tmp_path / "clips")["error"].tolist() == ["", "", ""]
+
+
+def test_hidden_files_are_passed_over(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "clips")
+    (tmp_path / "clips/train/train_landmarks/._10.parquet.arrow").write_bytes(b"of macOS")
+    assert len(ClipStore(tmp_path / "clips")) == 17

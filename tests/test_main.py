@@ -1,5 +1,6 @@
 """The command line: `fingerspelling predict` and `fingerspelling score`."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -115,3 +116,21 @@ def test_a_submission_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture) -
     (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\n")
     assert main(arguments) == 0
     assert "score        1.0000 on 1 clips, 0 with an error" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("here")
+def test_a_table_that_cannot_be_written_is_said_before_the_scoring(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 9\n")
+    arguments = ["score", "submission.zip", "clips", str(tmp_path / "train.csv"), "--table", "nowhere/out.csv"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == "nowhere: no such folder to write out.csv to\n"
+
+
+def test_hidden_files_are_passed_over(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    clips = Path(shutil.copytree(folder / "clips", tmp_path / "clips"))
+    (clips / "many.parquet").unlink()
+    (clips / "._one.parquet").write_bytes(b"of macOS")
+    assert main(["predict", str(clips), "--submission", str(folder / "submission.zip")]) == 0
+    assert capsys.readouterr().out == f"{clips / 'one.parquet'}\tdog 7\n"

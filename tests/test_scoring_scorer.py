@@ -110,3 +110,9 @@ def test_clips_that_cannot_be_found_are_an_error(tmp_path: Path, table: str | No
         (tmp_path / "train.csv").write_text(table)
     with pytest.raises(DataError, match=reason):
         find_clips(tmp_path / "clips", tmp_path / "train.csv")
+
+
+def test_ids_that_a_spreadsheet_wrote_are_whole_numbers(tmp_path: Path) -> None:
+    (tmp_path / "7.parquet").touch()
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\n7.0,a\n")
+    assert find_clips(tmp_path, tmp_path / "train.csv")["phrase"].tolist() == ["a"]

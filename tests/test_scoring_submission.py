@@ -1,4 +1,5 @@
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from competitor import IGNORED, TOLD, make_tflite, write_submission
 from fingerspelling import text
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.submission import Submission, load_runner
+from fingerspelling.scoring.submission import MODEL_FILE, Submission, load_runner
+from fingerspelling.scoring.submission import write_submission as write_zip
 
 
 @pytest.fixture
@@ -98,3 +100,38 @@ def test_the_columns_of_real_competitors_are_taken_in_their_order(
     assert submission.columns == arguments["selected_columns"]
     assert len(submission.columns) == n_columns
     assert (submission.columns == SELECTED_COLUMNS) == (name == "1stplace_darragh")
+
+
+def test_a_submission_is_the_same_bytes_whenever_it_is_written(folder: Path, tmp_path: Path) -> None:
+    one = write_zip(folder / MODEL_FILE, tmp_path / "one.zip").read_bytes()
+    time.sleep(2.1)  # a zip counts time in steps of two seconds
+    assert write_zip(folder / MODEL_FILE, tmp_path / "two.zip").read_bytes() == one
+
+
+def test_what_unpacks_to_far_more_than_a_submission_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inference_args.json", "{}")
+        with archive.open("model.tflite", "w") as file:
+            for _ in range(41):
+                file.write(bytes(10**7))
+    with pytest.raises(DataError, match=r"bomb\.zip: model\.tflite takes 410 MB; the competition allows 40 in all"):
+        Submission(tmp_path / "bomb.zip")
+
+
+@pytest.mark.parametrize("damage", ["encrypted", "unknown compression", "cut content"])
+def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inference_args.json", "{}" * 100)
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    if damage == "encrypted":
+        content[6] |= 1
+        content[central + 8] |= 1
+    elif damage == "unknown compression":
+        content[8] = content[central + 10] = 77
+    else:
+        content[50:54] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.zip: cannot read inference_args\.json"):
+        Submission(path)

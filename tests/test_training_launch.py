@@ -1,4 +1,5 @@
 import builtins
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -7,16 +8,27 @@ import pytest
 import torch
 
 from fingerspelling.training import launch
-from fingerspelling.training.launch import train_in_processes, training_processes
+from fingerspelling.training.launch import train_in_processes, training_processes, under_torchrun
 
 
 @pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (1, 1), (2, 2), (8, 8)])
 def test_each_gpu_has_a_process(monkeypatch: pytest.MonkeyPatch, gpus: int, processes: int) -> None:
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert training_processes() == processes
-    monkeypatch.setenv("LOCAL_RANK", "0")  # torchrun's: this is one of them already
+    for name in launch.TORCHRUNS:  # this is one of them already
+        monkeypatch.setenv(name, "0")
     assert training_processes() == 1
+
+
+@pytest.mark.parametrize("left_over", [{"LOCAL_RANK": "0"}, {"LOCAL_RANK": "-1", "RANK": "3"}])
+def test_what_another_program_left_in_the_environment_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, left_over: dict[str, str]
+) -> None:
+    for name, value in left_over.items():
+        monkeypatch.setenv(name, value)
+    assert not under_torchrun()
+    assert not left_over.keys() & os.environ.keys()
+    assert "LOCAL_RANK=" in capsys.readouterr().out
 
 
 def python_that(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from functools import partialmethod
 from pathlib import Path
@@ -12,13 +13,14 @@ from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
+from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
-from fingerspelling.training import Recipe, confidence_targets, last_checkpoint, run, split_by_signer, train
+from fingerspelling.training import Recipe, confidence_targets, run, split_by_signer, train
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     written = sorted(path.name for path in (tmp_path / "checkpoints").glob("*"))
     assert written == ["checkpoint-3", "checkpoint-6"][: evaluation - 1]
     if evaluation == 3:  # as if it had been killed while it wrote this one
-        (tmp_path / "checkpoints/checkpoint-6/trainer_state.json").write_text('{"epoch": 2')
+        (tmp_path / "checkpoints/checkpoint-6/files.json").unlink()
     epochs = watch_evaluations(monkeypatch)
     assert_same_weights(
         train(store, Recipe(MODEL, CONFIG), tmp_path), FingerspellingModel.from_pretrained(run_dir / "model")
@@ -105,17 +107,6 @@ def test_muon_and_the_average_go_on_to_the_same_weights(
         watch_evaluations(patch, die_in=2)
         train(store, Recipe(MODEL, config), tmp_path / "killed")
     assert_same_weights(train(store, Recipe(MODEL, config), tmp_path / "killed"), whole)
-
-
-def test_incomplete_checkpoints_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert last_checkpoint(tmp_path / "nowhere") is None
-    for step, state in {9: "{}", 90: "{}", 100: None, 200: '{"epo'}.items():
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if state is not None:
-            (folder / "trainer_state.json").write_text(state)
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-90"
-    assert f"{tmp_path / 'checkpoint-200'}: incomplete" in capsys.readouterr().out
 
 
 def test_tensorboard_is_told_what_metrics_jsonl_is(store: ClipStore, tmp_path: Path) -> None:
@@ -152,3 +143,48 @@ def test_the_compiled_blocks_share_a_graph_for_all_lengths() -> None:
         model(*make_batch(lengths), make_labels(*["ab c"] * len(lengths))).loss.backward()
     assert len(model.encoder.blocks) > 1
     assert counting.frame_count == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("training.json", "{", r"training\.json: not readable .* delete"),
+        ("training.json", '{"model": {}}', r"training\.json: not readable .* delete"),
+        ("model/model.safetensors", "x", r"model: not a readable model .* delete it"),
+        ("model/config.json", "{", r"model: not a readable model .* delete it"),
+    ],
+)
+def test_damaged_files_of_a_run_are_named(
+    store: ClipStore, run_dir: Path, tmp_path: Path, file: str, content: str, sentence: str
+) -> None:
+    folder = Path(shutil.copytree(run_dir, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints")))
+    (folder / file).write_text(content)
+    with pytest.raises(DataError, match=sentence) as error:
+        train(store, Recipe(MODEL, CONFIG), folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_training_on_other_clips_is_refused(own_competition: Path, tmp_path: Path) -> None:
+    extract(own_competition, tmp_path / "clips")
+    train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")
+    copied = Path(shutil.copytree(tmp_path / "clips", tmp_path / "copied"))
+    train(ClipStore(copied), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")  # the same clips
+    table = pd.read_csv(own_competition / "train.csv")
+    table["phrase"] = ["corrected", *table["phrase"][1:]]
+    table.to_csv(own_competition / "train.csv", index=False)
+    extract(own_competition, tmp_path / "clips")
+    refusal = r"run: holds a training on other clips \(.*\); choose another run_dir, or delete "
+    with pytest.raises(DataError, match=refusal):
+        train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")
+    with pytest.raises(DataError, match=r"on other clips .* and with other parameters \(training\.epochs\)"):
+        train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=2)), tmp_path / "run")
+
+
+def test_a_training_with_other_scores_is_refused(store: ClipStore, tmp_path: Path) -> None:
+    scores, config = tmp_path / "scores.parquet", replace(CONFIG, epochs=1, scores=(str(tmp_path / "scores.parquet"),))
+    ids = store.table["sequence_id"]
+    pd.DataFrame({"sequence_id": ids, "score": 0.5}).to_parquet(scores)
+    train(store, Recipe(MODEL, config), tmp_path / "run")
+    pd.DataFrame({"sequence_id": ids, "score": 0.6}).to_parquet(scores)
+    with pytest.raises(DataError, match="run: holds a training with other scores of the first round;"):
+        train(store, Recipe(MODEL, config), tmp_path / "run")

@@ -7,12 +7,12 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from fingerspelling.data.parquet import read_clip, read_clips
+from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
 from fingerspelling.files import DataError
+from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
 
 SHOWN_ERRORS = 5
@@ -40,20 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     scoring.set_defaults(run=score)
 
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return exit_status(lambda: options.run(options))
 
 
 def predict(options: argparse.Namespace) -> int:
     """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence."""
     submission = Submission(options.submission)
-    files = [file for path in options.paths for file in _parquet_files(path)]
+    # Where a folder has none, its own path stands in, whose reading says what is wrong.
+    files = [file for path in options.paths for file in parquet_files(path) or [path]]
     failed = False
     for file in files:
         try:
@@ -77,11 +71,6 @@ def predict(options: argparse.Namespace) -> int:
     return int(failed)
 
 
-def _parquet_files(path: Path) -> list[Path]:
-    """Return a folder's parquet files; where there is none, the path itself, whose reading says what is wrong."""
-    return sorted(path.rglob("*.parquet")) or [path]
-
-
 def score(options: argparse.Namespace) -> int:
     """Print what the competition's scorer makes of a submission, and what it takes."""
     try:
@@ -89,10 +78,10 @@ def score(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise DataError(f"scoring needs the package {error.name}; install fingerspelling[workbook]") from error
 
+    if options.table and not options.table.absolute().parent.is_dir():
+        raise DataError(f"{options.table.parent}: no such folder to write {options.table.name} to")
     submission = Submission(options.submission, threads=options.threads)
     results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
-    if options.table:
-        results.to_csv(options.table, index=False)
     for sentence in results.loc[results["error"] != "", "error"][:SHOWN_ERRORS]:
         print(sentence, file=sys.stderr)
     print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
@@ -100,7 +89,9 @@ def score(options: argparse.Namespace) -> int:
         f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"
     )
     print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
-    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, all of this process")
+    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, all of this process", flush=True)
+    if options.table:
+        results.to_csv(options.table, index=False)
     return int(summary.errors > 0)
 
 

@@ -5,7 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class DataError(Exception):
+class InputError(Exception):
+    """Something that a user can put right; the message says what, in a sentence."""
+
+
+class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
 
 

@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from fingerspelling.config import DEMO, ROOT
-from fingerspelling.files import DataError
-from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.workbook import Workbook
+from fingerspelling.processes import exit_status
+from fingerspelling.workbook import open_run
 
 NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
@@ -26,14 +27,12 @@ def run(params: Path, data_dir: str | None = None) -> int:
     """Execute all notebooks with one file of parameters; returns the exit status.
 
     Executed notebooks go to <run_dir>/notebooks.
+
+    Raises:
+        ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
+        DataError: the data cannot be used.
     """
-    try:
-        values = read_parameters(params)
-        values |= {"data_dir": str(Path(data_dir).resolve())} if data_dir else {}
-        book = Workbook(values)
-    except (ParameterError, DataError) as error:
-        print(f"{params}: {error}", file=sys.stderr)
-        return 2
+    book = open_run(params, data_dir)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
@@ -48,7 +47,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
             papermill.execute_notebook(
                 ROOT / "notebooks" / f"{name}.ipynb",
                 executed / f"{name}.ipynb",
-                values,
+                book.values,
                 kernel_name="python3",
                 progress_bar=False,
                 log_output=True,
@@ -58,9 +57,20 @@ def run(params: Path, data_dir: str | None = None) -> int:
             print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
+        except DeadKernelError:
+            cell = _running_cell(executed / f"{name}.ipynb")
+            print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
+            return 1
         print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
     print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
+
+
+def _running_cell(notebook: Path) -> int:
+    """Return the number of the first code cell that papermill has not completed."""
+    cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+    done = [cell.metadata.get("papermill", {}).get("status") == "completed" for cell in cells]
+    return done.index(False) + 1 if False in done else len(done)
 
 
 def _what_notebooks_print(record: logging.LogRecord) -> bool:
@@ -76,7 +86,7 @@ def main() -> int:
     parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     arguments = parser.parse_args()
-    return run(arguments.params, arguments.data)
+    return exit_status(lambda: run(arguments.params, arguments.data))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import pydantic
 import yaml
 from pydantic_core import ErrorDetails
 
+from fingerspelling.files import InputError
+
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
@@ -46,7 +48,7 @@ RENAMED = {
 }
 
 
-class ParameterError(Exception):
+class ParameterError(InputError):
     """A parameter that does not exist or has an unusable value; the message names it."""
 
 

@@ -11,9 +11,9 @@ import torch
 from accelerate import PartialState
 
 from fingerspelling.config import DEMO
-from fingerspelling.files import DataError
-from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.workbook import Workbook
+from fingerspelling.processes import end_with_parent, exit_status
+from fingerspelling.training.launch import under_torchrun
+from fingerspelling.workbook import open_run
 
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
 
@@ -24,34 +24,32 @@ def main() -> int:
     parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file (default: the demo's)")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     options = parser.parse_args()
-    cpu = not torch.cuda.is_available()
-    if cpu:  # several processes would call it cpu:0, which torch.load does not know when a training is resumed
-        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
-    state = PartialState(cpu=cpu, timeout=PATIENCE)
-    try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
-            train_all(options.params, options.data, state)
-    except (ParameterError, DataError) as error:
-        if state.is_main_process:
-            print(f"{options.params}: {error}", file=sys.stderr)
-        return 2
-    state.destroy_process_group()
-    return 0
+    return exit_status(lambda: train_all(options.params, options.data))
 
 
-def train_all(params: Path, data_dir: str | None, state: PartialState) -> None:
-    """Train the models of a run and say where they are.
+def train_all(params: Path, data_dir: str | None) -> int:
+    """Train the models of a run and say where they are; returns the exit status, 0.
+
+    Under torchrun, every process calls this, and the main one alone prints.
 
     Raises:
         ParameterError: a parameter does not exist or cannot be used.
         DataError: the data cannot be used, or run_dir holds a training with other parameters.
     """
-    values = read_parameters(params) | ({"data_dir": str(Path(data_dir).resolve())} if data_dir else {})
-    with state.main_process_first():  # it simulates and extracts
-        book = Workbook(values)
-        book.extract()
-    book.train()
-    print(f"trained; the models are in {book.run_dir}")
+    if under_torchrun():
+        end_with_parent()
+    cpu = not torch.cuda.is_available()
+    if cpu:  # several processes would call it cpu:0, which torch.load does not know when a training is resumed
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+    state = PartialState(cpu=cpu, timeout=PATIENCE)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
+        with state.main_process_first():  # it simulates and extracts
+            book = open_run(params, data_dir)
+            book.extract()
+        book.train()
+        print(f"trained; the models are in {book.run_dir}")
+    state.destroy_process_group()
+    return 0
 
 
 if __name__ == "__main__":

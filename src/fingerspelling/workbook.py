@@ -13,6 +13,7 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -32,7 +33,8 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parameters import ParameterError
+from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.processes import only_process
 from fingerspelling.simulation import simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
 from fingerspelling.training.launch import train_in_processes, training_processes
@@ -84,20 +86,21 @@ class Workbook:
     @cached_property
     def data_dir(self) -> Path:
         """The competition's data; where there are none, simulated signers write them first."""
-        self._note_file.parent.mkdir(parents=True, exist_ok=True)
-        self._note_file.write_text(self._note)
-        if self._competition is not None:
-            return self._competition
-        folder = self.run_dir / "competition"
-        try:
-            simulate(self.config.simulation, folder)
-        except ValueError as error:  # the folder holds another simulation
-            raise ParameterError(f"simulation: {error}") from error
-        return folder
+        with only_process(self.run_dir):
+            self._note_file.write_text(self._note)
+            if self._competition is not None:
+                return self._competition
+            folder = self.run_dir / "competition"
+            try:
+                simulate(self.config.simulation, folder)
+            except ValueError as error:  # the folder holds another simulation
+                raise ParameterError(f"simulation: {error}") from error
+            return folder
 
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
-        return extract(self.data_dir, self.run_dir / "clips", self.config.dask_address)
+        with only_process(self.run_dir):
+            return extract(self.data_dir, self.run_dir / "clips", self.config.dask_address)
 
     @cached_property
     def store(self) -> ClipStore:
@@ -158,16 +161,17 @@ class Workbook:
 
     def _train(self, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
         store = self.store  # before there are several processes, so that one fills it
-        if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
-            params = self.run_dir / "params.yaml"
-            with written_whole(params) as temporary:
-                temporary.write_text(yaml.safe_dump(self.values))
-            train_in_processes(params, processes)  # all of the run, of which what is asked for here is then loaded
-        models = []
-        for folder, recipe in trainings.items():
-            if not _finished(folder):
-                print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
-            models.append(train(store, recipe, folder).cpu())
+        with only_process(self.run_dir):
+            if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
+                params = self.run_dir / "params.yaml"
+                with written_whole(params) as temporary:
+                    temporary.write_text(yaml.safe_dump(self.values))
+                train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+            models = []
+            for folder, recipe in trainings.items():
+                if not _finished(folder):
+                    print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
+                models.append(train(store, recipe, folder).cpu())
         return models
 
     @property
@@ -188,7 +192,7 @@ class Workbook:
         if len(models) == 1 and submission.num_beams == 1 and not submission.ctc_weight:
             return pd.read_parquet(alone[0])
         path = self.run_dir / "out_of_fold.parquet"
-        readers: dict[str, float] = {file.parent.name: file.stat().st_mtime_ns for file in alone}
+        readers: dict[str, float] = {file.parent.name: zlib.crc32(file.read_bytes()) for file in alone}
         readers |= {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
         if path.is_file() and (kept := pd.read_parquet(path)).attrs.get("readers") == readers:
             return kept
@@ -214,6 +218,24 @@ class Workbook:
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(metrics, indent=2) + "\n")
         return metrics
+
+
+def open_run(params: Path, data_dir: str | None = None) -> Workbook:
+    """Open the run of a YAML file of parameters.
+
+    Args:
+        params: the file.
+        data_dir: the competition's data, instead of the file's.
+
+    Raises:
+        ParameterError: the file cannot be read, or as `Workbook`; the message begins with the file.
+        DataError: as `Workbook`.
+    """
+    try:
+        values = read_parameters(params)
+        return Workbook(values | ({"data_dir": str(Path(data_dir).expanduser().resolve())} if data_dir else {}))
+    except ParameterError as error:
+        raise ParameterError(f"{params}: {error}") from None
 
 
 def _finished(folder: Path) -> bool:

@@ -10,7 +10,7 @@ Source: the data page of Kaggle's "Google - American Sign Language Fingerspellin
 """
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pandas as pd
 
@@ -59,4 +59,7 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
-    return table[TABLE_COLUMNS]
+    for file in table["path"].unique():
+        if not file or "\0" in file or len(file) > 255 or PurePath(file).is_absolute() or ".." in PurePath(file).parts:
+            raise DataError(f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}")
+    return table[TABLE_COLUMNS].drop_duplicates(ignore_index=True)

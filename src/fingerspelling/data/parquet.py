@@ -10,6 +10,7 @@ from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS
 
 SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a row belongs to
+FRAME = "frame"  # a column: the number of a clip's frame
 # What reading a damaged or foreign parquet file raises.
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
@@ -19,6 +20,23 @@ def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> 
     present = set(schema.names)
     if missing := [name for name in columns if name not in present]:
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the parquet files of a folder at any depth, sorted, without hidden ones, such as macOS leaves."""
+    return sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
+
+
+def read_ids(path: str | Path, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a column of sequence ids as int64.
+
+    Raises:
+        DataError: it holds text, fractions, or rows without an id.
+    """
+    if column.null_count or not pa.types.is_integer(column.type):
+        what = f"{column.null_count} rows without an id" if column.null_count else f"values of the type {column.type}"
+        raise DataError(f"{path}: {SEQUENCE} has {what}; it must be a whole number in every row")
+    return column.cast(pa.int64()).to_numpy()
 
 
 def clip_starts(ids: np.ndarray) -> np.ndarray:
@@ -79,6 +97,6 @@ def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray 
         frames = np.empty((table.num_rows, len(columns)), np.float32)
         for place, name in enumerate(columns):
             frames[:, place] = table[name]
-        return frames, table[SEQUENCE].to_numpy().astype(np.int64) if has_ids else None
+        return frames, read_ids(path, table[SEQUENCE]) if has_ids else None
     except (*UNREADABLE, ValueError) as error:  # a ValueError: values that are no numbers
         raise DataError(f"{path}: not a readable parquet file ({error})") from error

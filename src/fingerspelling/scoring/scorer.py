@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingerspelling.data.parquet import read_clip
+from fingerspelling.data.parquet import parquet_files, read_clip
 from fingerspelling.files import DataError
 from fingerspelling.progress import track
 from fingerspelling.scoring import metric
@@ -55,7 +55,8 @@ def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
         table = pd.read_csv(phrases, usecols=["sequence_id", "phrase"], dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{phrases}: {error}") from error
-    paths = sorted(Path(folder).rglob("*.parquet"))
+    table["sequence_id"] = table["sequence_id"].str.removesuffix(".0")  # as spreadsheets write whole numbers
+    paths = parquet_files(Path(folder))
     clips = pd.DataFrame({"path": paths, "sequence_id": [path.stem for path in paths]})
     clips = clips.merge(table.drop_duplicates("sequence_id"), on="sequence_id")
     if clips.empty:

@@ -6,6 +6,7 @@ model.tflite. The characters are the arg-max of every row of "outputs"; an index
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from fingerspelling.text import CHARACTERS
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
+LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
 
 class Submission:
@@ -94,10 +96,17 @@ def _interpreter_class() -> type:
 def _read_member(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
+            size = (path / name).stat().st_size
+        else:
+            with zipfile.ZipFile(path) as archive:
+                size = archive.getinfo(name).file_size
+        if size > 1e6 * LARGEST_MB:
+            raise DataError(f"{path}: {name} takes {size / 1e6:.0f} MB; the competition allows {LIMIT_MB:g} in all")
+        if path.is_dir():
             return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot read {name} ({error})") from error
 
 
@@ -139,7 +148,8 @@ def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float =
     size_mb = (len(model) + len(arguments)) / 1e6
     if size_mb >= limit_mb:
         raise ValueError(f"{tflite}: {size_mb:.2f} MB with its arguments; a submission must stay below {limit_mb:g} MB")
-    with written_whole(zip_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(ARGUMENTS_FILE, arguments)
-        archive.writestr(MODEL_FILE, model)
+    with written_whole(zip_path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in ((ARGUMENTS_FILE, arguments), (MODEL_FILE, model)):
+            entry = zipfile.ZipInfo(name)  # of 1980, so that the same model gives the same bytes
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return zip_path

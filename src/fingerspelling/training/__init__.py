@@ -4,10 +4,11 @@ python -m fingerspelling.train --params notebooks/params/demo.yaml
 torchrun --nproc_per_node=2 -m fingerspelling.train --params notebooks/params/round2.yaml
 """
 
+from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.training.run import last_checkpoint, train, write_predictions
+from fingerspelling.training.run import train, write_predictions
 from fingerspelling.training.split import Split, confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 

@@ -8,16 +8,31 @@ from pathlib import Path
 
 import torch
 
+from fingerspelling.processes import end_with_parent
+
+TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
 LAST_LINES = 80  # of a failed training, shown with the error; about half of them are torchrun's own report
+
+
+def under_torchrun() -> bool:
+    """Tell whether torchrun has started this process.
+
+    What else is left of its variables in the environment, and would confuse Accelerate, is dropped with a word.
+    """
+    if TORCHRUNS.issubset(os.environ):
+        return True
+    for name in TORCHRUNS & os.environ.keys():
+        print(f"{name}={os.environ.pop(name)} is ignored: it is in the environment, but torchrun is not at work")
+    return False
 
 
 def training_processes() -> int:
     """Return in how many processes to train: one per GPU, or just this one where torchrun has started it."""
-    return 1 if "LOCAL_RANK" in os.environ else max(1, torch.cuda.device_count())
+    return 1 if under_torchrun() else max(1, torch.cuda.device_count())
 
 
 def train_in_processes(params: Path, processes: int) -> None:
-    """Run `torchrun -m fingerspelling.training` to its end, passing on line by line what it prints.
+    """Run `torchrun -m fingerspelling.train` to its end, passing on line by line what it prints.
 
     Args:
         params: a YAML file of parameters.
@@ -31,7 +46,13 @@ def train_in_processes(params: Path, processes: int) -> None:
     last: deque[str] = deque(maxlen=LAST_LINES)
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=unbuffered
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=unbuffered,
+        preexec_fn=end_with_parent,
     ) as process:
         try:
             for line in process.stdout or []:

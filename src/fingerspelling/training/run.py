@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from accelerate.utils import gather_object
+from safetensors import SafetensorError
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
@@ -19,23 +22,19 @@ from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
+from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.training.split import split_by_signer
+from fingerspelling.training.split import confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end; the trainer's state is what is written last."""
-    for path in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
-        try:
-            json.loads((path / "trainer_state.json").read_text())
-            return path
-        except (OSError, ValueError):
-            print(f"{path}: incomplete, an earlier checkpoint is used")
-    return None
+# What has changed where a training's data have, in words.
+OTHER_DATA = {
+    "data.clips": "on other clips (files or rows of the competition's tables have changed since)",
+    "data.scores": "with other scores of the first round",
+}
 
 
 def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingModel:
@@ -55,27 +54,42 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
-    _refuse_another(recipe, run_dir)
+    _refuse_another(store, recipe, run_dir)
     if not finished.is_dir():
         _train(store, recipe, run_dir)
     print(f"the trained model is in {finished}")
-    return FingerspellingModel.from_pretrained(finished).eval()
+    try:
+        return FingerspellingModel.from_pretrained(finished).eval()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{finished}: not a readable model ({reason}); delete it, the same command goes on") from error
 
 
-def _refuse_another(recipe: Recipe, run_dir: Path) -> None:
-    """Raise a DataError where the folder holds a training with other parameters."""
+def _refuse_another(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
+    """Raise a DataError where the folder holds a training with other parameters or on other data."""
     file = run_dir / "training.json"
-    if not file.is_file() or (there := json.loads(file.read_text())) == (requested := _as_json(recipe)):
+    if not file.is_file():
         return
-    changed = [
+    requested = _inputs(store, recipe)
+    try:
+        there = json.loads(file.read_text())
+        if there == requested:
+            return
+        if there.keys() != requested.keys():
+            raise ValueError(f"it tells of {', '.join(there)}")
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
+    changed = sorted(
         f"{part}.{name}"
         for part, values in requested.items()
         for name in values.keys() | there[part].keys()
         if values.get(name) != there[part].get(name)
-    ]
+    )
+    parameters = [name for name in changed if name not in OTHER_DATA]
+    other = [OTHER_DATA[name] for name in changed if name in OTHER_DATA]
+    other += [f"with other parameters ({', '.join(parameters)})"] * bool(parameters)
     raise DataError(
-        f"{run_dir}: holds a training with other parameters ({', '.join(sorted(changed))}); choose another "
-        f"run_dir, or delete {run_dir / 'model'}, {run_dir / 'checkpoints'} and {file}"
+        f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
 
 
@@ -94,8 +108,9 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
-            temporary.write_text(json.dumps(_as_json(recipe), indent=2))
-    checkpoint = last_checkpoint(checkpoints)
+            temporary.write_text(json.dumps(_inputs(store, recipe), indent=2))
+    with trainer.accelerator.main_process_first():
+        checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -109,6 +124,7 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
         in_order = [prediction_of[clip] for clip in split.validation]
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
+        shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
     trainer.accelerator.wait_for_everyone()
@@ -135,11 +151,13 @@ def write_predictions(
     return table
 
 
-def _as_json(recipe: Recipe) -> dict[str, dict]:
-    """Return all parameters of a training as JSON would give them back."""
+def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:
+    """Return all that decides a training's result, as JSON would give it back."""
+    scores = confidence_targets(store, recipe.training.scores)
+    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(scores.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
-    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training)}))
+    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training), "data": data}))
 
 
 def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:

@@ -24,6 +24,7 @@ from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encod
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
+from fingerspelling.training.checkpoints import seal
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import Plan, training_loader
@@ -81,6 +82,12 @@ class FingerspellingTrainer(Trainer):
         super().save_model(output_dir, _internal_call)
         if self.averaged and self.args.should_save:
             torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
+
+    def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
+        super()._save_checkpoint(*arguments, **named)
+        self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
+        if self.args.should_save:
+            seal(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}"))
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:

@@ -1,0 +1,118 @@
+"""Processes that end as they should: with a sentence, with their parents, and one at a time in a folder."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from fingerspelling.files import DataError, InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".lock"
+HELD = "FINGERSPELLING_HELD"  # environment variable: the folder whose lock a parent process holds
+PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+class FolderInUse(DataError):
+    """Another process is at work in a folder; the message says which."""
+
+
+class Terminated(BaseException):
+    """SIGTERM has arrived; like KeyboardInterrupt, it unwinds whatever runs."""
+
+
+def exit_status(main: Callable[[], int]) -> int:
+    """Run a command; what a user can do something about becomes a sentence, not a traceback.
+
+    Returns:
+        What `main` returns; 1 where nobody reads the output any more; 2 where parameters, data or the file system do
+        not allow to go on; 130 after Ctrl-C and 143 after SIGTERM, once what was begun has been put in order.
+    """
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        return main()
+    except InputError as error:
+        status, message = 2, str(error)
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        status, message = 2, f"{error.filename or 'file system'}: {error.strerror or error}"
+    except KeyboardInterrupt:
+        status, message = 130, "interrupted; the same command goes on from here"
+    except Terminated:
+        status, message = 143, "terminated; the same command goes on from here"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if _is_main():
+        print(message, file=sys.stderr)
+    return status
+
+
+def _is_main() -> bool:
+    """Tell whether this is the main one of torchrun's processes, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def end_with_parent() -> None:
+    """Let this process receive SIGTERM when its parent dies, however it dies; on Linux alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, as the one process that writes to it.
+
+    Processes that this one starts share it, and so do those of one torchrun. The lock ends with its holder, even when
+    that is killed.
+
+    Raises:
+        FolderInUse: another process holds it.
+    """
+    if os.environ.get(HELD) == str(folder) or not _is_main() or fcntl is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(
+                f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
+            ) from None
+        except OSError:  # a file system without locks
+            yield
+            return
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
+        file.flush()
+        os.environ[HELD] = str(folder)
+        try:
+            yield
+        finally:
+            del os.environ[HELD]
+            file.truncate(0)
+
+
+def _holder(lock: str) -> str:
+    """Say which process has written its name into a lock's file."""
+    try:
+        holder = json.loads(Path(lock).read_text())
+        return f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,126 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fingerspelling.files import DataError
+from fingerspelling.processes import FolderInUse, Terminated, exit_status, only_process
+
+
+def interrupted() -> int:
+    raise KeyboardInterrupt
+
+
+def terminated() -> int:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    raise AssertionError("the signal was not heard")
+
+
+def unusable() -> int:
+    raise DataError("x.csv: lacks a column")
+
+
+def unwritable() -> int:
+    raise OSError(28, "No space left on device", "out/model")
+
+
+def unread() -> int:
+    raise BrokenPipeError
+
+
+@pytest.mark.parametrize(
+    ("main", "status", "sentence"),
+    [
+        (lambda: 7, 7, ""),
+        (interrupted, 130, "interrupted; the same command goes on from here\n"),
+        (terminated, 143, "terminated; the same command goes on from here\n"),
+        (unusable, 2, "x.csv: lacks a column\n"),
+        (unwritable, 2, "out/model: No space left on device\n"),
+    ],
+)
+def test_an_end_is_a_status_and_a_sentence(main, status: int, sentence: str, capsys: pytest.CaptureFixture) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert exit_status(main) == status
+    assert capsys.readouterr().err == sentence
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_is_a_mistake_of_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        exit_status(lambda: 1 // 0)
+
+
+def test_of_several_processes_one_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert exit_status(unusable) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_termination_passes_what_catches_errors() -> None:
+    assert not issubclass(Terminated, Exception)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from fingerspelling.processes import only_process
+with only_process(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_process_is_refused_and_the_first_one_named(holder: subprocess.Popen, tmp_path: Path) -> None:
+    refusal = rf"^{tmp_path}: in use by process {holder.pid} on .* \(-c "
+    with pytest.raises(FolderInUse, match=refusal), only_process(tmp_path):
+        pass
+
+
+def test_a_lock_ends_with_a_killed_holder(holder: subprocess.Popen, tmp_path: Path) -> None:
+    holder.kill()
+    holder.wait()
+    with only_process(tmp_path):
+        pass
+
+
+def test_a_process_shares_its_lock_with_those_it_starts(tmp_path: Path) -> None:
+    code = HOLD.replace("time.sleep(60)", "")
+    for _ in range(2):  # and gives it back
+        with only_process(tmp_path), only_process(tmp_path):
+            subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux'")
+def test_a_child_ends_with_a_killed_parent(tmp_path: Path) -> None:
+    child = """
+import os, time
+from fingerspelling.processes import end_with_parent
+end_with_parent()
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    pid = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child goes on")
