@@ -81,11 +81,14 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
             cores and memory allow.
 
     Returns:
-        One row per source file: part, file, clips, frames, without_hand (clips), megabytes (of the source), seconds,
-        skipped (list of "sequence_id: reason"), error (str, empty if the file could be read).
+        One row per source file: part, file, clips, frames, without_hand (clips), sorted (clips whose frames were out of
+        order), gaps (missing or doubled frames), megabytes (of the source), seconds, skipped (list of "sequence_id:
+        reason"), error (str, empty if the file could be read).
 
     Raises:
-        DataError: a table cannot be read, no clip at all could be extracted, or the scheduler does not answer.
+        DataError: a table cannot be read, a sequence_id stands for clips of several files, no clip at all could be
+            extracted, or the scheduler does not answer.
+        OSError: a shard cannot be written.
     """
     data_dir, store = Path(data_dir).resolve(), Path(store).resolve()
     sources = [
