@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ from papermill.exceptions import PapermillExecutionError
 from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.notebooks import NOTEBOOKS, run
+from fingerspelling.processes import exit_status
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -110,10 +112,10 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
     ]:
         if content:
             params.write_text(content)
-        assert run(params, data) == 2
+        assert exit_status(partial(run, params, data)) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
-        assert error.startswith(f"{params}: ") and said in error
+        assert error.startswith(data or f"{params}: ") and said in error
 
 
 @pytest.mark.parametrize(
