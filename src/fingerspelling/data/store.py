@@ -8,6 +8,7 @@ than the tracker's jitter, and halves what training has to read.
 import json
 import os
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -74,8 +75,6 @@ class ClipStore:
 
     Attributes:
         table: one row per clip: sequence_id, participant_id, file_id, phrase, n_frames, supplemental (bool).
-        fingerprint: changes when a source file, a row of the competition's tables, or what is left out does; it is the
-            same for a copy.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -85,21 +84,12 @@ class ClipStore:
             DataError: the folder holds no clip, or one of its shards cannot be read.
         """
         self.folder = Path(folder)
-        paths = sorted(path for path in self.folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
-        tables = [self._open(path) for path in paths]
+        self._paths = sorted(path for path in self.folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
+        tables = [self._open(path) for path in self._paths]
         self._values = [values for _, values in tables]
         if not any(len(table) for table, _ in tables):
             raise DataError(f"{self.folder}: holds no clips; notebooks/02_extraction.ipynb writes them")
         self.table = pd.concat([table for table, _ in tables], ignore_index=True)
-        about = [read_about(path) or {} for path in paths]
-        sources = json.dumps(
-            [
-                [str(path.relative_to(self.folder)), facts.get("source")]
-                for path, facts in zip(paths, about, strict=True)
-            ]
-        )
-        clips = pd.util.hash_pandas_object(self.table.drop(columns="start"), index=False).to_numpy()
-        self.fingerprint = f"{zlib.crc32(clips.tobytes(), zlib.crc32(sources.encode())):08x}"
         self._shard = np.repeat(np.arange(len(tables)), [len(table) for table, _ in tables])
         self._start = self.table.pop("start").to_numpy()
         self._stop = self._start + self.table["n_frames"].to_numpy()
@@ -115,6 +105,18 @@ class ClipStore:
             raise DataError(f"{path}: not a readable shard of the clip store ({error})") from error
         supplemental = path.relative_to(self.folder).parts[0] == "supplemental"
         return table.assign(n_frames=np.diff(offsets), start=offsets[:-1], supplemental=supplemental), values
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What changes when a source file, a row of the competition's tables, or what is left out does.
+
+        It is the same for a copy. Made when it is asked for: the processes that only read clips need none.
+        """
+        names = [str(path.relative_to(self.folder)) for path in self._paths]
+        sources = [(read_about(path) or {}).get("source") for path in self._paths]
+        checksum = zlib.crc32(json.dumps([*zip(names, sources, strict=True)]).encode())
+        clips = pd.util.hash_pandas_object(self.table, index=False).to_numpy()
+        return f"{zlib.crc32(clips.tobytes(), checksum):08x}"
 
     def __len__(self) -> int:
         return len(self.table)

@@ -96,18 +96,18 @@ def _interpreter_class() -> type:
 def _read_member(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
-            size = (path / name).stat().st_size
-        else:
-            with zipfile.ZipFile(path) as archive:
-                size = archive.getinfo(name).file_size
-        if size > 1e6 * LARGEST_MB:
-            raise DataError(f"{path}: {name} takes {size / 1e6:.0f} MB; the competition allows {LIMIT_MB:g} in all")
-        if path.is_dir():
+            _refuse_large(path, name, (path / name).stat().st_size)
             return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
+            _refuse_large(path, name, archive.getinfo(name).file_size)
             return archive.read(name)
     except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot read {name} ({error})") from error
+
+
+def _refuse_large(path: Path, name: str, size: int) -> None:
+    if size > 1e6 * LARGEST_MB:
+        raise DataError(f"{path}: {name} takes {size / 1e6:.0f} MB; the competition allows {LIMIT_MB:g} in all")
 
 
 def _selected_columns(arguments: bytes) -> list[str]:

@@ -54,9 +54,10 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
-    _refuse_another(store, recipe, run_dir)
+    inputs = _inputs(store, recipe)
+    _refuse_another(inputs, run_dir)
     if not finished.is_dir():
-        _train(store, recipe, run_dir)
+        _train(store, recipe, inputs, run_dir)
     print(f"the trained model is in {finished}")
     try:
         return FingerspellingModel.from_pretrained(finished).eval()
@@ -65,23 +66,22 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         raise DataError(f"{finished}: not a readable model ({reason}); delete it, the same command goes on") from error
 
 
-def _refuse_another(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
+def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     """Raise a DataError where the folder holds a training with other parameters or on other data."""
     file = run_dir / "training.json"
     if not file.is_file():
         return
-    requested = _inputs(store, recipe)
     try:
         there = json.loads(file.read_text())
-        if there == requested:
+        if there == inputs:
             return
-        if there.keys() != requested.keys():
+        if there.keys() != inputs.keys():
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
     changed = sorted(
         f"{part}.{name}"
-        for part, values in requested.items()
+        for part, values in inputs.items()
         for name in values.keys() | there[part].keys()
         if values.get(name) != there[part].get(name)
     )
@@ -93,7 +93,7 @@ def _refuse_another(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     )
 
 
-def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
+def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
     """Train from the start or the last checkpoint on; the model's folder is what is written last."""
     config = recipe.training
     split = split_by_signer(store, config)
@@ -108,7 +108,7 @@ def _train(store: ClipStore, recipe: Recipe, run_dir: Path) -> None:
     trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
-            temporary.write_text(json.dumps(_inputs(store, recipe), indent=2))
+            temporary.write_text(json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
