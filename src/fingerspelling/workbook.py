@@ -26,7 +26,7 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import RunConfig, notebook_parameters
+from fingerspelling.config import ROOT, RunConfig, notebook_parameters
 from fingerspelling.data.competition import find_data
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
@@ -34,6 +34,7 @@ from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.plots import ParameterTable
 from fingerspelling.processes import only_process
 from fingerspelling.simulation import simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
@@ -77,6 +78,12 @@ class Workbook:
     def from_parameters(cls, namespace: Mapping[str, Any]) -> "Workbook":
         """Open a notebook's run from its `globals()` right after its parameters cell; raises as `Workbook` does."""
         return cls(notebook_parameters(namespace))
+
+    @property
+    def parameters(self) -> ParameterTable:
+        """The run's parameters as a table, which a cell that ends with it shows."""
+        beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
+        return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
 
     @property
     def _note_file(self) -> Path:
