@@ -20,7 +20,7 @@ from fingerspelling.config import DEMO, ROOT
 from fingerspelling.processes import exit_status
 from fingerspelling.workbook import open_run
 
-NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
+NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
 def run(params: Path, data_dir: str | None = None) -> int:
