@@ -86,6 +86,6 @@ class SimulatedBatches(IterableDataset[list[dict]]):
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            dataset = ClipDataset(cast, augmentation=self.augmentation)
+            dataset = ClipDataset(cast)
             for requests in plan:
                 yield [dataset[request] for request in requests]
