@@ -30,7 +30,7 @@ from fingerspelling.config import ROOT, RunConfig, notebook_parameters
 from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -225,8 +225,8 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
-        return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
+        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
+        return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
 
     def figure(self, figure: Figure, name: str) -> Figure:
         """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
