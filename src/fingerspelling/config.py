@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
@@ -94,6 +95,7 @@ class RunConfig:
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
     seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     model: ModelConfig = field(default_factory=FingerspellingConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     submission: SubmissionConfig = field(default_factory=SubmissionConfig)
