@@ -26,7 +26,7 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import ROOT, RunConfig, notebook_parameters
+from fingerspelling.config import ROOT, RunConfig, notebook_parameters, refuse_another_checkout
 from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
@@ -60,9 +60,11 @@ class Workbook:
             values: what a YAML file of parameters holds.
 
         Raises:
-            ParameterError: a name does not exist or a value cannot be used, or run_dir holds a run on other data.
+            ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data, or the
+                working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
+        refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
