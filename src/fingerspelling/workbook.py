@@ -137,6 +137,7 @@ class Workbook:
         if self.config.first_round is None:
             return {}
         model, training = self.config.first_round.model, self.config.first_round.training
+        training = replace(training, stop_after_hours=self.config.training.stop_after_hours)  # one limit for the run
         return {
             self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
             for fold in range(training.folds)
