@@ -27,7 +27,7 @@ from accelerate import PartialState
 from matplotlib.figure import Figure
 
 from fingerspelling.config import RunConfig, notebook_parameters
-from fingerspelling.data.competition import find_data
+from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import transcribe_store
@@ -38,6 +38,7 @@ from fingerspelling.processes import only_process
 from fingerspelling.simulation import simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
 from fingerspelling.training.launch import train_in_processes, training_processes
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.training.recipe import Recipe
 
 
@@ -79,6 +80,11 @@ class Workbook:
         return cls(notebook_parameters(namespace))
 
     @property
+    def scratch(self) -> Path:
+        """Where large files go that only this notebook reads: on Kaggle, not what is kept as the output."""
+        return SCRATCH if self.run_dir == WORKING else self.run_dir
+
+    @property
     def _note_file(self) -> Path:
         """Where a run notes which data it is on: with others, their clips would mix."""
         return self.run_dir / "data.txt"
@@ -88,8 +94,10 @@ class Workbook:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
             self._note_file.write_text(self._note)
-            if self._competition is not None:
+            if self._competition is not None and self.config.data_fraction == 1:
                 return self._competition
+            if self._competition is not None:
+                return write_share(self._competition, self.config.data_fraction, self.scratch / "share")
             folder = self.run_dir / "competition"
             try:
                 simulate(self.config.simulation, folder)
@@ -166,7 +174,9 @@ class Workbook:
                 params = self.run_dir / "params.yaml"
                 with written_whole(params) as temporary:
                     temporary.write_text(yaml.safe_dump(self.values))
-                train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                said = train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                if not all(map(_finished, self.trainings)):
+                    raise StoppedInTime(said)
             models = []
             for folder, recipe in trainings.items():
                 if not _finished(folder):

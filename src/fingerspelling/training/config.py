@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from fingerspelling.data.augmentation import SpatialAugmentation, TemporalAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.training.limit import default_hours
 
 NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed in hardware: Ampere
 
@@ -48,6 +49,9 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
+    # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
+    # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
+    stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
