@@ -55,5 +55,5 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,test]"
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]"
 	@echo "$(CURDIR)" > $@
