@@ -134,8 +134,9 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
     ],
 )
 def test_papermill_fails_with_the_name_of_what_is_wrong(tmp_path: Path, parameters: dict, error: str) -> None:
-    with pytest.raises(PapermillExecutionError, match=error):
+    with pytest.raises(PapermillExecutionError, match=error) as failure:
         execute("02_extraction", tmp_path / "run", **parameters)
+    assert len(failure.value.traceback) == 1, "a traceback is of no use to whoever mistyped a parameter"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -87,6 +87,8 @@ class RunConfig:
     overrides: tuple[str, ...] = ()  # such as "training.learning_rate=4e-3": laid over all else
     run_dir: ProjectPath = ROOT / "outputs/demo"  # where the run's files go
     data_dir: ProjectPath | None = None  # the competition's data, where they are at hand
+    # Share of the competition's files that the run is on, evenly spaced: for a trial, a tenth.
+    data_fraction: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     dask_address: str | None = None  # of a dask cluster that extracts the clips; None extracts on this machine
     # Parameters of a first round, whose scores teach the confidence head.
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None

@@ -24,6 +24,7 @@ from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encod
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
+from fingerspelling.training.alignment import alignment_loss, alignment_weight
 from fingerspelling.training.checkpoints import seal
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
@@ -150,6 +151,10 @@ class FingerspellingTrainer(Trainer):
         frames = augment(frames, mask, self.config.spatial)
         masked_inputs = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"])
+        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+            stride = self.model.config.frame_stride
+            outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
+            outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
         for name, part in outputs.loss_parts.items():
             share = inputs["weight"] / self.current_gradient_accumulation_steps
             self._loss_parts[name] = self._loss_parts.get(name, 0.0) + part.detach() * share
