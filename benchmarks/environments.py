@@ -35,7 +35,7 @@ class Environment(NamedTuple):
     packages: Sequence[str]
 
 
-CONSTRAINED = ["--constraint", "constraints.txt", "--editable", ".[workbook,test]"]
+CONSTRAINED = ["--constraint", "constraints.txt", "--editable", ".[workbook,kaggle,test]"]
 TOOLS = [
     "pytest==8.4.2",
     "pytest-timeout",
