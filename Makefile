@@ -14,6 +14,12 @@ DATA ?=
 BIN := .venv/bin
 READY := .venv/ready
 
+# READY holds the folder that the environment was made for: in a copy of folder and environment, it would run the
+# other folder's code, so it is made anew.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(READY))
+endif
+
 .PHONY: help workbook test lint format lab kaggle
 .DELETE_ON_ERROR:
 
@@ -36,7 +42,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
 
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
@@ -50,4 +56,4 @@ $(READY): pyproject.toml constraints.txt
 	@rm -f $@
 	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]"
-	@touch $@
+	@echo "$(CURDIR)" > $@

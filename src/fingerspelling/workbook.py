@@ -15,12 +15,13 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 import json
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 import yaml
@@ -28,17 +29,18 @@ from accelerate import PartialState
 from matplotlib.figure import Figure
 
 from fingerspelling import provenance
-from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_parameters
+from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.inspection import inspect_clip
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.plots import ParameterTable, training_curves
+from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
-from fingerspelling.simulation import simulate
+from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
@@ -62,10 +64,12 @@ class Workbook:
             values: what a YAML file of parameters holds.
 
         Raises:
-            ParameterError: a name does not exist or a value cannot be used, or run_dir holds a run on other data.
+            ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data, or the
+                working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
         self._opened = time.monotonic()
+        refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
@@ -146,6 +150,7 @@ class Workbook:
         if self.config.first_round is None:
             return {}
         model, training = self.config.first_round.model, self.config.first_round.training
+        training = replace(training, stop_after_hours=self.config.training.stop_after_hours)  # one limit for the run
         return {
             self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
             for fold in range(training.folds)
@@ -236,15 +241,45 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
-        return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
+        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
+        return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
 
-    def figure(self, figure: Figure, name: str) -> Figure:
-        """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
+    def signed(self, clip: pd.Series) -> np.ndarray | None:
+        """Return when which character of a training clip is signed, see `signed_places`; None for recorded clips.
+
+        Args:
+            clip: its row of the competition's table or of the store's.
+        """
+        if not self.simulated:
+            return None
+        return signed_places(self.config.simulation, clip["sequence_id"], clip["participant_id"], clip["phrase"])
+
+    def player(self, clip: pd.Series, frames: np.ndarray, models: Sequence[FingerspellingModel] = ()) -> ClipPlayer:
+        """Return a training clip as a moving picture.
+
+        Args:
+            clip: its row of the competition's table or of the store's; with models, also its prediction.
+            frames: float [frames, 130, 3], raw landmarks.
+            models: what read it, to show when they read which letter.
+        """
+        signed = self.signed(clip)
+        if not models:
+            return ClipPlayer(frames, clip["phrase"], signed)
+        read_at = inspect_clip(models, frames, clip["prediction"]).read_at
+        return ClipPlayer(frames, clip["phrase"], signed, clip["prediction"], read_at)
+
+    def frames(self, clip: pd.Series) -> np.ndarray:
+        """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
+        [place] = np.flatnonzero(self.store.table["sequence_id"] == clip["sequence_id"])
+        return self.store.frames(int(place))
+
+    def figure(self, figure: Figure, name: str) -> Picture:
+        """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""
         path = self.run_dir / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-        return figure
+        picture = Picture(figure)
+        figure.savefig(path, metadata={"Description": picture.alt})
+        return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
         """Add figures to the run's metrics.json; returns all that it holds."""

@@ -22,7 +22,7 @@ from fingerspelling.landmarks import COLUMNS, as_columns
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import training_phrases
-from fingerspelling.simulation.render import render_clip
+from fingerspelling.simulation.render import render_aligned_clip, render_clip
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS
@@ -116,6 +116,16 @@ def participant(config: SimulationConfig, number: int) -> Signer:
     """Return one of the simulation's signers; left-handers are spread evenly among their numbers."""
     left_handed = number * GOLDEN % 1 < config.left_handed
     return Signer.sample(config.generator(PEOPLE, number), float(left_handed))
+
+
+def signed_places(config: SimulationConfig, sequence_id: int, participant_id: int, phrase: str) -> np.ndarray:
+    """Return when which character of a training clip is signed, which its file does not say: the clip is made again.
+
+    Returns:
+        int [frames]: place in the phrase, -1 for none (see `movement.sign`).
+    """
+    person, rng = participant(config, participant_id), config.generator(CLIPS, sequence_id)
+    return render_aligned_clip(person, phrase, rng, config)[1]
 
 
 def _table(config: SimulationConfig, part: str) -> pd.DataFrame:

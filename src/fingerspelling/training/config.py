@@ -21,7 +21,7 @@ class TrainingConfig:
     epochs: PositiveInt = 400
     batch_size: PositiveInt = 64  # clips
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
-    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
+    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
     weight_decay: NonNegativeFloat = 0.08
     max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
