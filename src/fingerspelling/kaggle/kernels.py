@@ -57,6 +57,10 @@ TAKE_OVER = """\
 from fingerspelling.kaggle.chain import take_over
 
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
+SIGN = """\
+from fingerspelling import provenance
+
+print(provenance.line(book.keep_provenance("{chapter}")))"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
 NOBODY = "your-username"  # stands for the owner in the ids until one is given
@@ -124,23 +128,21 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
         ParameterError: the parameters cannot be used, or a kernel would become too large or its title too long.
     """
     params = params or TRIAL
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     try:
         run = _read_run(params, simulated)
+        kernels = [_describe(notebook.stem, run, owner or NOBODY, folder) for notebook in notebooks]
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
     archive = _archive(params)
-    kernels = []
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        kernel = _describe(notebook.stem, run, owner or NOBODY, folder)
-        kernel.folder.mkdir(parents=True, exist_ok=True)
+    for notebook, kernel in zip(notebooks, kernels, strict=True):
         built = _assemble(notebook, run, archive)
         if len(built.encode()) > LIMIT_BYTES:
             raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
-        with written_whole(kernel.folder / kernel.metadata["code_file"]) as temporary:
-            temporary.write_text(built, encoding="utf-8")
-        with written_whole(kernel.folder / "kernel-metadata.json") as temporary:
-            temporary.write_text(json.dumps(kernel.metadata, indent=2) + "\n", encoding="utf-8")
-        kernels.append(kernel)
+        metadata = json.dumps(kernel.metadata, indent=2) + "\n"
+        for name, content in (("kernel-metadata.json", metadata), (kernel.metadata["code_file"], built)):
+            with written_whole(kernel.folder / name) as temporary:
+                temporary.write_text(content, encoding="utf-8")
     return kernels
 
 
@@ -210,6 +212,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
         new_code(parameters, id="parameters", metadata={"tags": ["injected-parameters"]}),
         new_code(take_over, id="take-over"),
         *notebook.cells[place + 1 :],
+        new_code(SIGN.format(chapter=path.stem), id="provenance"),
     ]
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
