@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from fingerspelling.plots.style import BLUE, GREEN, ORANGE, finished
 from fingerspelling.text import CHARACTERS
@@ -67,36 +66,6 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
     axes.grid(axis="x", visible=False)
     for label, colour in (("letter", BLUE), ("digit", GREEN), ("space and symbols", ORANGE)):
         axes.bar(0, 0, color=colour, label=label)
-    axes.legend(frameon=False)
-    return finished(figure)
-
-
-def bars(values: pd.Series, label: str, reference: float | None = None) -> Figure:
-    """Draw one bar per row, with its name at the left; a dashed line marks a reference, such as the overall score."""
-    figure, axes = plt.subplots(figsize=(7, 0.28 * len(values) + 0.7))
-    axes.barh(range(len(values)), values, color=BLUE)
-    axes.set_yticks(range(len(values)), values.index.astype(str))
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-    for row, value in enumerate(values):  # at the foot of the bar, far from the line, or behind one that is too short
-        place, colour = (max(value, 0), "black") if value < 0.15 * values.max() else (0, "white")
-        axes.text(place, row, f" {value:.3f}", color=colour, va="center", fontsize=8)
-    if reference is not None:
-        axes.axvline(reference, color="black", linestyle="--")
-        axes.set_title(f"dashed: all clips, {reference:.3f}", fontsize=9)
-    axes.set(xlabel=label)
-    return finished(figure)
-
-
-def scatter(x: ArrayLike, y: ArrayLike, x_label: str, y_label: str) -> Figure:
-    """Draw one dot per clip, and the mean of y in ten bins of x that hold equally many clips."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    figure, axes = plt.subplots(figsize=(7, 3.2))
-    axes.scatter(x, y, s=8, alpha=0.35, color=BLUE, linewidths=0)
-    groups = np.array_split(np.argsort(x, kind="stable"), min(10, len(x)))
-    means = [(x[group].mean(), y[group].mean()) for group in groups]
-    axes.plot(*zip(*means, strict=True), "o-", color=ORANGE, label="mean of a tenth of the clips")
-    axes.set(xlabel=x_label, ylabel=y_label)
     axes.legend(frameon=False)
     return finished(figure)
 
