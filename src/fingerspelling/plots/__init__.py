@@ -1,5 +1,6 @@
 """Every figure of the notebooks. Each function returns a closed Figure, which a cell that ends with it shows."""
 
+from fingerspelling.plots.architecture import architecture
 from fingerspelling.plots.attention import attention
 from fingerspelling.plots.augmentations import Change, changed_points, changed_time
 from fingerspelling.plots.clips import clip_strip, selected_points, visibility
@@ -18,6 +19,7 @@ __all__ = [
     "ParameterTable",
     "Picture",
     "alphabet",
+    "architecture",
     "attention",
     "changed_points",
     "changed_time",
