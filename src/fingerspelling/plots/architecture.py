@@ -35,13 +35,14 @@ def architecture(stages: Mapping[str, Stage], phrase: str, all_weights: int) -> 
         phrase: what the decoder spells.
         all_weights: of the model, with the parts that only training uses.
     """
-    figure, grid = plt.subplots(2, 5, figsize=(WIDTH, 5.0), layout="none")
-    figure.subplots_adjust(left=0.015, right=0.985, top=0.9, bottom=0.11, wspace=0.32, hspace=0.62)
-    for axes in grid.flat:
-        axes.axis("off")
+    figure = plt.figure(figsize=(WIDTH, 5.0))
+    figure.set_layout_engine("none")  # everything is placed by hand, so that arrows stand between the pictures
+    boxes = {
+        key: Bbox.from_bounds(0.015 + 0.204 * column, 0.6 - 0.49 * row, 0.155, 0.3)
+        for key, (row, column) in PLACES.items()
+    }
     for key, stage in stages.items():
-        axes = grid[PLACES[key]]
-        axes.axis("on")
+        axes = figure.add_axes(boxes[key].bounds)
         values = stage.values
         if key in PROBABILITIES:
             axes.imshow(values, aspect="auto", cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
@@ -58,16 +59,8 @@ def architecture(stages: Mapping[str, Stage], phrase: str, all_weights: int) -> 
         if start == "convolution" and start not in stages:
             start = "clip"
         if start in stages and end in stages:
-            _arrow(figure, grid[PLACES[start]].get_position(), grid[PLACES[end]].get_position())
-    grid[1, 0].text(
-        0,
-        1,
-        _explained(stages, phrase, all_weights),
-        va="top",
-        fontsize=9,
-        linespacing=1.5,
-        transform=grid[1, 0].transAxes,
-    )
+            _arrow(figure, boxes[start], boxes[end])
+    figure.text(0.015, 0.4, _explained(stages, phrase, all_weights), va="top", fontsize=9, linespacing=1.5)
     shapes = "; ".join(f"{stage.name}: {' × '.join(map(str, stage.shape))}" for stage in stages.values())
     drawn = f"The parts of the model in a chain, each with what it makes of a clip that spells {phrase!r}. {shapes}."
     parts = {stage.name: stage.weights for stage in stages.values()}
