@@ -12,7 +12,7 @@ from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots.style import finished
@@ -77,7 +77,7 @@ def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, s
     for recipe in book.trainings.values():
         targets = confidence_targets(book.store, recipe.training.scores)
         by_id = pd.Series(targets, book.store.table["sequence_id"])
-        assert by_id[scores.index].tolist() == scores["score"].tolist()
+        assert by_id[scores.index].tolist() == scores["raw_score"].tolist()
 
 
 def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
@@ -93,11 +93,11 @@ def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
 def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def recording(models: list, *about: object, **named: object) -> list[str]:
+    def recording(models: list, *about: object, **named: object) -> list[Reading]:
         asked.append(len(models))
-        return transcribe_store(models, *about, **named)
+        return read_store(models, *about, **named)
 
-    monkeypatch.setattr(workbook, "transcribe_store", recording)
+    monkeypatch.setattr(workbook, "read_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
     read = Workbook(chain).read_held_out()
     assert asked == []

@@ -16,11 +16,11 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.config import DEMO, ROOT
+from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
 from fingerspelling.processes import exit_status
 from fingerspelling.workbook import open_run
 
-NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
+NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
 def run(params: Path, data_dir: str | None = None) -> int:
@@ -48,7 +48,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
         print(f"=== {name}", flush=True)
         try:
             papermill.execute_notebook(
-                ROOT / "notebooks" / f"{name}.ipynb",
+                CHAPTERS / f"{name}.ipynb",
                 executed / f"{name}.ipynb",
                 values,
                 kernel_name="python3",
@@ -86,7 +86,7 @@ def _what_notebooks_print(record: logging.LogRecord) -> bool:
 def main() -> int:
     """Parse the command line and run all notebooks."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.notebooks", description="Run all notebooks.")
-    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file")
+    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     arguments = parser.parse_args()
     return exit_status(lambda: run(arguments.params, arguments.data))

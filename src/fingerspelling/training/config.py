@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from fingerspelling.data.augmentation import SpatialAugmentation, TemporalAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.training.limit import default_hours
 
 NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed in hardware: Ampere
 
@@ -20,7 +21,7 @@ class TrainingConfig:
     epochs: PositiveInt = 400
     batch_size: PositiveInt = 64  # clips
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
-    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
+    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
     weight_decay: NonNegativeFloat = 0.08
     max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
@@ -51,6 +52,9 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
+    # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
+    # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
+    stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
