@@ -234,3 +234,14 @@ def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict)
     player = simulated.player(clip, simulated.frames(clip))
     assert player.signed is not None and len(player.signed) == clip["n_frames"]
     assert 0 <= player.signed.max() < len(clip["phrase"]) and player.read_at == ()
+
+
+def test_ways_of_decoding_are_scored_on_the_same_clips(chain: dict) -> None:
+    book = Workbook({**chain, "submission": {**chain["submission"], "num_beams": 2}})
+    table = book.score_decodings(5)
+    assert table.index.tolist() == ["greedy", "beam of 2 (as submitted)"]
+    assert (table["clips"] == min(5, len(book.read_held_out()))).all()
+    alone = Workbook(chain).score_decodings(5)
+    assert alone.index.tolist() == ["greedy (as submitted)"]
+    sure = book.certainty()
+    assert len(sure) == len(book.read_held_out()) and sure["search"].between(0, 1).all()

@@ -33,13 +33,16 @@ from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_pa
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
-from fingerspelling.decoding.transcribe import read_store
+from fingerspelling.decoding.search import decoding_name, make_decoder
+from fingerspelling.decoding.transcribe import read_store, transcribe_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
+from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
@@ -244,6 +247,29 @@ class Workbook:
         readings = read_store(models, self.store, places, "held-out clips", submission.decode)
         return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
 
+    def score_decodings(self, most: int = 128) -> pd.DataFrame:
+        """Score the ways of decoding side by side, by all models together on the same validation clips.
+
+        Args:
+            most: clips to read, drawn evenly.
+
+        Returns:
+            A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
+            far as the submission has them.
+        """
+        held_out, submission = self.read_held_out(), self.config.submission
+        clips = held_out.sample(min(most, len(held_out)), random_state=1)
+        places = [self._place(clip) for clip in clips["sequence_id"]]
+        models, read = self.train(), {}
+        for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
+            if (beams, weight) != (submission.num_beams, submission.ctc_weight):
+                label = decoding_name(beams, weight)
+                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
+                read[label] = clips.assign(prediction=predictions)
+        read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
+        together = pd.concat(read, names=["decoding"]).reset_index("decoding")
+        return score_table(together, together["decoding"]).loc[list(read)]
+
     def signed(self, clip: pd.Series) -> np.ndarray | None:
         """Return when which character of a training clip is signed, see `signed_places`; None for recorded clips.
 
@@ -270,8 +296,17 @@ class Workbook:
 
     def frames(self, clip: pd.Series) -> np.ndarray:
         """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
-        [place] = np.flatnonzero(self.store.table["sequence_id"] == clip["sequence_id"])
-        return self.store.frames(int(place))
+        return self.store.frames(self._place(clip["sequence_id"]))
+
+    def certainty(self) -> pd.DataFrame:
+        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+        held_out = self.read_held_out()
+        places = [self._place(clip) for clip in held_out["sequence_id"]]
+        return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
+
+    def _place(self, sequence_id: int) -> int:
+        """Return the place in the store of a clip."""
+        return int(np.flatnonzero(self.store.table["sequence_id"] == sequence_id)[0])
 
     def figure(self, figure: Figure, name: str) -> Picture:
         """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""

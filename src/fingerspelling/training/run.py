@@ -60,7 +60,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, inputs, run_dir)
-    print(f"the trained model is in {finished}")
+        print(f"the trained model is in {finished}")
     try:
         return FingerspellingModel.from_pretrained(finished).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
