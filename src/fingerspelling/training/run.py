@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -79,6 +80,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
+    if _prolonged(there, inputs, run_dir):
+        return
     changed = sorted(
         f"{part}.{name}"
         for part, values in inputs.items()
@@ -91,6 +94,18 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
+    """Return whether the same training gets other epochs while its learning rate is not yet falling."""
+    epochs = [part["training"]["epochs"] for part in (before, inputs)]
+    decay = inputs["training"]["decay_epochs"]
+    same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
+    checkpoint = last_checkpoint(run_dir / "checkpoints")
+    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+        return False
+    done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
+    return bool(done <= min(epochs) - decay)
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
@@ -168,7 +183,7 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
+        **_schedule(config, steps),
         warmup_steps=round(config.warmup_epochs * steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
@@ -190,6 +205,14 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
     arguments._n_gpu = min(arguments.n_gpu, 1)  # else one process would split batches among all GPUs that it sees
     arguments.gradient_accumulation_steps = config.steps_per_process(arguments.world_size)
     return arguments
+
+
+def _schedule(config: TrainingConfig, steps: int) -> dict[str, Any]:
+    """Return the Trainer's arguments for the course of the learning rate after the warm-up."""
+    if config.decay_epochs is None:
+        return {"lr_scheduler_type": "cosine"}
+    decay = {"num_decay_steps": round(config.decay_epochs * steps), "decay_type": "linear"}
+    return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": decay}
 
 
 def _compile(model: FingerspellingModel) -> None:

@@ -151,7 +151,8 @@ class FingerspellingTrainer(Trainer):
         frames = augment(frames, mask, self.config.spatial)
         masked_inputs = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"])
-        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+        epoch = self.config.epochs * self.state.global_step / self.state.max_steps
+        if weight := alignment_weight(epoch, self.config.alignment):
             stride = self.model.config.frame_stride
             outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
             outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
