@@ -40,3 +40,11 @@ def test_a_point_keeps_its_colour_in_the_mirror() -> None:
     np.testing.assert_allclose(left_mirrored.get_offsets(), right.get_offsets() * [-1, 1] + [1, 0])
     np.testing.assert_allclose(right_mirrored.get_offsets(), left.get_offsets() * [-1, 1] + [1, 0])
     assert (left.get_facecolor() == left_mirrored.get_facecolor()).all()
+
+
+def test_letters_stand_under_a_frame_in_which_they_are_signed_and_seen() -> None:
+    figure = plots.clip_strip(clip("........", ".xxxx..."), "a b", 9, np.array([-1, 0, 0, 0, 1, 1, 2, 2]))
+    above, below = figure.axes[:3], figure.axes[3:]
+    assert [axes.get_title() for axes in above] == ["frame 2", "frame 4", "frame 7"]
+    assert [axes.get_xlabel() for axes in below] == ["a", "␣", "b"]
+    assert "**50%** of the 8 frames" in figure.get_label()

@@ -15,7 +15,7 @@ from fingerspelling.data.competition import read_table
 from fingerspelling.data.parallel import LostTask
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS
-from fingerspelling.simulation import SimulationConfig, dataset, simulate
+from fingerspelling.simulation import SimulationConfig, dataset, signed_places, simulate
 from fingerspelling.simulation.config import Wild
 from fingerspelling.simulation.dataset import _cast, participant
 from fingerspelling.text import CHARACTERS
@@ -195,3 +195,15 @@ def test_phrases_of_a_wanted_length(tmp_path: Path) -> None:
 def test_everyday_clips_can_be_had_of_any_parameters() -> None:
     assert SimulationConfig(lost_hand=3.0).everyday().lost_hand == 3.0
     assert SimulationConfig().everyday().lost_hand > 1
+
+
+def test_what_is_signed_in_each_frame_can_be_found_again(data: Path) -> None:
+    complete = 0
+    for clip in read_table(data).itertuples():
+        places = signed_places(CONFIG, clip.sequence_id, clip.participant_id, clip.phrase)
+        frames = pd.read_parquet(data / clip.path, columns=["frame"]).loc[[clip.sequence_id]]
+        assert len(places) == len(frames)
+        known = places[places >= 0]
+        assert (np.diff(known) >= 0).all() and known.max() < len(clip.phrase)
+        complete += known.max() == len(clip.phrase) - 1
+    assert complete >= 5  # of 7; the detector lost the last letters of others

@@ -5,15 +5,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from fingerspelling import workbook
 from fingerspelling.config import ROOT
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.plots.style import finished
 from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
 from fingerspelling.workbook import Workbook
@@ -75,7 +77,7 @@ def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, s
     for recipe in book.trainings.values():
         targets = confidence_targets(book.store, recipe.training.scores)
         by_id = pd.Series(targets, book.store.table["sequence_id"])
-        assert by_id[scores.index].tolist() == scores["score"].tolist()
+        assert by_id[scores.index].tolist() == scores["raw_score"].tolist()
 
 
 def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
@@ -91,11 +93,11 @@ def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
 def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def recording(models: list, *about: object, **named: object) -> list[str]:
+    def recording(models: list, *about: object, **named: object) -> list[Reading]:
         asked.append(len(models))
-        return transcribe_store(models, *about, **named)
+        return read_store(models, *about, **named)
 
-    monkeypatch.setattr(workbook, "transcribe_store", recording)
+    monkeypatch.setattr(workbook, "read_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
     read = Workbook(chain).read_held_out()
     assert asked == []
@@ -182,10 +184,10 @@ def test_metrics_are_kept_across_notebooks(tmp_path: Path) -> None:
 
 def test_figures_are_saved(tmp_path: Path) -> None:
     book = Workbook({**TINY, "run_dir": str(tmp_path)})
-    figure, _ = plt.subplots()
-    plt.close(figure)
-    assert book.figure(figure, "empty") is figure
+    figure = finished(plt.figure(), "An empty figure.", "Nothing is in it.")
+    assert book.figure(figure, "empty").figure is figure
     assert (tmp_path / "figures/empty.png").stat().st_size > 500
+    assert Image.open(tmp_path / "figures/empty.png").text["Description"] == "An empty figure. Nothing is in it."
 
 
 def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,3 +196,16 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     for address in ("tcp://somewhere:8786", ""):
         Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]
+
+
+def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict) -> None:
+    recorded = Workbook(chain)
+    clip = recorded.read_held_out().iloc[0]
+    player = recorded.player(clip, recorded.frames(clip), recorded.train())
+    assert len(player.frames) == clip["n_frames"] and player.signed is None
+    assert player.prediction == clip["prediction"] and len(player.read_at) == len(clip["prediction"])
+    simulated = Workbook({**TINY, "run_dir": str(tmp_path)})
+    clip = simulated.store.table[~simulated.store.table["supplemental"]].iloc[0]
+    player = simulated.player(clip, simulated.frames(clip))
+    assert player.signed is not None and len(player.signed) == clip["n_frames"]
+    assert 0 <= player.signed.max() < len(clip["phrase"]) and player.read_at == ()

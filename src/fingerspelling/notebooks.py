@@ -16,7 +16,7 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.config import DEMO, ROOT
+from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
 from fingerspelling.processes import exit_status
 from fingerspelling.workbook import open_run
 
@@ -33,6 +33,9 @@ def run(params: Path, data_dir: str | None = None) -> int:
         DataError: the data cannot be used.
     """
     book = open_run(params, data_dir)
+    values = {
+        name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
+    }
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
@@ -45,9 +48,9 @@ def run(params: Path, data_dir: str | None = None) -> int:
         print(f"=== {name}", flush=True)
         try:
             papermill.execute_notebook(
-                ROOT / "notebooks" / f"{name}.ipynb",
+                CHAPTERS / f"{name}.ipynb",
                 executed / f"{name}.ipynb",
-                book.values,
+                values,
                 kernel_name="python3",
                 progress_bar=False,
                 log_output=True,
@@ -83,7 +86,7 @@ def _what_notebooks_print(record: logging.LogRecord) -> bool:
 def main() -> int:
     """Parse the command line and run all notebooks."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.notebooks", description="Run all notebooks.")
-    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file")
+    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     arguments = parser.parse_args()
     return exit_status(lambda: run(arguments.params, arguments.data))

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from fingerspelling.config import DEMO
+from fingerspelling.config import DEMO, named_file
 from fingerspelling.processes import end_with_parent, exit_status
 from fingerspelling.training.launch import under_torchrun
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook import open_run
 
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
@@ -21,14 +22,14 @@ PATIENCE = timedelta(days=2)  # how long processes wait while the main one simul
 def main() -> int:
     """Parse the command line and train; returns the exit status: 2 where parameters or data cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.train", description=__doc__)
-    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file (default: the demo's)")
+    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file (default: the demo's)")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     options = parser.parse_args()
     return exit_status(lambda: train_all(options.params, options.data))
 
 
 def train_all(params: Path, data_dir: str | None) -> int:
-    """Train the models of a run and say where they are; returns the exit status, 0.
+    """Train the models of a run and say where they are, or how far; returns the exit status, 0.
 
     Under torchrun, every process calls this, and the main one alone prints.
 
@@ -46,8 +47,11 @@ def train_all(params: Path, data_dir: str | None) -> int:
         with state.main_process_first():  # it simulates and extracts
             book = open_run(params, data_dir)
             book.extract()
-        book.train()
-        print(f"trained; the models are in {book.run_dir}")
+        try:
+            book.train()
+            print(f"trained; the models are in {book.run_dir}")
+        except StoppedInTime as stopped:
+            print(stopped)
     state.destroy_process_group()
     return 0
 

@@ -6,7 +6,7 @@
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
       out_of_fold.parquet                 what they read together of the validation clips
-      figures/  metrics.json  submission.zip
+      figures/  metrics.json  submission.zip  training.log
 
 Every stage makes those before it where they are missing, and keeps its result: so any notebook can be run alone, and
 a run that was killed goes on where it was. Opening a run makes nothing; what trains is a method that says so.
@@ -14,30 +14,35 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import RunConfig, notebook_parameters
-from fingerspelling.data.competition import find_data
+from fingerspelling.config import ROOT, RunConfig, notebook_parameters, refuse_another_checkout
+from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.inspection import inspect_clip
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
-from fingerspelling.simulation import simulate
+from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
+from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.training.recipe import Recipe
 
 
@@ -57,9 +62,11 @@ class Workbook:
             values: what a YAML file of parameters holds.
 
         Raises:
-            ParameterError: a name does not exist or a value cannot be used, or run_dir holds a run on other data.
+            ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data, or the
+                working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
+        refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
@@ -79,6 +86,17 @@ class Workbook:
         return cls(notebook_parameters(namespace))
 
     @property
+    def parameters(self) -> ParameterTable:
+        """The run's parameters as a table, which a cell that ends with it shows."""
+        beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
+        return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
+
+    @property
+    def scratch(self) -> Path:
+        """Where large files go that only this notebook reads: on Kaggle, not what is kept as the output."""
+        return SCRATCH if self.run_dir == WORKING else self.run_dir
+
+    @property
     def _note_file(self) -> Path:
         """Where a run notes which data it is on: with others, their clips would mix."""
         return self.run_dir / "data.txt"
@@ -88,8 +106,10 @@ class Workbook:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
             self._note_file.write_text(self._note)
-            if self._competition is not None:
+            if self._competition is not None and self.config.data_fraction == 1:
                 return self._competition
+            if self._competition is not None:
+                return write_share(self._competition, self.config.data_fraction, self.scratch / "share")
             folder = self.run_dir / "competition"
             try:
                 simulate(self.config.simulation, folder)
@@ -119,6 +139,7 @@ class Workbook:
         if self.config.first_round is None:
             return {}
         model, training = self.config.first_round.model, self.config.first_round.training
+        training = replace(training, stop_after_hours=self.config.training.stop_after_hours)  # one limit for the run
         return {
             self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
             for fold in range(training.folds)
@@ -161,18 +182,27 @@ class Workbook:
 
     def _train(self, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
         store = self.store  # before there are several processes, so that one fills it
-        with only_process(self.run_dir):
+        with only_process(self.run_dir), displayed(self.run_dir / "training.log", lambda: self._curves(trainings)):
             if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
                 params = self.run_dir / "params.yaml"
                 with written_whole(params) as temporary:
                     temporary.write_text(yaml.safe_dump(self.values))
-                train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                said = train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                if not all(map(_finished, self.trainings)):
+                    raise StoppedInTime(said)
             models = []
             for folder, recipe in trainings.items():
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
                 models.append(train(store, recipe, folder).cpu())
         return models
+
+    def _curves(self, trainings: Iterable[Path]) -> Figure | None:
+        """Draw the curves of those trainings that have been validated; None before there is one."""
+        files = [folder / "metrics.jsonl" for folder in trainings]
+        histories = {file.parent.name: pd.read_json(file, lines=True) for file in files if file.is_file()}
+        histories = {name: history for name, history in histories.items() if "eval_loss" in history}
+        return training_curves(histories) if histories else None
 
     @property
     def validated_on(self) -> str:
@@ -200,15 +230,45 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
-        return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
+        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
+        return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
 
-    def figure(self, figure: Figure, name: str) -> Figure:
-        """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
+    def signed(self, clip: pd.Series) -> np.ndarray | None:
+        """Return when which character of a training clip is signed, see `signed_places`; None for recorded clips.
+
+        Args:
+            clip: its row of the competition's table or of the store's.
+        """
+        if not self.simulated:
+            return None
+        return signed_places(self.config.simulation, clip["sequence_id"], clip["participant_id"], clip["phrase"])
+
+    def player(self, clip: pd.Series, frames: np.ndarray, models: Sequence[FingerspellingModel] = ()) -> ClipPlayer:
+        """Return a training clip as a moving picture.
+
+        Args:
+            clip: its row of the competition's table or of the store's; with models, also its prediction.
+            frames: float [frames, 130, 3], raw landmarks.
+            models: what read it, to show when they read which letter.
+        """
+        signed = self.signed(clip)
+        if not models:
+            return ClipPlayer(frames, clip["phrase"], signed)
+        read_at = inspect_clip(models, frames, clip["prediction"]).read_at
+        return ClipPlayer(frames, clip["phrase"], signed, clip["prediction"], read_at)
+
+    def frames(self, clip: pd.Series) -> np.ndarray:
+        """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
+        [place] = np.flatnonzero(self.store.table["sequence_id"] == clip["sequence_id"])
+        return self.store.frames(int(place))
+
+    def figure(self, figure: Figure, name: str) -> Picture:
+        """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""
         path = self.run_dir / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-        return figure
+        picture = Picture(figure)
+        figure.savefig(path, metadata={"Description": picture.alt})
+        return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
         """Add figures to the run's metrics.json; returns all that it holds."""

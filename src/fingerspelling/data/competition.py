@@ -9,17 +9,23 @@
 Source: the data page of Kaggle's "Google - American Sign Language Fingerspelling Recognition".
 """
 
+import math
 import os
 from pathlib import Path, PurePath
 
+import numpy as np
 import pandas as pd
 
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, written_whole
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
-# Kaggle's mount today, and that of kernels made before 2025.
-KAGGLE_MOUNTS = [Path("/kaggle/input/competitions") / SLUG, Path("/kaggle/input") / SLUG]
+# Kaggle's machines. Tests that cannot make a folder at the root name another one.
+KAGGLE = Path(os.environ.get("FINGERSPELLING_KAGGLE", "/kaggle"))
+INPUT = KAGGLE / "input"  # what is mounted, for reading only
+WORKING = KAGGLE / "working"  # 20 GB, which Kaggle keeps as the output
+SCRATCH = KAGGLE / "temp"  # larger, and gone afterwards
+KAGGLE_MOUNTS = [INPUT / "competitions" / SLUG, INPUT / SLUG]  # today's, and that of kernels made before 2025
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
@@ -42,24 +48,65 @@ def find_data(data_dir: str | Path | None = None) -> Path | None:
     return next((mount for mount in KAGGLE_MOUNTS if (mount / TABLES["train"]).is_file()), None)
 
 
+def write_share(data_dir: Path, fraction: float, folder: Path) -> Path:
+    """Write tables that name a share of the competition's files only, beside links to the files.
+
+    Args:
+        data_dir: the competition's data.
+        fraction: of each table's files, this share, rounded up, evenly spaced.
+        folder: receives the tables and the links; returned.
+
+    Raises:
+        DataError: a table cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, name in TABLES.items():
+        if part == "train" or (data_dir / name).is_file():
+            table = read_table(data_dir, part)
+            files = table["path"].unique()
+            chosen = files[np.linspace(0, len(files) - 1, math.ceil(fraction * len(files))).round().astype(int)]
+            with written_whole(folder / name) as temporary:
+                table[table["path"].isin(chosen)].to_csv(temporary, index=False)
+            for top in {PurePath(file).parts[0] for file in files}:
+                (folder / top).unlink(missing_ok=True)
+                (folder / top).symlink_to(data_dir.resolve() / top)
+    return folder
+
+
 def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     """Read train.csv or supplemental_metadata.csv: one row per clip.
 
     Returns:
-        The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str).
+        The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str); how
+        often a row stands in the file beyond once is in attrs["doubled"], by path.
 
     Raises:
-        DataError: the table is missing, cannot be parsed, or lacks a column.
+        DataError: the table is missing, cannot be parsed, or lacks a column, or no path in it is inside of data_dir.
     """
     path = Path(data_dir) / TABLES[part]
     try:
         numbers = dict.fromkeys(["file_id", "sequence_id", "participant_id"], "int64")
         table = pd.read_csv(path, dtype={"path": str, "phrase": str, **numbers}, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+    except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
-    for file in table["path"].unique():
-        if not file or "\0" in file or len(file) > 255 or PurePath(file).is_absolute() or ".." in PurePath(file).parts:
-            raise DataError(f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}")
-    return table[TABLE_COLUMNS].drop_duplicates(ignore_index=True)
+    inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
+    if not inside.all():
+        file = table["path"][~inside].iat[0]
+        problem = f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}"
+        if not inside.any():
+            raise DataError(problem)
+        print(f"{problem}; passed over, with {(~inside).sum() - 1} other rows")
+    table = table.loc[inside, TABLE_COLUMNS]
+    again = table.duplicated()
+    doubled = table["path"][again].value_counts().to_dict()
+    table = table[~again].reset_index(drop=True)
+    table.attrs["doubled"] = doubled
+    return table
+
+
+def _is_inside(file: str) -> bool:
+    """Tell whether a path can be one of a file inside of a folder."""
+    path = PurePath(file)
+    return bool(file) and "\0" not in file and len(file) <= 255 and not path.is_absolute() and ".." not in path.parts

@@ -1,14 +1,23 @@
 """Every figure of the notebooks. Each function returns a closed Figure, which a cell that ends with it shows."""
 
+from fingerspelling.plots.attention import attention
 from fingerspelling.plots.augmentations import Change, changed_points, changed_time
 from fingerspelling.plots.clips import clip_strip, selected_points, visibility
 from fingerspelling.plots.data import bars, characters, lengths_in_batches, quantiles, scatter, shares
 from fingerspelling.plots.hands import alphabet
+from fingerspelling.plots.parameters import ParameterTable
+from fingerspelling.plots.player import ClipPlayer
 from fingerspelling.plots.results import clip_scores, compared, confusions, latency, training_curves
+from fingerspelling.plots.scores import reliability, score_bars
+from fingerspelling.plots.style import Picture
 
 __all__ = [
     "Change",
+    "ClipPlayer",
+    "ParameterTable",
+    "Picture",
     "alphabet",
+    "attention",
     "bars",
     "changed_points",
     "changed_time",
@@ -20,7 +29,9 @@ __all__ = [
     "latency",
     "lengths_in_batches",
     "quantiles",
+    "reliability",
     "scatter",
+    "score_bars",
     "selected_points",
     "shares",
     "training_curves",

@@ -22,7 +22,7 @@ from fingerspelling.landmarks import COLUMNS, as_columns
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import sample_wording, training_phrases
-from fingerspelling.simulation.render import render_clip
+from fingerspelling.simulation.render import render_aligned_clip, render_clip
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.simulation.wild import wild_signer
 from fingerspelling.simulation.words import SENTENCES
@@ -126,6 +126,16 @@ def participant(config: SimulationConfig, number: int) -> Signer:
 
 def _is_wild(config: SimulationConfig, number: int) -> bool:
     return number * GOLDEN % 1 >= 1 - config.wild.share
+
+
+def signed_places(config: SimulationConfig, sequence_id: int, participant_id: int, phrase: str) -> np.ndarray:
+    """Return when which character of a training clip is signed, which its file does not say: the clip is made again.
+
+    Returns:
+        int [frames]: place in the phrase, -1 for none (see `movement.sign`).
+    """
+    person, rng = participant(config, participant_id), config.generator(CLIPS, sequence_id)
+    return render_aligned_clip(person, phrase, rng, config)[1]
 
 
 def _table(config: SimulationConfig, part: str) -> pd.DataFrame:

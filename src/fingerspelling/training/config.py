@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from fingerspelling.data.augmentation import SpatialAugmentation, TemporalAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.training.limit import default_hours
 
 NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed in hardware: Ampere
 
@@ -20,7 +21,7 @@ class TrainingConfig:
     epochs: PositiveInt = 400
     batch_size: PositiveInt = 64  # clips
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
-    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then a cosine down to 0
+    learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
     # Keep the highest learning rate until so many epochs before the end, then lower it in a straight line; null for the
     # cosine. Until then, a training can be prolonged: the same command goes on with more epochs.
@@ -54,13 +55,15 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
+    # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
+    # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
+    stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
-
         if self.alignment and not self.simulation:
             raise ValueError(
                 "alignment needs clips of which it is known what each frame shows: set training.simulation as well"

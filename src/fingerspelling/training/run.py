@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -18,13 +17,14 @@ from transformers.integrations import TensorBoardCallback, is_tensorboard_availa
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, read_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
@@ -47,11 +47,12 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         store: the clips.
         recipe: the model and how it is trained.
         run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
-            the predictions for the held-out clips with each clip's score.
+            the predictions for the held-out clips with each clip's score and raw_score (`write_predictions`).
 
     Raises:
         DataError: run_dir holds a training with other parameters.
         ParameterError: the recipe cannot be followed with this device or number of processes.
+        StoppedInTime: training.stop_after_hours did not allow for another epoch.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
@@ -109,8 +110,11 @@ def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) 
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
-    """Train from the start or the last checkpoint on; the model's folder is what is written last."""
+    """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed."""
     config = recipe.training
+    limit = TimeLimit(config.stop_after_hours)
+    if limit.reached:
+        raise StoppedInTime(_stopped(config, f"before {run_dir.name}"))
     split = split_by_signer(store, config)
     plan = training_plan(store, split, config, recipe.model.max_frames)
     checkpoints = run_dir / "checkpoints"
@@ -119,7 +123,7 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     model = FingerspellingModel(recipe.model)
     if config.compile:
         _compile(model)
-    callbacks = _callbacks(config, arguments, run_dir)
+    callbacks = [*_callbacks(config, arguments, run_dir), limit]
     trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
@@ -129,37 +133,54 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise StoppedInTime(
+            _stopped(
+                config, f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
+            )
+        )
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
-    predictions = transcribe_store([trainer.result], store, share, "held-out clips")
-    prediction_of = dict(gather_object(list(zip(share.tolist(), predictions, strict=True))))
+    readings = read_store([trainer.result], store, share, "held-out clips")
+    reading_of = dict(gather_object(list(zip(share.tolist(), readings, strict=True))))
     if arguments.should_save:
         clips = store.table.iloc[split.validation]
-        in_order = [prediction_of[clip] for clip in split.validation]
+        in_order = [reading_of[clip] for clip in split.validation]
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
+        shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
 
 
+def _stopped(config: TrainingConfig, progress: str) -> str:
+    return (
+        f"stopped in time (training.stop_after_hours: {config.stop_after_hours:g}), {progress}; "
+        "the same run, started again, goes on from there"
+    )
+
+
 def write_predictions(
-    path: Path, clips: pd.DataFrame, predictions: Sequence[str], **attributes: object
+    path: Path, clips: pd.DataFrame, readings: Sequence[Reading], **attributes: object
 ) -> pd.DataFrame:
     """Write what was read of clips, with each clip's score, as a parquet file.
 
     Args:
         path: the file; it appears only when whole.
         clips: a row per clip of a store's table.
-        predictions: of each clip.
+        readings: of each clip.
         attributes: kept as the table's attrs.
 
     Returns:
-        The clips with the columns prediction and score.
+        The clips with the columns prediction and score, of the answers, and raw_score, of what was decoded whether or
+        not the clip is readable: the target of the confidence head, which decides that.
     """
-    table = clips.assign(prediction=predictions, score=metric.clip_scores(predictions, clips["phrase"]))
+    predictions, decoded = [reading.phrase for reading in readings], [reading.decoded for reading in readings]
+    scores, raw_scores = (metric.clip_scores(phrases, clips["phrase"]) for phrases in (predictions, decoded))
+    table = clips.assign(prediction=predictions, score=scores, raw_score=raw_scores)
     table.attrs |= attributes
     with written_whole(path) as temporary:
         table.to_parquet(temporary)
@@ -172,7 +193,9 @@ def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:
     data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(scores.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
-    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training), "data": data}))
+    training = asdict(recipe.training)
+    del training["stop_after_hours"]  # when, not what
+    return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 
 def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:
@@ -183,7 +206,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        **_schedule(config, steps),
         warmup_steps=round(config.warmup_epochs * steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
@@ -205,14 +227,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
     arguments._n_gpu = min(arguments.n_gpu, 1)  # else one process would split batches among all GPUs that it sees
     arguments.gradient_accumulation_steps = config.steps_per_process(arguments.world_size)
     return arguments
-
-
-def _schedule(config: TrainingConfig, steps: int) -> dict[str, Any]:
-    """Return the Trainer's arguments for the course of the learning rate after the warm-up."""
-    if config.decay_epochs is None:
-        return {"lr_scheduler_type": "cosine"}
-    decay = {"num_decay_steps": round(config.decay_epochs * steps), "decay_type": "linear"}
-    return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": decay}
 
 
 def _compile(model: FingerspellingModel) -> None:

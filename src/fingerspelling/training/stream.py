@@ -88,6 +88,6 @@ class SimulatedBatches(IterableDataset[list[dict]]):
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            dataset = ClipDataset(cast, augmentation=self.augmentation, alignments=cast.alignments)
+            dataset = ClipDataset(cast, alignments=cast.alignments)
             for requests in plan:
                 yield [dataset[request] for request in requests]
