@@ -93,7 +93,7 @@ def add_jitter(clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Gene
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
     of_clip, of_hand = _noise()
     strength = np.float32(jitter.strength)
-    clip += of_clip[rows] * strength
+    clip += of_clip[rows] if strength == 1 else of_clip[rows] * strength  # the usual one needs no copy
     hand = clip[:, :, own]
     along = hand[:, :2, 9] - hand[:, :2, 0]
     palm = np.sqrt((along * along).sum(1))[:, None, None]

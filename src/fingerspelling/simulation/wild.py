@@ -37,7 +37,8 @@ RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
 FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
 SMOOTHED = 6  # frames that a running mean reaches back
-MOST_LOST = 1.3
+MOST_LOST = 1.3  # relative to the usual
+MOST_UNSEEN = 0.6  # of a clip's frames
 DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 
@@ -219,7 +220,9 @@ def _track(
     own = hand_of(signer)
     unseen = away.copy()
     if config.lost_hand:
-        unseen |= lost_frames(clip[:, :2, own], signer.lost, config, rng)
+        lost = lost_frames(clip[:, :2, own], signer.lost, config, rng)
+        if lost.mean() < MOST_UNSEEN:  # what is hardly seen at all teaches to invent
+            unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
     add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng)
