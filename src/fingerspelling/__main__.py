@@ -2,6 +2,7 @@
 
     fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
+    fingerspelling read video.mp4                           what a video spells; --camera 0 for a webcam
 
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring needs is imported there.
 """
@@ -14,6 +15,7 @@ from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
 from fingerspelling.files import DataError
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
+from fingerspelling.video import command
 
 SHOWN_ERRORS = 5
 
@@ -38,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--table", type=Path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
     )
     scoring.set_defaults(run=score)
+
+    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
+    command.add_arguments(reading)
+    reading.set_defaults(run=command.run)
 
     options = parser.parse_args(arguments)
     return exit_status(lambda: options.run(options))
