@@ -4,6 +4,7 @@
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
     fingerspelling kaggle push 03 --follow                  a notebook on Kaggle's machines; status, fetch, submit ...
     fingerspelling sweep X.yaml training.epochs=3,6         many runs, and a table of them
+    fingerspelling read video.mp4                           what a video spells; --camera 0 for a webcam
 
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others need is imported there.
 """
@@ -16,6 +17,7 @@ from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
 from fingerspelling.files import DataError
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
+from fingerspelling.video import command
 
 SHOWN_ERRORS = 5
 
@@ -43,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
     _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
+    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
+    command.add_arguments(reading)
+    reading.set_defaults(run=command.run)
 
     options = parser.parse_args(arguments)
     return exit_status(lambda: options.run(options))
