@@ -3,6 +3,7 @@
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
+# make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.
 # Its Python is 3.11, 3.12 or 3.13: python3, or PYTHON=python3.13
@@ -13,7 +14,7 @@ DATA ?=
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help workbook test lint format lab
+.PHONY: help workbook test lint format lab kaggle
 .DELETE_ON_ERROR:
 
 help:
@@ -36,6 +37,9 @@ format: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=.
+
+kaggle: $(READY)
+	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
 # READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
 # pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell

@@ -33,7 +33,7 @@ from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.progress import track
 from fingerspelling.scoring import metric
-from fingerspelling.scoring.submission import load_runner
+from fingerspelling.scoring.runtime import load_runner
 from fingerspelling.simulation import SimulationConfig, simulate
 
 LENGTHS = (50, 150, 384)

@@ -31,6 +31,34 @@ def make_tflite(
     return tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
 
 
+def make_deadly_tflite() -> bytes:
+    """Make a model.tflite that loads, and crashes the runtime with the first clip: its first operator has no output."""
+    import flatbuffers
+
+    from fingerspelling.scoring.tflite_file import schema
+
+    graph = schema.ModelT.InitFromPackedBuf(make_tflite())
+    graph.subgraphs[0].operators[0].outputs = np.array([-1], np.int32)
+    builder = flatbuffers.Builder()
+    builder.Finish(graph.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@functools.cache
+def make_endless_tflite() -> bytes:
+    """Make a model.tflite that never ends."""
+    import tensorflow as tf
+
+    def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        rounds = tf.while_loop(lambda x: x < 1, lambda x: [x * 0], [tf.reduce_sum(inputs) * 0])
+        return {"outputs": tf.eye(CLASSES) + rounds[0]}
+
+    module = tf.Module()
+    module.serve = tf.function(serve)
+    function = module.serve.get_concrete_function(tf.TensorSpec((None, 2), tf.float32, name="inputs"))
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], module).convert()
+
+
 def write_submission(folder: Path, columns: Sequence[str] = (TOLD, IGNORED)) -> Path:
     """Write the two files of a submission to a folder and return it."""
     folder.mkdir(parents=True)

@@ -1,6 +1,6 @@
 import ast
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -29,19 +29,69 @@ def test_told_nothing_it_is_the_demo(tmp_path: Path) -> None:
     assert config.model.d_model == demo["model"]["d_model"]
 
 
-def test_what_jupyter_keeps_in_a_notebook_is_passed_over(tmp_path: Path) -> None:
-    jupyters = {
-        "In": ["", "x = 1"],
-        "Out": {},
-        "_": "",
-        "_i1": "x",
-        "__name__": "__main__",
-        "exit": print,
-        "yaml": yaml,
-    }
-    assert (
-        RunConfig.from_values(notebook_parameters({**TINY, **jupyters, "run_dir": str(tmp_path)})).run_dir == tmp_path
-    )
+def test_a_section_is_laid_over_the_named_file_key_by_key(tmp_path: Path) -> None:
+    params = "notebooks/params/demo.yaml"
+    demo = RunConfig.from_values({"params": params})
+    config = RunConfig.from_values({"params": params, "training": {"epochs": 1, "spatial": {"mirror": 0.0}}})
+    spatial = replace(demo.training.spatial, mirror=0.0)
+    assert config.training == replace(demo.training, epochs=1, spatial=spatial)
+    assert (config.model, config.simulation, config.submission) == (demo.model, demo.simulation, demo.submission)
+    alone = RunConfig.from_values({"params": "", "training": {"epochs": 1}})
+    assert alone == RunConfig.from_values({"training": {"epochs": 1}})
+    assert alone.model.d_model == 208
+
+
+def test_overrides_are_laid_over_everything(tmp_path: Path) -> None:
+    overrides = ["training.learning_rate=4e-3", "seeds=[3, 4]", "training.temporal.shift=0.5"]
+    values = {"params": str(tmp_path / "a.yaml"), "training": {"learning_rate": 1.0, "epochs": 3}}
+    (tmp_path / "a.yaml").write_text("params: notebooks/params/demo.yaml\noverrides: [training.epochs=2]\nmodel: {}\n")
+    config = RunConfig.from_values(values | {"overrides": overrides})
+    assert (config.training.learning_rate, config.training.epochs) == (0.004, 3)
+    assert config.seeds == (3, 4)
+    assert config.training.temporal.shift == 0.5
+    assert config.model.d_model == 128
+    assert RunConfig.from_values({"params": values["params"]}).training.epochs == 2
+    in_a_line = RunConfig.from_values(values | {"overrides": "training.learning_rate=4e-3 seeds=[3,4]"})
+    assert (in_a_line.training.learning_rate, in_a_line.seeds) == (0.004, (3, 4))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"overrides": ["training.epoch=3"]}, r"training\.epoch: no such parameter; did you mean epochs\?"),
+        ({"overrides": ["training.epochs"]}, r"overrides: expected a name and a value.* 'training\.epochs'"),
+        ({"overrides": [".=3"]}, r"overrides: expected a name and a value"),
+        ({"overrides": [3]}, r"overrides: expected a name and a value.* 3"),
+        ({"overrides": {"training.epochs": 3}}, r"overrides: expected a list"),
+        ({"overrides": ["training.epochs=[1"]}, r"overrides: training\.epochs: cannot read the value '\[1'"),
+        ({"params": "nowhere.yaml"}, r"params: .*/nowhere\.yaml: No such file"),
+        ({"params": 3}, r"params: .*got 3"),
+    ],
+)
+def test_a_bad_base_or_override_is_named(values: dict, named: str) -> None:
+    with pytest.raises(ParameterError, match=named):
+        RunConfig.from_values(values)
+
+
+def test_a_file_laid_over_itself_is_refused(tmp_path: Path) -> None:
+    for name, beneath in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"params: {tmp_path}/{beneath}.yaml")
+    with pytest.raises(ParameterError, match=r"a\.yaml is laid over itself"):
+        RunConfig.from_values({"params": str(tmp_path / "a.yaml")})
+
+
+def test_what_else_is_in_a_notebook_is_passed_over() -> None:
+    cells = [
+        "",
+        "params: str = ''\nseeds: list = None",
+        "# Parameters\nseeds = [2]\ntrainig = {}",
+        "seed = 3\n!ls",
+        "x =",
+    ]
+    names = {"params": "", "seeds": [2], "trainig": {}, "seed": 3, "model": print, "yaml": yaml, "_": 3, "exit": exit}
+    assert notebook_parameters({**names, "In": cells}) == {"params": "", "seeds": [2], "trainig": {}}
+    again = [*cells, cells[1], "seeds"]  # its parameters cell run once more, edited or not
+    assert notebook_parameters({**names, "In": again, "seeds": None}) == {"params": "", "seeds": None}
 
 
 @pytest.mark.parametrize(

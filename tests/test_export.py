@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 import zipfile
@@ -23,8 +24,9 @@ from fingerspelling.export.transcriber import ClipTranscriber
 from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED_COLUMNS, WRISTS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
+from fingerspelling.scoring.runtime import load_runner
 from fingerspelling.scoring.scorer import score_submission
-from fingerspelling.scoring.submission import Submission, load_runner, write_submission
+from fingerspelling.scoring.submission import Submission, write_submission
 
 LENGTHS = [0, 1, 14, 15, 16, 50, 51, 383, 384, 385, 500, 1200, 5000]
 
@@ -70,6 +72,9 @@ def without_hands(frames: np.ndarray, value: float) -> np.ndarray:
 def clips() -> list[np.ndarray]:
     nothing_seen = np.full((40, len(SELECTED_COLUMNS)), np.nan, np.float32)
     return [*map(clip, LENGTHS), nothing_seen, *(clip(60, seed) for seed in range(1, 9))]
+
+
+runner = functools.cache(load_runner)
 
 
 def submit(folder: Path, models: list[FingerspellingModel], precision: str, **search: float) -> Submission:
@@ -146,7 +151,7 @@ def test_clips_without_a_hand_are_never_long_enough(n_frames):
 def test_its_rows_are_the_averaged_logits(exported, n_frames):
     models, submission = exported
     frames = next(f for f in (clip(n_frames, s) for s in range(50)) if confidence(models, f) >= 0.15)
-    rows = submission._run(inputs=frames)["outputs"]
+    rows = runner(submission.model)(inputs=frames)["outputs"]
     expected = teacher_forced(models, frames, rows.argmax(1))
     assert 0 < len(rows) <= models[0].config.max_new_tokens
     np.testing.assert_allclose(rows, expected[:-1, : len(text.CHARACTERS)], atol=2e-4)
@@ -187,7 +192,7 @@ WILD = st.one_of(st.floats(width=32), st.sampled_from([np.nan, np.inf, -np.inf, 
 def test_no_input_breaks_the_file(exported, values, n_frames):
     _, submission = exported
     frames = np.resize(values, (n_frames, len(SELECTED_COLUMNS))) if values.size else clip(n_frames)
-    rows = submission._run(inputs=frames)["outputs"]
+    rows = runner(submission.model)(inputs=frames)["outputs"]
     assert 1 <= len(rows) <= 33 and np.isfinite(rows).all()
 
 
@@ -199,7 +204,7 @@ def test_what_cannot_be_a_landmark_counts_as_missing(exported):
     wild = np.where(somewhere, rng.choice([np.inf, -np.inf, 3e38, -1001], frames.shape), frames).astype(np.float32)
     missing = np.where(somewhere, np.float32("nan"), frames)
     assert transcribe_clip(models, torch.from_numpy(wild)) == transcribe_clip(models, torch.from_numpy(missing))
-    np.testing.assert_array_equal(*(submission._run(inputs=f)["outputs"] for f in (wild, missing)))
+    np.testing.assert_array_equal(*(runner(submission.model)(inputs=f)["outputs"] for f in (wild, missing)))
 
 
 def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path):
@@ -283,7 +288,9 @@ def test_int8_is_for_linear_layers_alone(exported):
     assert len(int8) >= 3 and all(tensor.shape.size == 2 and tensor.shape[0] >= MIN_OUTPUTS for tensor in int8)
     assert len(submission.model) - len(content) > 2 * sum(tensor.shape.prod() for tensor in int8), "fp32 is still there"
     run = load_runner(content)
-    first = [(run(inputs=clip(n))["outputs"][0], submission._run(inputs=clip(n))["outputs"][0]) for n in (50, 200)]
+    first = [
+        (run(inputs=clip(n))["outputs"][0], runner(submission.model)(inputs=clip(n))["outputs"][0]) for n in (50, 200)
+    ]
     np.testing.assert_allclose(*np.swapaxes(first, 0, 1), atol=0.5)
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.scoring.submission import load_runner
+from fingerspelling.scoring.runtime import load_runner
 
 
 def draw(*shape: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch._higher_order_ops.while_loop import while_loop
 
 from fingerspelling.export.tflite import _conversion
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.submission import load_runner
+from fingerspelling.scoring.runtime import load_runner
 
 aten = torch.ops.aten
 

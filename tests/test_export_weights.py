@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.scoring.submission import load_runner
+from fingerspelling.scoring.runtime import load_runner
 
 X = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
 

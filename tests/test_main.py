@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from competitor import CLASSES, frames_that_spell, write_submission
+from competitor import CLASSES, frames_that_spell, make_deadly_tflite, write_submission
 
 from fingerspelling import text
 from fingerspelling.__main__ import main
@@ -134,3 +134,19 @@ def test_hidden_files_are_passed_over(folder: Path, tmp_path: Path, capsys: pyte
     (clips / "._one.parquet").write_bytes(b"of macOS")
     assert main(["predict", str(clips), "--submission", str(folder / "submission.zip")]) == 0
     assert capsys.readouterr().out == f"{clips / 'one.parquet'}\tdog 7\n"
+
+
+def test_a_model_that_crashes_takes_no_command_with_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    files = write_submission(tmp_path / "files")
+    (files / "model.tflite").write_bytes(make_deadly_tflite())
+    clip = folder / "clips/one.parquet"
+    assert main(["predict", str(clip), str(clip), "--submission", str(files)]) == 1
+    reason = "the model crashed its process (SIGSEGV)"
+    assert capsys.readouterr() == ("", 2 * f"{clip}: the model failed ({reason})\n")
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\nmany,no\n")
+    assert main(["score", str(files), str(folder / "clips"), str(tmp_path / "train.csv")]) == 1
+    out, err = capsys.readouterr()
+    assert "score        0.0000 on 2 clips, 2 with an error" in out
+    assert err == f"{folder / 'clips/many.parquet'}: {reason}; none of the clips counts\n"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from competitor import CLASSES, IGNORED, frames_that_spell, write_submission
+from competitor import CLASSES, IGNORED, frames_that_spell, make_deadly_tflite, write_submission
 
 from fingerspelling import text
 from fingerspelling.files import DataError
@@ -65,8 +65,18 @@ def test_the_summary_extrapolates_to_the_hidden_set(submission, clips):
     mean = (results["reading_seconds"] + results["seconds"]).mean()
     assert summary.hidden_hours == pytest.approx(10 * mean) and summary.fits
     assert summary.median_seconds <= summary.p95_seconds <= results["seconds"].max()
-    assert summary.peak_memory_mb > 50
+    assert 20 < summary.peak_memory_mb < 200  # of the model's process, not of this one
     assert not score_submission(submission, clips[:3], hidden_clips=10**12)[1].fits
+
+
+def test_a_model_that_dies_gets_no_clip(clips: pd.DataFrame, tmp_path: Path) -> None:
+    folder = write_submission(tmp_path / "submission")
+    (folder / "model.tflite").write_bytes(make_deadly_tflite())
+    results, summary = score_submission(Submission(folder), clips)
+    assert summary.score == 0 and summary.errors == summary.clips == 7
+    first = clips["path"].iloc[0]
+    sentence = f"{first}: the model crashed its process (SIGSEGV); none of the clips counts"
+    assert results["error"].unique().tolist() == [sentence]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from competitor import IGNORED, TOLD, make_tflite, write_submission
 from fingerspelling import text
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.submission import MODEL_FILE, Submission, load_runner
+from fingerspelling.scoring.runtime import load_runner
+from fingerspelling.scoring.submission import MODEL_FILE, Submission
 from fingerspelling.scoring.submission import write_submission as write_zip
 
 

@@ -82,14 +82,14 @@ def score(options: argparse.Namespace) -> int:
         raise DataError(f"{options.table.parent}: no such folder to write {options.table.name} to")
     submission = Submission(options.submission, threads=options.threads)
     results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
-    for sentence in results.loc[results["error"] != "", "error"][:SHOWN_ERRORS]:
+    for sentence in results.loc[results["error"] != "", "error"].unique()[:SHOWN_ERRORS]:
         print(sentence, file=sys.stderr)
     print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
     print(
         f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"
     )
     print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
-    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, all of this process", flush=True)
+    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, of the model's process", flush=True)
     if options.table:
         results.to_csv(options.table, index=False)
     return int(summary.errors > 0)

@@ -3,8 +3,9 @@
 A module of its own, so that what a run is told can be read in one place, apart from what `workbook` then does.
 """
 
-import types
-from collections.abc import Mapping
+import ast
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +14,15 @@ import pydantic
 
 from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.parameters import ParameterError, Probability, build, parameters, read_parameters
+from fingerspelling.parameters import (
+    ParameterError,
+    Probability,
+    build,
+    lay_over,
+    parameters,
+    parse_override,
+    read_parameters,
+)
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
 from fingerspelling.training.recipe import ModelConfig, Recipe
@@ -72,10 +81,14 @@ class SubmissionConfig:
 
 @parameters
 class RunConfig:
-    """Parameters of a run; what a section does not say is the winner's second round."""
+    """Parameters of a run; what neither a section nor the file beneath it says is the winner's second round."""
 
+    params: ProjectPath | None = None  # a file of parameters, over which these are laid key by key
+    overrides: tuple[str, ...] = ()  # such as "training.learning_rate=4e-3": laid over all else
     run_dir: ProjectPath = ROOT / "outputs/demo"  # where the run's files go
     data_dir: ProjectPath | None = None  # the competition's data, where they are at hand
+    # Share of the competition's files that the run is on, evenly spaced: for a trial, a tenth.
+    data_fraction: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     dask_address: str | None = None  # of a dask cluster that extracts the clips; None extracts on this machine
     # Parameters of a first round, whose scores teach the confidence head.
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
@@ -95,28 +108,61 @@ class RunConfig:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Check the values of a YAML file or a notebook.
+        """Check the values of a YAML file or a notebook, laid over the file that `params` names.
 
-        Names without a value (None or "") keep their defaults. Where no section is given, it is the demo's run.
+        Names without a value (None or "") keep their defaults. Where neither a file nor a section is given, it is the
+        demo's run.
 
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
         """
-        if all(values.get(section) is None for section in SECTIONS):
-            values = read_parameters(DEMO) | {name: value for name, value in values.items() if name not in SECTIONS}
-        names = {parameter.name for parameter in fields(cls)}
-        return build(
-            cls, {name: value for name, value in values.items() if name not in names or value not in (None, "")}
-        )
+        return build(cls, _effective_values(values))
+
+
+def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all."""
+    names = {parameter.name for parameter in fields(RunConfig)}
+    given = {name: value for name, value in values.items() if name not in names or value not in (None, "")}
+    if "params" not in values and not SECTIONS & given.keys():
+        given["params"] = DEMO
+    if isinstance(file := given.get("params"), str | Path):
+        file = _in_project(Path(file))
+        if file in above:
+            raise ParameterError(f"params: {file} is laid over itself")
+        try:
+            beneath = _effective_values(read_parameters(file), (*above, file))
+        except ParameterError as error:
+            raise ParameterError(f"params: {file}: {error}") from None
+        given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)
+    overrides = given.get("overrides") or ()
+    if isinstance(overrides, str):  # as papermill's -p passes it: one, or several with blanks between them
+        given["overrides"] = overrides = shlex.split(overrides)
+    if not isinstance(overrides, list | tuple):
+        raise ParameterError(f"overrides: expected a list such as [training.epochs=3], got {overrides!r}")
+    for override in overrides:
+        given = lay_over(given, parse_override(override))
+    return {name: value for name, value in given.items() if name not in names or value is not None}
 
 
 def notebook_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters among a notebook's `globals()` right after its parameters cell.
+    """Return a notebook's parameters among its `globals()`: the names that its parameters cells assign.
 
-    What Jupyter itself keeps there is passed over: In, Out, _..., functions and modules.
+    Those are the last cell run that assigns `params`, and any that papermill has injected after it. So a notebook may
+    be run as often and in whatever order one likes, with any variables of one's own.
     """
-    return {
-        name: value
-        for name, value in namespace.items()
-        if name[0].islower() and not callable(value) and not isinstance(value, types.ModuleType)
-    }
+    cells = namespace["In"]
+    first = max((place for place, cell in enumerate(cells) if "params" in _assigned(cell)), default=0)
+    injected = (cell for cell in cells[first + 1 :] if cell.startswith("# Parameters"))
+    names = {*_assigned(cells[first])}.union(*map(_assigned, injected))
+    return {name: namespace[name] for name in names if name in namespace}
+
+
+def _assigned(cell: str) -> Iterable[str]:
+    """Return the names that a cell assigns a value to; none for one that is not plain Python, such as `%time`."""
+    try:
+        statements = ast.parse(cell).body
+    except SyntaxError:
+        return []
+    plain = [target for statement in statements if isinstance(statement, ast.Assign) for target in statement.targets]
+    annotated = [statement.target for statement in statements if isinstance(statement, ast.AnnAssign)]
+    return [target.id for target in (*plain, *annotated) if isinstance(target, ast.Name)]

@@ -8,6 +8,10 @@ from pathlib import Path
 class InputError(Exception):
     """Something that a user can put right; the message says what, in a sentence."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what notebooks show of it: the sentence alone."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""

@@ -33,6 +33,9 @@ def run(params: Path, data_dir: str | None = None) -> int:
         DataError: the data cannot be used.
     """
     book = open_run(params, data_dir)
+    values = {
+        name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
+    }
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
@@ -47,7 +50,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
             papermill.execute_notebook(
                 ROOT / "notebooks" / f"{name}.ipynb",
                 executed / f"{name}.ipynb",
-                book.values,
+                values,
                 kernel_name="python3",
                 progress_bar=False,
                 log_output=True,

@@ -114,6 +114,34 @@ def read_parameters(file: Path) -> dict[str, Any]:
     return values
 
 
+def lay_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with the changes: sections key by key, everything else whole."""
+    return dict(values) | {
+        name: lay_over(values[name], value)
+        if isinstance(value, Mapping) and isinstance(values.get(name), Mapping)
+        else value
+        for name, value in changes.items()
+    }
+
+
+def parse_override(override: object) -> dict[str, Any]:
+    """Turn an override such as "training.learning_rate=4e-3" into sections, {"training": {"learning_rate": 0.004}}.
+
+    Raises:
+        ParameterError: it is not a name and a value in YAML.
+    """
+    name, equals, text = str(override).partition("=")
+    if not isinstance(override, str) or not equals or not all(name.split(".")):
+        raise ParameterError(f"overrides: expected a name and a value, such as training.epochs=3, got {override!r}")
+    try:
+        value = yaml.load(text, _StrictLoader)
+    except (yaml.YAMLError, ValueError):
+        raise ParameterError(f"overrides: {name}: cannot read the value {text!r}") from None
+    for section in reversed(name.split(".")):
+        value = {section: value}
+    return value
+
+
 def unknown_name(name: str, known: Iterable[str]) -> str:
     """Say that a parameter does not exist, and what it is called now or which it may have meant."""
     if name in RENAMED:

@@ -13,6 +13,7 @@ from accelerate import PartialState
 from fingerspelling.config import DEMO
 from fingerspelling.processes import end_with_parent, exit_status
 from fingerspelling.training.launch import under_torchrun
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook import open_run
 
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
@@ -28,7 +29,7 @@ def main() -> int:
 
 
 def train_all(params: Path, data_dir: str | None) -> int:
-    """Train the models of a run and say where they are; returns the exit status, 0.
+    """Train the models of a run and say where they are, or how far; returns the exit status, 0.
 
     Under torchrun, every process calls this, and the main one alone prints.
 
@@ -46,8 +47,11 @@ def train_all(params: Path, data_dir: str | None) -> int:
         with state.main_process_first():  # it simulates and extracts
             book = open_run(params, data_dir)
             book.extract()
-        book.train()
-        print(f"trained; the models are in {book.run_dir}")
+        try:
+            book.train()
+            print(f"trained; the models are in {book.run_dir}")
+        except StoppedInTime as stopped:
+            print(stopped)
     state.destroy_process_group()
     return 0
 

@@ -6,7 +6,7 @@
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
       out_of_fold.parquet                 what they read together of the validation clips
-      figures/  metrics.json  submission.zip
+      figures/  metrics.json  submission.zip  training.log
 
 Every stage makes those before it where they are missing, and keeps its result: so any notebook can be run alone, and
 a run that was killed goes on where it was. Opening a run makes nothing; what trains is a method that says so.
@@ -14,7 +14,7 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,18 +26,21 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import RunConfig, notebook_parameters
-from fingerspelling.data.competition import find_data
+from fingerspelling.config import ROOT, RunConfig, notebook_parameters
+from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.plots import ParameterTable, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.simulation import simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
+from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.training.recipe import Recipe
 
 
@@ -79,6 +82,17 @@ class Workbook:
         return cls(notebook_parameters(namespace))
 
     @property
+    def parameters(self) -> ParameterTable:
+        """The run's parameters as a table, which a cell that ends with it shows."""
+        beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
+        return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
+
+    @property
+    def scratch(self) -> Path:
+        """Where large files go that only this notebook reads: on Kaggle, not what is kept as the output."""
+        return SCRATCH if self.run_dir == WORKING else self.run_dir
+
+    @property
     def _note_file(self) -> Path:
         """Where a run notes which data it is on: with others, their clips would mix."""
         return self.run_dir / "data.txt"
@@ -88,8 +102,10 @@ class Workbook:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
             self._note_file.write_text(self._note)
-            if self._competition is not None:
+            if self._competition is not None and self.config.data_fraction == 1:
                 return self._competition
+            if self._competition is not None:
+                return write_share(self._competition, self.config.data_fraction, self.scratch / "share")
             folder = self.run_dir / "competition"
             try:
                 simulate(self.config.simulation, folder)
@@ -161,18 +177,27 @@ class Workbook:
 
     def _train(self, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
         store = self.store  # before there are several processes, so that one fills it
-        with only_process(self.run_dir):
+        with only_process(self.run_dir), displayed(self.run_dir / "training.log", lambda: self._curves(trainings)):
             if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
                 params = self.run_dir / "params.yaml"
                 with written_whole(params) as temporary:
                     temporary.write_text(yaml.safe_dump(self.values))
-                train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                said = train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
+                if not all(map(_finished, self.trainings)):
+                    raise StoppedInTime(said)
             models = []
             for folder, recipe in trainings.items():
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
                 models.append(train(store, recipe, folder).cpu())
         return models
+
+    def _curves(self, trainings: Iterable[Path]) -> Figure | None:
+        """Draw the curves of those trainings that have been validated; None before there is one."""
+        files = [folder / "metrics.jsonl" for folder in trainings]
+        histories = {file.parent.name: pd.read_json(file, lines=True) for file in files if file.is_file()}
+        histories = {name: history for name, history in histories.items() if "eval_loss" in history}
+        return training_curves(histories) if histories else None
 
     @property
     def validated_on(self) -> str:

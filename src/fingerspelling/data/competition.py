@@ -9,17 +9,23 @@
 Source: the data page of Kaggle's "Google - American Sign Language Fingerspelling Recognition".
 """
 
+import math
 import os
 from pathlib import Path, PurePath
 
+import numpy as np
 import pandas as pd
 
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, written_whole
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
-# Kaggle's mount today, and that of kernels made before 2025.
-KAGGLE_MOUNTS = [Path("/kaggle/input/competitions") / SLUG, Path("/kaggle/input") / SLUG]
+# Kaggle's machines. Tests that cannot make a folder at the root name another one.
+KAGGLE = Path(os.environ.get("FINGERSPELLING_KAGGLE", "/kaggle"))
+INPUT = KAGGLE / "input"  # what is mounted, for reading only
+WORKING = KAGGLE / "working"  # 20 GB, which Kaggle keeps as the output
+SCRATCH = KAGGLE / "temp"  # larger, and gone afterwards
+KAGGLE_MOUNTS = [INPUT / "competitions" / SLUG, INPUT / SLUG]  # today's, and that of kernels made before 2025
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
@@ -40,6 +46,31 @@ def find_data(data_dir: str | Path | None = None) -> Path | None:
             raise DataError(f"{folder}: holds no {TABLES['train']}; is it the competition's data folder?")
         return folder
     return next((mount for mount in KAGGLE_MOUNTS if (mount / TABLES["train"]).is_file()), None)
+
+
+def write_share(data_dir: Path, fraction: float, folder: Path) -> Path:
+    """Write tables that name a share of the competition's files only, beside links to the files.
+
+    Args:
+        data_dir: the competition's data.
+        fraction: of each table's files, this share, rounded up, evenly spaced.
+        folder: receives the tables and the links; returned.
+
+    Raises:
+        DataError: a table cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, name in TABLES.items():
+        if part == "train" or (data_dir / name).is_file():
+            table = read_table(data_dir, part)
+            files = table["path"].unique()
+            chosen = files[np.linspace(0, len(files) - 1, math.ceil(fraction * len(files))).round().astype(int)]
+            with written_whole(folder / name) as temporary:
+                table[table["path"].isin(chosen)].to_csv(temporary, index=False)
+            for top in {PurePath(file).parts[0] for file in files}:
+                (folder / top).unlink(missing_ok=True)
+                (folder / top).symlink_to(data_dir.resolve() / top)
+    return folder
 
 
 def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:

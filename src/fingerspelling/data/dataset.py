@@ -19,10 +19,14 @@ class ClipDataset(Dataset[dict]):
     Args:
         store: the clips.
         scores: the target of the confidence head for each clip of the store, 0..1; 1 by default.
+        alignments: where it is known, the id of the character that is signed in each frame, int64 [frames] for each
+            clip of the store; the padding's id for none.
     """
 
-    def __init__(self, store: Clips, scores: np.ndarray | None = None) -> None:
-        self.store = store
+    def __init__(
+        self, store: Clips, scores: np.ndarray | None = None, alignments: Sequence[np.ndarray] | None = None
+    ) -> None:
+        self.store, self.alignments = store, alignments
         self.scores = np.ones(len(store)) if scores is None else scores
         self._phrases = store.table["phrase"].tolist()  # looking one up in a table takes as long as reading a clip
 
@@ -30,20 +34,27 @@ class ClipDataset(Dataset[dict]):
         return len(self.store)
 
     def __getitem__(self, request: PlannedClip) -> dict:
-        """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; seed."""
+        """Return frames, float16 [frames, 130, 3], NaN where missing; labels, a list of ids; score; clip; seed.
+
+        With alignments, also aligned, int64 [frames].
+        """
         frames, labels = self._whole(request.clip)
+        aligned = None if self.alignments is None else self.alignments[request.clip]
         score = self.scores[request.clip]
         if request.partner != NO_PARTNER:
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
+            if aligned is not None:
+                aligned = np.concatenate([self.alignments[request.partner][skipped:], aligned[:kept]])
             skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
             labels = end_labels[skipped:] + labels[:kept]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
         index = time_map(len(frames), request)
         moved = frames[np.maximum(index, 0)]
         moved[index < 0] = np.nan
-        return {"frames": moved, "labels": labels, "score": float(score), "clip": request.clip, "seed": request.seed}
+        item = {"frames": moved, "labels": labels, "score": float(score), "clip": request.clip, "seed": request.seed}
+        return item if aligned is None else item | {"aligned": aligned[np.maximum(index, 0)]}
 
     def _whole(self, clip: int) -> tuple[np.ndarray, list[int]]:
         return self.store.frames(clip), text.encode(self._phrases[clip])
@@ -85,6 +96,7 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
         scores: float32 [batch].
         clips: int64 [batch], places in the store.
         seed: int64, for what is drawn for this batch on the device: that of its first request.
+        aligned: int64 [batch, frames], where the clips have it.
     """
     lengths = [len(item["frames"]) for item in items]
     n_frames = max(*lengths, min_frames)
@@ -95,7 +107,7 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
     labels = np.full((len(items), tokens), text.PAD)
     for row, item in zip(labels, items, strict=True):
         row[: len(item["labels"]) + 1] = [*item["labels"], text.END]
-    return {
+    batch = {
         "frames": frames,
         "mask": torch.arange(n_frames) < torch.tensor(lengths)[:, None],
         "labels": torch.from_numpy(labels),
@@ -103,3 +115,9 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
         "clips": torch.tensor([item["clip"] for item in items]),
         "seed": torch.tensor(items[0]["seed"]),
     }
+    if "aligned" in items[0]:
+        aligned = np.full((len(items), n_frames), text.PAD)
+        for row, item, length in zip(aligned, items, lengths, strict=True):
+            row[:length] = item["aligned"]
+        batch["aligned"] = torch.from_numpy(aligned)
+    return batch

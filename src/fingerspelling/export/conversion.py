@@ -9,7 +9,7 @@ from torch.export import ExportedProgram
 from fingerspelling.export.replay import to_tensorflow
 from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, to_bytes
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.submission import INPUT, OUTPUT, SIGNATURE
+from fingerspelling.scoring.runtime import INPUT, OUTPUT, SIGNATURE
 
 tf.get_logger().setLevel(logging.ERROR)
 tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlow would take all of its memory

@@ -22,11 +22,12 @@ Encoded = tuple[Tensor, Tensor | None]  # what `FingerspellingModel.encode` retu
 
 @dataclass
 class FingerspellingOutput(ModelOutput):
-    """What a training step needs: the loss, its parts by name, and the forward decoder's logits."""
+    """What a training step needs: the loss, its parts by name, and the logits of the forward decoder and of CTC."""
 
     loss: Any = None  # a scalar
     logits: Tensor | None = None  # float [batch, tokens, vocabulary]
     loss_parts: dict[str, Tensor] | None = None
+    ctc_logits: Tensor | None = None  # float32 [batch, encoded frames, characters and the blank]
 
 
 def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
@@ -181,11 +182,13 @@ class FingerspellingModel(PreTrainedModel):
             entropy = F.binary_cross_entropy_with_logits(confidence, targets, reduction="sum")
             loss_parts["confidence"] = entropy / n_clips
             loss = (1 - config.confidence_weight) * loss + config.confidence_weight * loss_parts["confidence"]
+        ctc_logits = None
         if self.ctc is not None:
+            ctc_logits = self.ctc(hidden).float()
             n_characters = (n_tokens - n_clips).clamp(min=1)
-            loss_parts["ctc"] = self._ctc_loss(hidden, mask, labels) / n_characters
+            loss_parts["ctc"] = self._ctc_loss(ctc_logits, mask, labels) / n_characters
             loss = (1 - config.ctc_weight) * loss + config.ctc_weight * loss_parts["ctc"]
-        return FingerspellingOutput(loss=loss, logits=logits, loss_parts=loss_parts)
+        return FingerspellingOutput(loss=loss, logits=logits, loss_parts=loss_parts, ctc_logits=ctc_logits)
 
     def _decode(
         self,
@@ -207,12 +210,12 @@ class FingerspellingModel(PreTrainedModel):
         pad, logits = self.config.pad_token_id, logits.flatten(0, 1).float()
         return F.cross_entropy(logits, labels.flatten(), ignore_index=pad, reduction="sum")
 
-    def _ctc_loss(self, hidden: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
+    def _ctc_loss(self, logits: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
         """CTC (Graves et al., 2006), the sum over the clips."""
         blank = self.config.pad_token_id
-        log_probabilities = self.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
-        frames = hidden.shape[1] if mask is None else mask.sum(1)
-        frames = torch.as_tensor(frames, device=hidden.device).expand(len(hidden))
+        log_probabilities = logits.log_softmax(-1).transpose(0, 1)
+        frames = logits.shape[1] if mask is None else mask.sum(1)
+        frames = torch.as_tensor(frames, device=logits.device).expand(len(logits))
         characters = (labels < blank).sum(1)
         # A clip with fewer frames than characters cannot be aligned: its loss counts as 0.
         return F.ctc_loss(log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True)

@@ -1,7 +1,5 @@
 """The competition's scorer: what Kaggle does with a submission, clip by clip, and how long it takes."""
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +12,14 @@ from fingerspelling.data.parquet import parquet_files, read_clip
 from fingerspelling.files import DataError
 from fingerspelling.progress import track
 from fingerspelling.scoring import metric
+from fingerspelling.scoring.runtime import ModelDied
 from fingerspelling.scoring.submission import Submission
 
 LIMIT_HOURS = 5.0  # for the whole hidden test set
 # Kaggle has not said how many clips the hidden test set has. As many as there are for training is a cautious
 # guess: of the "over three million characters" announced, the public clips hold about 2.7 million.
 HIDDEN_CLIPS = 67_208
+NOTHING = {"prediction": "", "frames": 0, "reading_seconds": np.nan, "seconds": np.nan, "error": ""}  # read of a clip
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Summary:
     errors: int
     median_seconds: float  # of the model, per clip
     p95_seconds: float
-    peak_memory_mb: float  # of the whole process so far
+    peak_memory_mb: float  # of the model's process
     hidden_hours: float  # for the hidden test set: model and reading (Kaggle's pandas takes some ms more per clip)
     fits: bool  # hidden_hours are within Kaggle's limit
 
@@ -71,7 +71,8 @@ def score_submission(
 ) -> tuple[pd.DataFrame, Summary]:
     """Score a submission on clips as the competition does.
 
-    A clip that cannot be read or run does not end the scoring: its error is noted and it counts as empty.
+    A clip that cannot be read or run does not end the scoring: its error is noted and it counts as empty. A model that
+    takes its process down with it would do the same to Kaggle's scorer: all clips count as empty, the score is 0.
 
     Args:
         submission: the competitor's files.
@@ -89,8 +90,11 @@ def score_submission(
         raise DataError(f"the table of clips lacks the columns {', '.join(missing)}")
     if not clips["phrase"].str.len().sum():
         raise DataError("there is nothing to score: no clips, or none with a phrase")
-    with track(clips["path"], "scoring", "clips", len(clips)) as paths:
-        rows = [_score_clip(submission, path) for path in paths]
+    try:
+        with track(clips["path"], "scoring", "clips", len(clips)) as paths:
+            rows = [_score_clip(submission, path) for path in paths]
+    except ModelDied as error:
+        rows = [NOTHING | {"error": f"{error}; none of the clips counts"}] * len(clips)
     results = clips.assign(**pd.DataFrame(rows, index=clips.index))
     predictions, phrases = results["prediction"].tolist(), results["phrase"].tolist()
     results["clip_score"] = metric.clip_scores(predictions, phrases)
@@ -101,14 +105,14 @@ def score_submission(
         errors=int((results["error"] != "").sum()),
         median_seconds=float(results["seconds"].median()),
         p95_seconds=float(results["seconds"].quantile(0.95)),
-        peak_memory_mb=_peak_memory(),
+        peak_memory_mb=submission.process.peak_memory_mb,
         hidden_hours=hours,
         fits=hours <= LIMIT_HOURS,
     )
 
 
 def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
-    result = {"prediction": "", "frames": 0, "reading_seconds": np.nan, "seconds": np.nan, "error": ""}
+    result = dict(NOTHING)
     start = time.perf_counter()
     try:
         frames = read_clip(path, submission.columns)
@@ -118,12 +122,8 @@ def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
         result["seconds"] = time.perf_counter() - start
     except DataError as error:
         result["error"] = str(error)
+    except ModelDied as error:
+        raise ModelDied(f"{path}: {error}") from None
     except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
         result["error"] = f"{path}: the model failed ({error})"
     return result
-
-
-def _peak_memory() -> float:
-    """Return the process's largest resident memory so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes elsewhere

@@ -1,4 +1,4 @@
-"""submission.zip: loaded and run clip by clip, with whichever TensorFlow Lite runtime is installed, and written.
+"""submission.zip: loaded and run clip by clip, and written.
 
 By the competition's evaluation page, a clip's selected columns go through the signature serving_default of
 model.tflite. The characters are the arg-max of every row of "outputs"; an index outside the map stands for none.
@@ -9,16 +9,15 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
+from fingerspelling.scoring.runtime import INPUT, ModelProcess
 from fingerspelling.text import CHARACTERS
 
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
-SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
 LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
@@ -29,6 +28,7 @@ class Submission:
     Attributes:
         columns: the landmark columns that the model reads, in its order.
         model: the bytes of model.tflite.
+        process: in which the model runs.
     """
 
     def __init__(self, path: str | Path, characters: Mapping[int, str] | None = None, threads: int | None = None):
@@ -49,8 +49,8 @@ class Submission:
         except ValueError as error:
             raise DataError(f"{path}: {ARGUMENTS_FILE}: {error}") from error
         try:
-            self._run = load_runner(self.model, threads)
-            _check_width(self._run, len(self.columns))
+            self.process = ModelProcess(self.model, threads)
+            _check_width(self.process.input_shape, len(self.columns))
         except (ValueError, RuntimeError) as error:
             raise DataError(f"{path}: {MODEL_FILE}: {error}") from error
 
@@ -58,39 +58,10 @@ class Submission:
         """Read one clip, float32 [frames, columns].
 
         Raises:
-            ValueError, RuntimeError: the model cannot run on this clip, or returns no matrix.
+            ModelDied: the model takes its process down with it, or too long; the next clip has a new one.
+            RuntimeError: the model cannot run on this clip, or returns no matrix.
         """
-        outputs = self._run(**{INPUT: frames})[OUTPUT]
-        if outputs.ndim != 2:
-            raise ValueError(f"{OUTPUT} has the shape {outputs.shape}, not [length, classes]")
-        return "".join(self._characters.get(int(i), "") for i in outputs.argmax(axis=1))
-
-
-def load_runner(model: bytes, threads: int | None = None) -> Any:
-    """Return the signature runner of a TensorFlow Lite model, with whichever runtime is installed.
-
-    Raises:
-        ValueError, RuntimeError: not the bytes of a model that runs here with the competition's signature.
-    """
-    interpreter = _interpreter_class()(model_content=model, num_threads=threads)
-    signatures = interpreter.get_signature_list()
-    signature = signatures.get(SIGNATURE)
-    if signature is None or INPUT not in signature["inputs"] or OUTPUT not in signature["outputs"]:
-        raise ValueError(f"no signature {SIGNATURE} from {INPUT!r} to {OUTPUT!r}; it has {signatures}")
-    return interpreter.get_signature_runner(SIGNATURE)
-
-
-def _interpreter_class() -> type:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            from tflite_runtime.interpreter import Interpreter
-        except ImportError:
-            import tensorflow
-
-            Interpreter = tensorflow.lite.Interpreter
-    return Interpreter
+        return "".join(self._characters.get(number, "") for number in self.process.characters(frames))
 
 
 def _read_member(path: Path, name: str) -> bytes:
@@ -123,9 +94,8 @@ def _selected_columns(arguments: bytes) -> list[str]:
     return columns
 
 
-def _check_width(runner: Any, columns: int) -> None:
+def _check_width(shape: list[int], columns: int) -> None:
     """Raise a ValueError if a model reads another number of columns than are selected."""
-    shape = runner.get_input_details()[INPUT]["shape_signature"].tolist()  # empty if any shape will do
     if shape and shape[-1] not in (columns, -1):
         raise ValueError(f"{INPUT} has {shape[-1]} columns, but {ARGUMENTS_FILE} selects {columns}")
 

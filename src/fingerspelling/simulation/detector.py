@@ -29,7 +29,7 @@ BOTH = 0.15  # share of clips with a run in which one hand is seen as two
 NOISE_FRAMES = 512
 
 
-def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
+def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> slice:
     """Spoil a perfectly seen clip in place, as MediaPipe would.
 
     Args:
@@ -40,7 +40,7 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
         rng: source of chance.
 
     Returns:
-        A view of its frames from the first to the last with a hand.
+        Its frames from the first to the last with a hand.
     """
     unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
     _jitter(clip, own, config.noise, rng)
@@ -50,7 +50,7 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
         if rng.random() < FACE_LOST_CLIPS:
             _blank(clip, FACE_POINTS, rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS, rng)
     seen = np.flatnonzero((~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]])).any(axis=1))
-    return clip[seen[0] : seen[-1] + 1]
+    return slice(seen[0], seen[-1] + 1)
 
 
 @lru_cache(maxsize=1)

@@ -16,19 +16,28 @@ JUNK = (0.02, 0.5)  # share of the frames that is left of a junk clip
 
 
 def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig) -> np.ndarray:
+    """Record a signer who spells a phrase, see `render_aligned_clip`; float32 [frames, 543, 3]."""
+    return render_aligned_clip(signer, phrase, rng, config)[0]
+
+
+def render_aligned_clip(
+    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+) -> tuple[np.ndarray, np.ndarray]:
     """Record a signer who spells a phrase.
 
     Returns:
-        float32 [frames, 543, 3], points in the order of landmarks.POINTS, NaN where not detected.
+        float32 [frames, 543, 3]: points in the order of landmarks.POINTS, NaN where not detected.
+        int [frames]: place in the phrase of the character that is signed; -1 for none (see `movement.sign`).
 
     Raises:
         ValueError: the phrase is empty or has a character outside the 59.
     """
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
-    motion, _ = sign(phrase, signer, rng, config)
+    motion, characters = sign(phrase, signer, rng, config)
     if rng.random() < config.junk:
-        motion = _cut_off(motion, rng)
+        part = _cut_off(len(motion), rng)
+        motion, characters = motion[part], characters[part]
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
     shake = _shake(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
@@ -38,14 +47,15 @@ def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: S
     body = pose_person(signer, motion, turn, place, rng)
     photograph(body, signer.focal, shake)
     clip[:, :, FACE_POINTS.stop :] = body
-    return detect(clip, hand_of(signer), signer.lost, config, rng).swapaxes(1, 2)
+    shown = detect(clip, hand_of(signer), signer.lost, config, rng)
+    return clip[shown].swapaxes(1, 2), characters[shown]
 
 
-def _cut_off(motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the part of a movement that is left of a recording which began too late or ended too early."""
-    length = max(1, int(len(motion) * rng.uniform(*JUNK)))
-    start = rng.integers(0, len(motion) - length + 1)
-    return motion[start : start + length]
+def _cut_off(frames: int, rng: np.random.Generator) -> slice:
+    """Return the frames that are left of a recording which began too late or ended too early."""
+    length = max(1, int(frames * rng.uniform(*JUNK)))
+    start = rng.integers(0, frames - length + 1)
+    return slice(start, start + length)
 
 
 def _shake(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:

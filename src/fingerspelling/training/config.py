@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from fingerspelling.data.augmentation import SpatialAugmentation, TemporalAugmentation
 from fingerspelling.parameters import ParameterError, Probability, parameters
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.training.limit import default_hours
 
 NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed in hardware: Ampere
 
@@ -38,6 +39,9 @@ class TrainingConfig:
     scores: tuple[str, ...] = ()
     # Simulate this many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
     simulation: SimulationConfig | None = None
+    # Over this share of the training, a frame-wise loss on the CTC head fades out: the simulation knows which character
+    # is signed in each frame. For simulated clips alone; 0 leaves it out.
+    alignment: Probability = 0.0
     min_frames: NonNegativeInt = 1  # shorter clips are left out of training
     folds: PositiveInt = 4  # the signers are dealt into so many folds
     validation_fold: int = 0  # this one is held out; -1 trains on all, and validation (fold 0) means little
@@ -48,12 +52,20 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
+    # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
+    # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
+    stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     seed: int = 1
 
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
+
+        if self.alignment and not self.simulation:
+            raise ValueError(
+                "alignment needs clips of which it is known what each frame shows: set training.simulation as well"
+            )
 
     def steps_per_process(self, processes: int) -> int:
         """Return how many batches each process contributes to a step, so that the recipe stays the same on several.

@@ -31,12 +31,15 @@ def training_processes() -> int:
     return 1 if under_torchrun() else max(1, torch.cuda.device_count())
 
 
-def train_in_processes(params: Path, processes: int) -> None:
+def train_in_processes(params: Path, processes: int) -> str:
     """Run `torchrun -m fingerspelling.train` to its end, passing on line by line what it prints.
 
     Args:
         params: a YAML file of parameters.
         processes: how many, one per GPU.
+
+    Returns:
+        The last line.
 
     Raises:
         RuntimeError: the training failed; the message ends with its last lines.
@@ -67,3 +70,4 @@ def train_in_processes(params: Path, processes: int) -> None:
             f"training in {processes} processes failed with status {process.returncode} "
             f"(parameters: {params}):\n{''.join(last)}"
         )
+    return last[-1].strip() if last else ""

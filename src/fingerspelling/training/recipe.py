@@ -43,6 +43,10 @@ class Recipe:
     model: ModelConfig = field(default_factory=FingerspellingConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        if self.training.alignment and not self.model.ctc_weight:
+            raise ValueError("training.alignment teaches the CTC head: set model.ctc_weight as well")
+
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Recipe":
         """Make a recipe of the sections model and training of a YAML file.

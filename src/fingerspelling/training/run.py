@@ -24,6 +24,7 @@ from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
+from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
@@ -51,6 +52,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     Raises:
         DataError: run_dir holds a training with other parameters.
         ParameterError: the recipe cannot be followed with this device or number of processes.
+        StoppedInTime: training.stop_after_hours did not allow for another epoch.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
@@ -94,8 +96,11 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
-    """Train from the start or the last checkpoint on; the model's folder is what is written last."""
+    """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed."""
     config = recipe.training
+    limit = TimeLimit(config.stop_after_hours)
+    if limit.reached:
+        raise StoppedInTime(_stopped(config, f"before {run_dir.name}"))
     split = split_by_signer(store, config)
     plan = training_plan(store, split, config, recipe.model.max_frames)
     checkpoints = run_dir / "checkpoints"
@@ -104,7 +109,7 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     model = FingerspellingModel(recipe.model)
     if config.compile:
         _compile(model)
-    callbacks = _callbacks(config, arguments, run_dir)
+    callbacks = [*_callbacks(config, arguments, run_dir), limit]
     trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
@@ -114,6 +119,12 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise StoppedInTime(
+            _stopped(
+                config, f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
+            )
+        )
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
@@ -127,7 +138,15 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
+        shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
+
+
+def _stopped(config: TrainingConfig, progress: str) -> str:
+    return (
+        f"stopped in time (training.stop_after_hours: {config.stop_after_hours:g}), {progress}; "
+        "the same run, started again, goes on from there"
+    )
 
 
 def write_predictions(
@@ -160,7 +179,9 @@ def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:
     data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(scores.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
-    return json.loads(json.dumps({"model": sizes, "training": asdict(recipe.training), "data": data}))
+    training = asdict(recipe.training)
+    del training["stop_after_hours"]  # when, not what
+    return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 
 def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> TrainingArguments:

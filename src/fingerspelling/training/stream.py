@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from torch.utils.data import IterableDataset, get_worker_info
 
+from fingerspelling import text
 from fingerspelling.data.augmentation import TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import POINTS, SELECTED
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import sample_phrase
-from fingerspelling.simulation.render import render_clip
+from fingerspelling.simulation.render import render_aligned_clip
 from fingerspelling.simulation.signer import Signer
 
 BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
@@ -26,6 +27,7 @@ class Cast:
 
     Attributes:
         table: a row per clip: participant_id, phrase, n_frames.
+        alignments: of each clip, int64 [frames]: id of the character that is signed, the padding's for none.
     """
 
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
@@ -34,10 +36,11 @@ class Cast:
         signers = [Signer.sample(rng, config.left_handed) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
         participants = np.arange(clips) // CLIPS_PER_SIGNER
         phrases = [sample_phrase(rng, None, config.min_length, config.max_length) for _ in range(clips)]
-        self._frames = [
-            render_clip(signers[person], phrase, rng, config)[:, _PLACES].astype(np.float16)
-            for person, phrase in zip(participants, phrases, strict=True)
-        ]
+        self._frames, self.alignments = [], []
+        for person, phrase in zip(participants, phrases, strict=True):
+            frames, characters = render_aligned_clip(signers[person], phrase, rng, config)
+            self._frames.append(frames[:, _PLACES].astype(np.float16))
+            self.alignments.append(np.array([*text.encode(phrase), text.PAD])[characters])  # -1 is the last place
         lengths = [len(frames) for frames in self._frames]
         self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
 
@@ -86,6 +89,6 @@ class SimulatedBatches(IterableDataset[list[dict]]):
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            dataset = ClipDataset(cast)
+            dataset = ClipDataset(cast, alignments=cast.alignments)
             for requests in plan:
                 yield [dataset[request] for request in requests]

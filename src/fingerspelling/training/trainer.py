@@ -26,6 +26,7 @@ from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
+from fingerspelling.training.alignment import alignment_loss, alignment_weight
 from fingerspelling.training.checkpoints import seal
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
@@ -171,6 +172,10 @@ class FingerspellingTrainer(Trainer):
         frames = augment(frames, mask, self.config.spatial)
         masked_inputs = torch.rand((2, *labels.shape), device=labels.device) < self.config.mask_tokens
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"], inputs["counts"])
+        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+            stride = self.model.config.frame_stride
+            outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
+            outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
         for name, part in outputs.loss_parts.items():
             share = inputs["weight"] / self.current_gradient_accumulation_steps
             self._loss_parts[name] = self._loss_parts.get(name, 0.0) + part.detach() * share

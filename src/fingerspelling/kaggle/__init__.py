@@ -1,0 +1,1 @@
+"""Kaggle: kernels built from the notebooks, and pushing, watching, fetching and submitting them from here."""

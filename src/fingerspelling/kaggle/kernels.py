@@ -1,0 +1,258 @@
+"""Kernels: every numbered notebook as one self-contained file, with the metadata that Kaggle's client pushes.
+
+    kaggle/03-training/
+      kernel-metadata.json      id, machine, internet and sources, each of them explicit
+      03-training.ipynb         the chapter; a folded cell at its top holds the package and the parameters
+
+The same sources give the same bytes, whoever builds them and when.
+
+    python -m fingerspelling.kaggle.kernels --params notebooks/params/kaggle_round2.yaml
+"""
+
+import argparse
+import base64
+import io
+import json
+import lzma
+import re
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+
+from fingerspelling.config import DEMO, ROOT, RunConfig
+from fingerspelling.data.competition import SCRATCH, SLUG, WORKING
+from fingerspelling.files import written_whole
+from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.processes import exit_status
+
+TRIAL = ROOT / "notebooks/params/kaggle_trial.yaml"  # what a kernel runs with by default
+ABOUT = """\
+The folded cell below brings the package along: it unpacks it, and checks what this machine has."""
+UNPACK = """\
+# The package fingerspelling and its files of parameters: a compressed archive as text.
+import base64, io, lzma, os, sys, tarfile, time
+
+os.environ.setdefault("FINGERSPELLING_BEGAN", str(time.time()))  # the hours of a session count from here
+PLACE, ARCHIVE = "{place}", \"\"\"
+{archive}
+\"\"\"
+with tarfile.open(fileobj=io.BytesIO(lzma.decompress(base64.b64decode(ARCHIVE)))) as ARCHIVE:
+    ARCHIVE.extractall(PLACE, filter="data")
+sys.path.insert(0, PLACE + "/src")
+
+from pathlib import Path
+
+from fingerspelling.kaggle.image import check_image
+
+check_image(Path(PLACE), Path("{scratch}"))"""
+PARAMETERS = """\
+# Those of {params}.
+{assignments}"""
+TAKE_OVER = """\
+# What the kernels before this one have left.
+from fingerspelling.kaggle.chain import take_over
+
+take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
+FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
+WIDTH = 120  # of the archive's lines
+NOBODY = "your-username"  # stands for the owner in the ids until one is given
+LIMIT_BYTES = 1_000_000  # of a kernel's file
+LONGEST_TITLE = 50  # characters that Kaggle allows
+T4 = "NvidiaTeslaT4"  # two of them
+
+
+class Chapter(NamedTuple):
+    """What a notebook needs on Kaggle.
+
+    Attributes:
+        after: the notebooks whose output it reads.
+        gpu: whether it runs on two T4; else on a machine without a GPU, whose hours cost nothing.
+        resumes: whether a version of its kernel goes on from the output of the version before.
+    """
+
+    after: tuple[str, ...] = ()
+    gpu: bool = False
+    resumes: bool = False
+
+
+# Notebooks that are not named here need nothing of the others.
+CHAPTERS = {
+    "03_training": Chapter(("02_extraction",), gpu=True, resumes=True),
+    "04_error_analysis": Chapter(("02_extraction", "03_training")),
+    "05_submission": Chapter(("02_extraction", "03_training")),
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A built kernel.
+
+    Attributes:
+        number: of its notebook, such as "03".
+        slug: the part of its id after the owner.
+        title: as Kaggle shows it; its slug is the id's.
+        folder: holds kernel-metadata.json and the notebook.
+        metadata: what kernel-metadata.json says.
+        params: the parameters that it runs with.
+        resumes: whether a further version goes on from this one's output: its own id then joins kernel_sources, which
+            Kaggle accepts only once there is a version.
+    """
+
+    number: str
+    slug: str
+    title: str
+    folder: Path
+    metadata: dict[str, Any]
+    params: Path
+    resumes: bool
+
+
+def build(folder: Path, owner: str | None = None, params: Path | None = None, simulated: bool = False) -> list[Kernel]:
+    """Build the kernels of a run, one per notebook.
+
+    Args:
+        folder: receives a folder for each kernel.
+        owner: the name of the Kaggle account; None leaves `NOBODY` in the ids.
+        params: a YAML file of parameters; None is `TRIAL`.
+        simulated: whether the kernels run on simulated signers instead of on the competition's data.
+
+    Raises:
+        ParameterError: the parameters cannot be used, or a kernel would become too large or its title too long.
+    """
+    params = params or TRIAL
+    try:
+        run = _read_run(params, simulated)
+    except ParameterError as error:
+        raise ParameterError(f"{params}: {error}") from None
+    archive = _archive(params)
+    kernels = []
+    for notebook in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        kernel = _describe(notebook.stem, run, owner or NOBODY, folder)
+        kernel.folder.mkdir(parents=True, exist_ok=True)
+        built = _assemble(notebook, run, archive)
+        if len(built.encode()) > LIMIT_BYTES:
+            raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
+        with written_whole(kernel.folder / kernel.metadata["code_file"]) as temporary:
+            temporary.write_text(built, encoding="utf-8")
+        with written_whole(kernel.folder / "kernel-metadata.json") as temporary:
+            temporary.write_text(json.dumps(kernel.metadata, indent=2) + "\n", encoding="utf-8")
+        kernels.append(kernel)
+    return kernels
+
+
+class _Run(NamedTuple):
+    """A run as its kernels need it; values are those of params, with the kernels' paths."""
+
+    name: str
+    params: Path
+    values: dict[str, Any]
+    simulated: bool
+
+    def slug(self, notebook: str) -> str:
+        return f"fingerspelling-{self.name}-{notebook.replace('_', '-')}"
+
+
+def _read_run(params: Path, simulated: bool) -> _Run:
+    """Read and check a run's parameters; the paths in them become those of the kernels."""
+    values = read_parameters(params)
+    name = RunConfig.from_values(values).run_dir.name.lower().removeprefix("kaggle_")
+    if values.get("data_dir"):
+        raise ParameterError("data_dir: on Kaggle, the competition's data are found without it; leave it out")
+    values["run_dir"] = str(WORKING)
+    if first_round := values.get("first_round"):
+        values["first_round"] = f"notebooks/params/{Path(first_round).name}"
+    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, values, simulated)
+
+
+def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
+    """Return a notebook's kernel, which is not written yet."""
+    name, chapter, slug = notebook.replace("_", "-"), CHAPTERS.get(notebook, Chapter()), run.slug(notebook)
+    title = slug.replace("-", " ").capitalize()
+    if len(title) > LONGEST_TITLE:
+        raise ParameterError(f"run_dir: the kernel's title, {title!r}, would be longer than {LONGEST_TITLE} characters")
+    metadata = {
+        "id": f"{owner}/{slug}",
+        "title": title,
+        "code_file": f"{name}.ipynb",
+        "language": "python",
+        "kernel_type": "notebook",
+        "is_private": True,
+        "enable_gpu": chapter.gpu,
+        "enable_internet": False,
+        "machine_shape": T4 if chapter.gpu else "",
+        "dataset_sources": [],
+        "competition_sources": [] if run.simulated else [SLUG],
+        "kernel_sources": [f"{owner}/{run.slug(before)}" for before in chapter.after],
+        "model_sources": [],
+    }
+    return Kernel(notebook[:2], slug, title, folder / name, metadata, run.params, chapter.resumes)
+
+
+def _assemble(path: Path, run: _Run, archive: str) -> str:
+    """Return a chapter as a kernel: below its title the package, below its parameters those of the run."""
+    notebook, after = nbformat.read(path, 4), CHAPTERS.get(path.stem, Chapter()).after
+    lines = "\n".join(archive[start : start + WIDTH] for start in range(0, len(archive), WIDTH))
+    unpack = UNPACK.format(place=SCRATCH / "fingerspelling", scratch=SCRATCH / "tmp", archive=lines)
+    assignments = "\n".join(f"{name} = {value!r}" for name, value in run.values.items())
+    parameters = PARAMETERS.format(params=run.params.name, assignments=assignments)
+    take_over = TAKE_OVER.format(chapter=path.stem, run=run.name, after=list(after), simulated=run.simulated)
+    (place,) = (i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
+    new_code, new_text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    notebook.cells = [
+        notebook.cells[0],
+        new_text(ABOUT, id="about-the-package"),
+        new_code(unpack, id="package", metadata=FOLDED),
+        *notebook.cells[1 : place + 1],
+        new_code(parameters, id="parameters", metadata={"tags": ["injected-parameters"]}),
+        new_code(take_over, id="take-over"),
+        *notebook.cells[place + 1 :],
+    ]
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def _archive(params: Path) -> str:
+    """Pack what a kernel brings along, the package and parameter files, as a text: base 64 of tar.xz."""
+    package = ROOT / "src/fingerspelling"
+    files = {path.relative_to(ROOT): path for path in package.rglob("*") if path.is_file()}
+    files |= {path.relative_to(ROOT): path for path in (DEMO, ROOT / "pyproject.toml")}
+    if first_round := read_parameters(params).get("first_round"):
+        file = ROOT / Path(first_round).expanduser()
+        files[Path("notebooks/params", file.name)] = file
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(files, key=Path.as_posix):
+            if "__pycache__" in name.parts:
+                continue
+            content = files[name].read_bytes()
+            entry = tarfile.TarInfo(name.as_posix())  # of 1970, by nobody
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return base64.b64encode(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME)).decode()
+
+
+def main() -> int:
+    """Parse the command line and build the kernels; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.kaggle.kernels", description="Build the kernels.")
+    parser.add_argument("--params", type=Path, default=TRIAL, help="a YAML file (default: the trial's)")
+    parser.add_argument("--owner", help="the name of the Kaggle account")
+    parser.add_argument("--folder", type=Path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)")
+    parser.add_argument(
+        "--simulated", action="store_true", help="run on simulated signers, not on the competition's data"
+    )
+    options = parser.parse_args()
+
+    def run() -> int:
+        for kernel in build(options.folder, options.owner, options.params, options.simulated):
+            print(f"{kernel.folder}: {kernel.metadata['id']}")
+        return 0
+
+    return exit_status(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Trainings that stop themselves before a machine's time is up."""
+
+import os
+import time
+
+from accelerate.utils import broadcast_object_list
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+# Environment variable: when the run has begun, as `time.time` has it. The processes that it starts share it.
+BEGAN = "FINGERSPELLING_BEGAN"
+os.environ.setdefault(BEGAN, str(time.time()))
+ON_KAGGLE = "KAGGLE_KERNEL_RUN_TYPE"  # an environment variable of Kaggle's machines
+KAGGLE_HOURS = 11.5  # of the 12 that a session has
+
+
+class StoppedInTime(Exception):
+    """A training has stopped itself; the message says how far it is, and that it can go on."""
+
+
+def default_hours() -> float | None:
+    """Return the limit where none is given: on Kaggle's machines, `KAGGLE_HOURS`."""
+    return KAGGLE_HOURS if ON_KAGGLE in os.environ else None
+
+
+def hours_since_the_beginning() -> float:
+    return (time.time() - float(os.environ[BEGAN])) / 3600
+
+
+class TimeLimit(TrainerCallback):
+    """Ends a training after an epoch, once it has its checkpoint, if another epoch might not end in time.
+
+    A process that begins to train always trains an epoch, so that even an impossible limit ends.
+    """
+
+    longest = 0.0  # hours that an epoch has taken at most, of all trainings of this process
+
+    def __init__(self, hours: float | None) -> None:
+        self.hours = hours
+
+    @property
+    def reached(self) -> bool:
+        """Whether another epoch might not end in time; the main process decides for all."""
+        if self.hours is None or not TimeLimit.longest:
+            return False
+        return broadcast_object_list([hours_since_the_beginning() + TimeLimit.longest > self.hours])[0]
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self.since = time.monotonic()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        TimeLimit.longest = max(TimeLimit.longest, (time.monotonic() - self.since) / 3600)
+        if state.global_step < state.max_steps:
+            control.should_training_stop = self.reached
