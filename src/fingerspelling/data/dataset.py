@@ -45,7 +45,7 @@ class ClipDataset(Dataset[dict]):
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
-            if aligned is not None:
+            if self.alignments is not None:
                 aligned = np.concatenate([self.alignments[request.partner][skipped:], aligned[:kept]])
             skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
             labels = end_labels[skipped:] + labels[:kept]
