@@ -17,7 +17,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
-from fingerspelling.processes import exit_status
+from fingerspelling.processes import exit_status, only_process
 from fingerspelling.workbook import open_run
 
 NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
@@ -31,6 +31,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
     Raises:
         ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
         DataError: the data cannot be used.
+        FolderInUse: another process is at work in run_dir.
     """
     book = open_run(params, data_dir)
     values = {
@@ -40,7 +41,13 @@ def run(params: Path, data_dir: str | None = None) -> int:
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
-    executed = book.run_dir / "notebooks"
+    with only_process(book.run_dir):
+        return _execute(book.run_dir, values)
+
+
+def _execute(run_dir: Path, values: dict[str, str]) -> int:
+    """Execute the notebooks one after another, up to one that fails; returns the exit status."""
+    executed = run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     for name in NOTEBOOKS:
@@ -65,7 +72,7 @@ def run(params: Path, data_dir: str | None = None) -> int:
             print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
-    print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
+    print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {run_dir}")
     return 0
 
 
