@@ -2,6 +2,7 @@
 
     fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
+    fingerspelling status outputs/demo                      which stages of a run are done, and which no longer fit
 
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring needs is imported there.
 """
@@ -38,6 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--table", type=Path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
     )
     scoring.set_defaults(run=score)
+
+    stating = commands.add_parser("status", help="print which stages of a run are done, partly done or out of date")
+    stating.add_argument("run_dir", type=Path, nargs="+", help="a run's folder, such as outputs/demo")
+    stating.set_defaults(run=print_status)
 
     options = parser.parse_args(arguments)
     return exit_status(lambda: options.run(options))
@@ -93,6 +98,23 @@ def score(options: argparse.Namespace) -> int:
     if options.table:
         results.to_csv(options.table, index=False)
     return int(summary.errors > 0)
+
+
+def print_status(options: argparse.Namespace) -> int:
+    """Print a table of a run's stages."""
+    try:
+        from fingerspelling.status import status
+    except ImportError as error:
+        raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook]") from error
+
+    for folder in options.run_dir:
+        stages = status(folder)
+        width = max(map(len, stages["stage"]))
+        print(folder)
+        for row in stages.itertuples():
+            made = f"  ({row.made} UTC, version {row.version})" if row.made else ""
+            print(f"  {row.stage:{width}}  {row.state}{made}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
+import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +41,22 @@ def content(file: Path) -> list[int]:
         while block := stream.read(1 << 24):
             checksum = zlib.crc32(block, checksum)
     return [file.stat().st_size, checksum]
+
+
+SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
+
+
+def seal(folder: Path) -> None:
+    """Note what a folder consists of, once all of its files have been written."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
+    with written_whole(folder / SEAL) as temporary:
+        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder has all files of its seal as they were written."""
+    try:
+        sealed = json.loads((folder / SEAL).read_text())
+        return {name: content(folder / name) for name in sealed} == sealed
+    except (OSError, ValueError, TypeError):
+        return False

@@ -29,7 +29,8 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
     for axis in axes.flat[len(columns) :]:
         axis.axis("off")
     for axis, (label, values) in zip(axes.flat, columns.items(), strict=False):
-        axis.plot(percentages, np.percentile(values, percentages), color=BLUE, label="these clips")
+        if len(values):
+            axis.plot(percentages, np.percentile(values, percentages), color=BLUE, label="these clips")
         marks = competition.get(label, {})
         axis.plot(list(marks), list(marks.values()), "o", color="black", markersize=4, label="the competition's 67,208")
         axis.set(title=label, xticks=[0, 25, 50, 75, 100], ylim=(0, None))

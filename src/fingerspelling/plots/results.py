@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished
+from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished, log_scale
 from fingerspelling.text import CONSTANT_SCORE, align
 
 
@@ -33,7 +33,8 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         score.plot(validated["epoch"], validated["eval_score"], "o" + line, color=GREEN, markersize=4, label=model)
         rows = history.dropna(subset=["learning_rate"])
         rate.plot(rows["epoch"], rows["learning_rate"], line, color=ORANGE)
-    losses.set(xlabel="epoch", title="loss", yscale="log")
+    losses.set(xlabel="epoch", title="loss")
+    log_scale(losses)
     losses.legend(frameon=False, fontsize=8)
     score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
     score.set(xlabel="epoch", title="score of the validation clips", ylim=(min(0, score.get_ylim()[0]), 1))
@@ -126,6 +127,7 @@ def latency(
     axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="one clip")
     for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
         axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
-    axes.set(xlabel="frames", ylabel="milliseconds", yscale="log")
+    axes.set(xlabel="frames", ylabel="milliseconds")
+    log_scale(axes)
     axes.legend(frameon=False)
     return finished(figure)

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#e07b39", "#4a9d6e", "#c0504d", "#8c8c8c"
 FINGERS = ["#c0504d", "#e07b39", "#b59a2c", "#4a9d6e", "#3b6fb6"]  # thumb to little finger
@@ -23,6 +24,7 @@ mpl.rcParams.update(
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#e6e6e6",
+        "text.parse_math": False,  # a $ in a phrase is a $
         "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
     }
 )
@@ -39,3 +41,10 @@ def bare(axes: Axes, title: str = "") -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#d0d0d0")
+
+
+def log_scale(axes: Axes) -> None:
+    """Make the y axis logarithmic, with labels that need no mathematics."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter())
