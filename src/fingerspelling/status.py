@@ -99,7 +99,8 @@ def _clips(folder: Path, store: Path, noted: str | None) -> str:
 
 def _is_of(shard: Path, source: Source) -> bool:
     """Tell whether a shard is of a source as it is now, whatever the extraction's parameters were."""
-    return bool(about := read_about(shard)) and about["source"][:3] == source.fingerprint()
+    about = read_about(shard)
+    return about is not None and about["source"][:3] == source.fingerprint()
 
 
 def _training(run_dir: Path, name: str, notes: dict[str, dict]) -> str:
