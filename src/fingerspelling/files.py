@@ -1,5 +1,6 @@
 """What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,3 +31,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def content(file: Path) -> list[int]:
+    """Return a file's size in bytes and the CRC-32 of its content."""
+    checksum = 0
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 24):
+            checksum = zlib.crc32(block, checksum)
+    return [file.stat().st_size, checksum]

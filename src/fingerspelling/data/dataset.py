@@ -39,15 +39,15 @@ class ClipDataset(Dataset[dict]):
         With alignments, also aligned, int64 [frames].
         """
         frames, labels = self._whole(request.clip)
-        known = self.alignments
-        aligned = None if known is None else known[request.clip]
+        alignments = self.alignments
+        aligned = None if alignments is None else alignments[request.clip]
         score = self.scores[request.clip]
         if request.partner != NO_PARTNER:
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
-            if known is not None:
-                aligned = np.concatenate([known[request.partner][skipped:], known[request.clip][:kept]])
+            if alignments is not None:
+                aligned = np.concatenate([alignments[request.partner][skipped:], alignments[request.clip][:kept]])
             skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
             labels = end_labels[skipped:] + labels[:kept]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
