@@ -58,6 +58,10 @@ TAKE_OVER = """\
 from fingerspelling.kaggle.chain import take_over
 
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
+SIGN = """\
+from fingerspelling import provenance
+
+print(provenance.line(book.keep_provenance("{chapter}")))"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
 NOBODY = "your-username"  # stands for the owner in the ids until one is given
@@ -220,6 +224,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
         new_code(parameters, id="parameters", metadata={"tags": ["injected-parameters"]}),
         new_code(take_over, id="take-over"),
         *notebook.cells[place + 1 :],
+        new_code(SIGN.format(chapter=path.stem), id="provenance"),
     ]
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"

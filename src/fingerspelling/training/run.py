@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, disk_full_named, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -60,7 +60,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, inputs, run_dir)
-    print(f"the trained model is in {finished}")
+        print(f"the trained model is in {finished}")
     try:
         return FingerspellingModel.from_pretrained(finished).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -81,6 +81,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
+    if _prolonged(there, inputs, run_dir):
+        return
     changed = sorted(
         f"{part}.{name}"
         for part, values in inputs.items()
@@ -93,6 +95,18 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
+    """Return whether the same training gets other epochs while its learning rate is not yet falling."""
+    epochs = [part["training"]["epochs"] for part in (before, inputs)]
+    decay = inputs["training"]["decay_epochs"]
+    same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
+    checkpoint = last_checkpoint(run_dir / "checkpoints")
+    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+        return False
+    done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
+    return bool(done <= min(epochs) - decay)
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
@@ -136,7 +150,8 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
-        trainer.result.save_pretrained(whole)
+        with disk_full_named(run_dir / "model"):
+            trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
