@@ -18,6 +18,7 @@ import yaml
 from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
 
+from fingerspelling import provenance
 from fingerspelling.config import ROOT, RunConfig
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.notebooks import NOTEBOOKS, run
@@ -67,6 +68,17 @@ def test_no_parameter_of_a_run_is_unknown_to_papermill(executed: Path) -> None:
         injected = next(cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", []))
         known = {parameter.split(":")[0] for parameter in parameters_cell(FOLDER / f"{name}.ipynb").splitlines()}
         assert {line.split(" =")[0] for line in injected.source.splitlines() if " = " in line} <= known
+
+
+def test_each_notebook_ends_with_what_it_ran_with(executed: Path) -> None:
+    records = provenance.read(executed)
+    assert sorted(records) == NOTEBOOKS
+    for name, record in records.items():
+        notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
+        assert notebook.metadata["provenance"] == record
+        assert notebook.cells[-1].source == provenance.line(record)
+        assert record["parameters"]["training"] == TINY["training"] and record["seeds"] == TINY["seeds"]
+        assert {"torch", "python"} <= record["versions"].keys() and 0 < record["seconds"] < 600
 
 
 def parameters_cell(path: Path) -> str:

@@ -105,6 +105,17 @@ def test_a_process_shares_its_lock_with_those_it_starts(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
+def test_locks_of_several_folders_are_held_within_each_other(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    with only_process(outer):
+        with only_process(inner):
+            pass
+        with only_process(outer):  # is still its own
+            pass
+        code = HOLD.replace("time.sleep(60)", "")
+        subprocess.run([sys.executable, "-c", code, str(inner)], check=True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux'")
 def test_a_child_ends_with_a_killed_parent(tmp_path: Path) -> None:
     child = """

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -7,9 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from fingerspelling import workbook
+from fingerspelling import provenance, workbook
 from fingerspelling.config import ROOT
-from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
+from fingerspelling.data.competition import ENVIRONMENT_VARIABLE, KAGGLE_MOUNTS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_store
@@ -196,6 +197,30 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     for address in ("tcp://somewhere:8786", ""):
         Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]
+
+
+def test_a_run_fetched_from_kaggle_opens_where_its_data_are_not(chain: dict, tmp_path: Path) -> None:
+    done, run = Path(chain["run_dir"]), tmp_path / "run"
+    shutil.copytree(done, run)
+    (run / "data.txt").write_text(f"{KAGGLE_MOUNTS[0]}\n")
+    values = {name: value for name, value in chain.items() if name != "data_dir"} | {"run_dir": str(run)}
+    book = Workbook(values)
+    assert not book.simulated
+    pd.testing.assert_frame_equal(book.read_held_out(), Workbook(chain).read_held_out())
+    with pytest.raises(DataError, match="was trained on Kaggle, whose data are not here; name them as data_dir"):
+        _ = book.data_dir
+    assert not (run / "competition").exists()
+    assert Workbook(values | {"data_dir": chain["data_dir"]}).data_dir == Path(chain["data_dir"])
+
+
+def test_what_a_chapter_ran_with_is_kept(tmp_path: Path) -> None:
+    values = {"params": str(ROOT / "tests/tiny.yaml"), "overrides": ["training.epochs=9"], "run_dir": str(tmp_path)}
+    book = Workbook(values)
+    record = book.keep_provenance("03_training")
+    assert (record["parameters"]["training"]["epochs"], record["parameters"]["training"]["folds"]) == (9, 2)
+    assert record["seeds"] == [1, 2] and 0 <= record["seconds"] < 60
+    assert book.keep_provenance("05_submission", 90)["seconds"] == 90
+    assert provenance.read(tmp_path).keys() == {"03_training", "05_submission"}
 
 
 def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict) -> None:

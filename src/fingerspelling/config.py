@@ -146,11 +146,15 @@ class RunConfig:
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
         """
-        return build(cls, _effective_values(values))
+        return build(cls, effective_values(values))
 
 
-def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all."""
+def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all.
+
+    Raises:
+        ParameterError: a file cannot be read, or an override is none.
+    """
     names = {parameter.name for parameter in fields(RunConfig)}
     given = {name: value for name, value in values.items() if name not in names or value not in (None, "")}
     if "params" not in values and not SECTIONS & given.keys():
@@ -160,7 +164,7 @@ def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -
         if file in above:
             raise ParameterError(f"params: {file} is laid over itself")
         try:
-            beneath = _effective_values(read_parameters(file), (*above, file))
+            beneath = effective_values(read_parameters(file), (*above, file))
         except ParameterError as error:
             raise ParameterError(f"params: {file}: {error}") from None
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)

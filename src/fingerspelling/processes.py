@@ -87,6 +87,7 @@ def only_process(folder: Path) -> Iterator[None]:
     if os.environ.get(HELD) == str(folder) or not _is_main() or fcntl is None:
         yield
         return
+    outer = os.environ.get(HELD)  # of another folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
         try:
@@ -106,6 +107,8 @@ def only_process(folder: Path) -> Iterator[None]:
             yield
         finally:
             del os.environ[HELD]
+            if outer:
+                os.environ[HELD] = outer
             file.truncate(0)
 
 

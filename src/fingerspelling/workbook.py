@@ -6,13 +6,14 @@
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
       out_of_fold.parquet                 what they read together of the validation clips
-      figures/  metrics.json  submission.zip  training.log
+      figures/  metrics.json  run.json  submission.zip  training.log
 
 Every stage makes those before it where they are missing, and keeps its result: so any notebook can be run alone, and
 a run that was killed goes on where it was. Opening a run makes nothing; what trains is a method that says so.
 """
 
 import json
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,15 +28,16 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import ROOT, RunConfig, notebook_parameters, refuse_another_checkout
-from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
+from fingerspelling import provenance
+from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
+from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
-from fingerspelling.files import written_whole
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
@@ -69,19 +71,23 @@ class Workbook:
                 working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
+        self._opened = time.monotonic()
         refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
         self.run_dir = self.config.run_dir
         self._competition = find_data(self.config.data_dir)
-        self.simulated = self._competition is None
         data = "simulated signers" if self._competition is None else str(self._competition.resolve())
-        self._note = f"{data}\n"
-        if self._note_file.is_file() and (there := self._note_file.read_text()) != self._note:
+        there = self._note_file.read_text().strip() if self._note_file.is_file() else data
+        # A kernel's output is of the competition's data, wherever those are here.
+        self._fetched = there != data and Path(there) in KAGGLE_MOUNTS
+        if there != data and not self._fetched:
             raise ParameterError(
-                f"run_dir: {self.run_dir} holds a run on {there.strip()}, not on {data}; choose another run_dir"
+                f"run_dir: {self.run_dir} holds a run on {there}, not on {data}; choose another run_dir"
             )
+        self._note = f"{there}\n"
+        self.simulated = self._competition is None and not self._fetched
 
     @classmethod
     def from_parameters(cls, namespace: Mapping[str, Any]) -> "Workbook":
@@ -113,6 +119,10 @@ class Workbook:
                 return self._competition
             if self._competition is not None:
                 return write_share(self._competition, self.config.data_fraction, self.scratch / "share")
+            if self._fetched:
+                raise DataError(
+                    f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
+                )
             folder = self.run_dir / "competition"
             try:
                 simulate(self.config.simulation, folder)
@@ -127,8 +137,9 @@ class Workbook:
 
     @cached_property
     def store(self) -> ClipStore:
-        """The clip store, filled first where it is not."""
-        self.extract()
+        """The clip store, filled first where it is not; of a kernel's output, as it was fetched."""
+        if not self._fetched:
+            self.extract()
         return ClipStore(self.run_dir / "clips")
 
     @cached_property
@@ -313,6 +324,13 @@ class Workbook:
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(metrics, indent=2) + "\n")
         return metrics
+
+    def keep_provenance(self, chapter: str, seconds: float | None = None) -> dict[str, Any]:
+        """Note in run.json what a chapter ran with, for so many seconds, or since the run was opened; returns it."""
+        seconds = time.monotonic() - self._opened if seconds is None else seconds
+        record = provenance.record(effective_values(self.values), self.config.seeds, seconds)
+        provenance.write(self.run_dir, chapter, record)
+        return record
 
 
 def open_run(params: Path, data_dir: str | None = None) -> Workbook:

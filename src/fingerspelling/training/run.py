@@ -81,6 +81,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
+    if _prolonged(there, inputs, run_dir):
+        return
     changed = sorted(
         f"{part}.{name}"
         for part, values in inputs.items()
@@ -93,6 +95,18 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
+    """Return whether the same training gets other epochs while its learning rate is not yet falling."""
+    epochs = [part["training"]["epochs"] for part in (before, inputs)]
+    decay = inputs["training"]["decay_epochs"]
+    same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
+    checkpoint = last_checkpoint(run_dir / "checkpoints")
+    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+        return False
+    done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
+    return bool(done <= min(epochs) - decay)
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.optimization import get_wsd_schedule
 from transformers.trainer_utils import TrainOutput
 
 from fingerspelling import text
@@ -89,7 +90,13 @@ class FingerspellingTrainer(Trainer):
             warmup = self.args.get_warmup_steps(num_training_steps)
             batches = self.config.gradient_accumulation_steps
             optimizer = cast(Optimizer, optimizer or self.optimizer)
-            self.lr_scheduler = warmup_then_cosine(optimizer, warmup, num_training_steps, batches)
+            if self.config.decay_epochs is None:
+                self.lr_scheduler = warmup_then_cosine(optimizer, warmup, num_training_steps, batches)
+            else:
+                decay = round(num_training_steps * self.config.decay_epochs / self.config.epochs)
+                self.lr_scheduler = get_wsd_schedule(
+                    optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
+                )
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -172,7 +179,8 @@ class FingerspellingTrainer(Trainer):
         frames = augment(frames, mask, self.config.spatial)
         masked_inputs = torch.rand((2, *labels.shape), device=labels.device) < self.config.mask_tokens
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"], inputs["counts"])
-        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+        epoch = self.config.epochs * self.state.global_step / self.state.max_steps
+        if weight := alignment_weight(epoch, self.config.alignment):
             stride = self.model.config.frame_stride
             outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
             outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
