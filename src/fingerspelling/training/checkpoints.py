@@ -1,6 +1,7 @@
 """Checkpoints that count only when they are whole."""
 
 import json
+import shutil
 from pathlib import Path
 
 from fingerspelling.files import content, written_whole
@@ -24,11 +25,12 @@ def is_whole(checkpoint: Path) -> bool:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint, or None; says which newer ones are not."""
+    """Return the newest whole checkpoint, or None; removes newer ones that are not, and says so."""
     for path in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
         if is_whole(path):
             return path
         print(f"{path}: not whole, an earlier checkpoint is used")
+        shutil.rmtree(path, ignore_errors=True)  # several processes do so
     return None
 
 

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, disk_full_named, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -150,7 +150,8 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
-        trainer.result.save_pretrained(whole)
+        with disk_full_named(run_dir / "model"):
+            trainer.result.save_pretrained(whole)
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
