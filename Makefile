@@ -3,6 +3,7 @@
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
+# make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.
@@ -11,6 +12,7 @@
 PYTHON ?= python3
 PARAMS ?= notebooks/params/demo.yaml
 DATA ?=
+MODEL ?= src/fingerspelling/weights/model.tflite
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -37,6 +39,12 @@ format: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=.
+
+web: $(READY)
+	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }
+	$(BIN)/python -m fingerspelling.export.static "$(MODEL)" web/model
+	cd web && npm ci --no-audit --no-fund && node build.mjs model
+	@echo "open web/dist/index.html in a browser"
 
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")

@@ -157,7 +157,7 @@ async function file(chosen) {
 }
 
 const failed = error => { say(String(error?.message ?? error)); console.error(error); };
-const page = window.page = {done: false, frames: 0, rate: 0, ready: false, read: frames => reader.read(frames)};
+const page = window.page = {get landmarks() { return landmarks; }, get reader() { return reader; }, done: false, frames: 0, rate: 0, ready: false, read: frames => reader.read(frames)};
 by('camera').onclick = () => camera().catch(failed);
 by('stop').onclick = () => { stop(); say('Stopped.'); };
 by('file').onchange = event => { if (event.target.files[0]) file(event.target.files[0]).catch(failed); };

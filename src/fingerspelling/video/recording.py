@@ -20,7 +20,8 @@ from fingerspelling.video.environment import python_with_mediapipe
 SCRIPT = Path(__file__).with_name("extract.py")
 METADATA = b"fingerspelling"  # of a parquet file: JSON with the fields of Recording that are no landmarks
 # As pandas writes it, so that it reads sequence_id back as the index, as in the competition's files.
-PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [], "pandas_version": "2.2.0"}
+_INDEX = {"name": SEQUENCE, "field_name": SEQUENCE, "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [_INDEX], "pandas_version": "2.2.0"}
 FPS = 30.0
 _SELECTED = [COLUMNS.index(name) for name in SELECTED_COLUMNS]
 
