@@ -4,6 +4,7 @@
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
 # make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
+# make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.
@@ -11,12 +12,19 @@
 
 PYTHON ?= python3
 PARAMS ?= notebooks/params/demo.yaml
+RUN ?= outputs/demo
 DATA ?=
 MODEL ?= src/fingerspelling/weights/model.tflite
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help workbook test lint format lab kaggle
+# READY holds the folder that the environment was made for: in a copy of folder and environment, it would run the
+# other folder's code, so it is made anew.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(READY))
+endif
+
+.PHONY: help workbook test lint format lab kaggle book
 .DELETE_ON_ERROR:
 
 help:
@@ -38,7 +46,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
 
 web: $(READY)
 	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }
@@ -49,6 +57,9 @@ web: $(READY)
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
+book: $(READY)
+	$(BIN)/python -m fingerspelling.book "$(RUN)"
+
 # READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
 # pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell
 # ends that loop itself: an interruption does not reach what runs in its background.
@@ -57,5 +68,5 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,test]"
-	@touch $@
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]"
+	@echo "$(CURDIR)" > $@

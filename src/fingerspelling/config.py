@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
@@ -27,14 +28,42 @@ from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
 from fingerspelling.training.recipe import ModelConfig, Recipe
 
-ROOT = Path(__file__).resolve().parents[2]  # of the project, where it is installed in place
-DEMO = ROOT / "notebooks/params/demo.yaml"  # what a notebook runs with by default
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a checkout, a kernel's folder
+IN_PLACE = (PROJECT / "pyproject.toml").is_file()
+ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go
+CHAPTERS = (PROJECT if IN_PLACE else PACKAGE) / "notebooks"  # setup.py puts them into the wheel
+DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 
 
 def _in_project(path: Path) -> Path:
     """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
     return ROOT / path.expanduser()
+
+
+def parameter_file(path: str | Path) -> Path:
+    """Return where a file of parameters is: in the project, or among those that were installed with the package."""
+    here = _in_project(Path(path))
+    return here if here.exists() else CHAPTERS.parent / path
+
+
+def named_file(path: str) -> Path:
+    """Return where a file of parameters is that a command names: in the working folder, or a `parameter_file`."""
+    here = Path(path).expanduser()
+    return here if here.exists() else parameter_file(path)
+
+
+def refuse_another_checkout() -> None:
+    """Raise a ParameterError in a checkout whose environment runs another one's code, as after a copy of both."""
+    here = Path.cwd()
+    for folder in (here, *here.parents) if IN_PLACE else ():
+        package = folder / PACKAGE.relative_to(PROJECT)
+        if (package / "config.py").is_file() and not package.samefile(PACKAGE):
+            raise ParameterError(
+                f"{folder}: what runs here is the code of {PROJECT}; `make` in {folder} installs its own, "
+                "or work in the other folder"
+            )
 
 
 def _different_seeds(seeds: Any) -> tuple[int, ...]:
@@ -48,7 +77,7 @@ def _read_first_round(file: object) -> Recipe:
     """Read the recipe of a first round from the parameters that train one fold of it."""
     if not isinstance(file, str | Path):
         raise ValueError("expected a path")
-    path = _in_project(Path(file))
+    path = parameter_file(file)
     try:
         values = read_parameters(path)
         if values.get("first_round"):
@@ -94,6 +123,7 @@ class RunConfig:
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
     seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     model: ModelConfig = field(default_factory=FingerspellingConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     submission: SubmissionConfig = field(default_factory=SubmissionConfig)
@@ -116,21 +146,25 @@ class RunConfig:
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
         """
-        return build(cls, _effective_values(values))
+        return build(cls, effective_values(values))
 
 
-def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all."""
+def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all.
+
+    Raises:
+        ParameterError: a file cannot be read, or an override is none.
+    """
     names = {parameter.name for parameter in fields(RunConfig)}
     given = {name: value for name, value in values.items() if name not in names or value not in (None, "")}
     if "params" not in values and not SECTIONS & given.keys():
         given["params"] = DEMO
     if isinstance(file := given.get("params"), str | Path):
-        file = _in_project(Path(file))
+        file = parameter_file(file)
         if file in above:
             raise ParameterError(f"params: {file} is laid over itself")
         try:
-            beneath = _effective_values(read_parameters(file), (*above, file))
+            beneath = effective_values(read_parameters(file), (*above, file))
         except ParameterError as error:
             raise ParameterError(f"params: {file}: {error}") from None
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)

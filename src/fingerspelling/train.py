@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from fingerspelling.config import DEMO
+from fingerspelling.config import DEMO, named_file
 from fingerspelling.processes import end_with_parent, exit_status
 from fingerspelling.training.launch import under_torchrun
 from fingerspelling.training.limit import StoppedInTime
@@ -22,7 +22,7 @@ PATIENCE = timedelta(days=2)  # how long processes wait while the main one simul
 def main() -> int:
     """Parse the command line and train; returns the exit status: 2 where parameters or data cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.train", description=__doc__)
-    parser.add_argument("--params", type=Path, default=DEMO, help="a YAML file (default: the demo's)")
+    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file (default: the demo's)")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
     options = parser.parse_args()
     return exit_status(lambda: train_all(options.params, options.data))

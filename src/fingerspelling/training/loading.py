@@ -5,22 +5,29 @@ plans know better.
 """
 
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from accelerate.data_loader import DataLoaderShard, prepare_data_loader
 from torch.utils.data import DataLoader, Sampler
 
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.store import VALUES_PER_FRAME, ClipStore
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.split import Split
 from fingerspelling.training.stream import SimulatedBatches
 
 Plan = LengthGroupedSampler | SimulatedBatches
+SHARED_MEMORY = Path("/dev/shm")  # of Linux, where processes pass on tensors
+PREFETCHED = 2  # batches that each of a loader's processes makes ahead
 
 
 def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_frames: int) -> Plan:
@@ -35,6 +42,7 @@ def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_fr
         config.temporal,
         max_frames,
         sampled_per_phrase=split.supplemental,
+        batches_per_step=config.gradient_accumulation_steps,
     )
 
 
@@ -101,7 +109,29 @@ def training_loader(
     else:
         sampler = BatchSamplerShard(plan, process, processes)
         source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}
+    if num_workers:
+        source |= {"prefetch_factor": PREFETCHED}
+        frames = plan.batch_size * max(plan.max_frames, min_frames)
+        batch_bytes = frames * VALUES_PER_FRAME * np.dtype(np.float16).itemsize
+        if not _shared_memory_suffices(processes * (PREFETCHED * num_workers + 1) * batch_bytes):
+            source |= {"worker_init_fn": _send_through_pipes}
     pad = partial(collate, min_frames=min_frames)
     loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)
     # This tells the plan when an epoch begins. The shares are dealt already, hence one process here.
     return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)
+
+
+def _shared_memory_suffices(needed: int) -> bool:
+    """Tell whether there is room for so many bytes of tensors; where there is not, a loader would hang."""
+    if not SHARED_MEMORY.is_dir() or (free := shutil.disk_usage(SHARED_MEMORY).free) >= needed:
+        return True
+    print(
+        f"{SHARED_MEMORY} has {free / 1e6:.0f} MB free, of {needed / 1e6:.0f} that num_workers would share: their "
+        "batches take the slower way through pipes (in docker, --shm-size gives it more)"
+    )
+    return False
+
+
+def _send_through_pipes(_: int) -> None:
+    """Let this process of a loader send tensors by their values, not as places in shared memory."""
+    ForkingPickler.register(torch.Tensor, lambda tensor: (torch.from_numpy, (tensor.numpy(),)))

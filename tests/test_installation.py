@@ -1,0 +1,91 @@
+"""How the project is installed: in place, as a wheel that runs in any folder, and in a copied folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fingerspelling.config import PROJECT, ROOT, refuse_another_checkout
+from fingerspelling.parameters import ParameterError
+
+SHOW = """
+from fingerspelling.config import DEMO, RunConfig, parameter_file
+from fingerspelling.parameters import read_parameters
+from fingerspelling.notebooks import CHAPTERS, NOTEBOOKS
+print(RunConfig.from_values({}).run_dir)
+both_rounds = read_parameters(parameter_file("notebooks/params/small_round2.yaml"))
+print(RunConfig.from_values(both_rounds).first_round is not None)
+print(all((CHAPTERS / f"{name}.ipynb").is_file() for name in NOTEBOOKS))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel of a copy, so that the checkout stays as it is."""
+    pytest.importorskip("setuptools", minversion="77", reason="an older setuptools does not read pyproject.toml")
+    copy, folder = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
+    for name in ("src", "notebooks"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    build = f"from setuptools.build_meta import build_wheel; build_wheel({str(folder)!r})"
+    done = subprocess.run([sys.executable, "-c", build], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_a_wheel_holds_the_notebooks_and_their_parameters(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("fingerspelling/")}
+    sources = {path.relative_to(ROOT / "src") for path in (ROOT / "src/fingerspelling").rglob("*.py")}
+    notebooks = {Path("fingerspelling") / path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    notebooks |= {Path("fingerspelling") / path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.yaml")}
+    checkpoints = {path for path in notebooks if ".ipynb_checkpoints" in path.parts}
+    assert packed == {str(path) for path in {*sources, *notebooks, Path("fingerspelling/py.typed")} - checkpoints}
+
+
+def test_from_a_wheel_a_run_goes_to_the_working_folder(wheel: Path, tmp_path: Path) -> None:
+    installed, here = tmp_path / "site-packages", tmp_path / "here"
+    here.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "-c", SHOW], cwd=here, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [str(here / "outputs/demo"), "True", "True"], done.stderr
+
+
+def test_in_a_copied_checkout_the_other_ones_code_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (ROOT, ROOT / "notebooks", tmp_path):
+        monkeypatch.chdir(folder)
+        refuse_another_checkout()
+    copy = tmp_path / "copy"
+    (copy / "src/fingerspelling").mkdir(parents=True)
+    (copy / "src/fingerspelling/config.py").touch()
+    (copy / "notebooks").mkdir()
+    for folder in (copy, copy / "notebooks"):
+        monkeypatch.chdir(folder)
+        with pytest.raises(ParameterError, match=f"^{copy}: what runs here is the code of {PROJECT}; `make` in {copy}"):
+            refuse_another_checkout()
+
+
+def test_make_renews_an_environment_that_came_with_a_copied_folder(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    ready = tmp_path / ".venv/ready"
+    ready.parent.mkdir()
+
+    def renewed() -> bool:
+        make = ["make", "--dry-run", "lint", f"PYTHON={sys.executable}"]
+        done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return " -m venv --clear .venv" in done.stdout
+
+    assert renewed()
+    ready.write_text(f"{tmp_path}\n")
+    assert not renewed()
+    ready.write_text("/where/it/was/copied/from\n")
+    assert renewed() and not ready.exists()
