@@ -24,7 +24,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(READY))
 endif
 
-.PHONY: help workbook test lint format lab kaggle book
+.PHONY: help workbook test lint format lab kaggle book web
 .DELETE_ON_ERROR:
 
 help:

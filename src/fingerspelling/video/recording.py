@@ -66,14 +66,20 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a parquet file that `Recording.write` has written, or any clip of the competition's, at 30 frames a second.
+    """Read a parquet file that `Recording.write` has written, or one clip of the competition's, at 30 frames a second.
+
+    Of the columns, those of the 130 points must be there.
 
     Raises:
         DataError: it cannot be read, lacks columns or holds no frame.
     """
-    landmarks = read_clip(path, COLUMNS)
-    if not len(landmarks):
+    selected = read_clip(path, SELECTED_COLUMNS)
+    if not len(selected):
         raise DataError(f"{path}: holds no frame")
+    present = set(pq.read_schema(path).names)
+    names = [name for name in COLUMNS if name in present]
+    landmarks = np.full((len(selected), len(COLUMNS)), np.nan, np.float32)
+    landmarks[:, [COLUMNS.index(name) for name in names]] = read_clip(path, names)
     try:
         about = json.loads((pq.read_schema(path).metadata or {}).get(METADATA, b"{}"))
         seconds = np.array(about.pop("seconds", np.arange(len(landmarks)) / FPS), float)
