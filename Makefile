@@ -3,6 +3,7 @@
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
+# make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.
@@ -10,6 +11,7 @@
 
 PYTHON ?= python3
 PARAMS ?= notebooks/params/demo.yaml
+RUN ?= outputs/demo
 DATA ?=
 BIN := .venv/bin
 READY := .venv/ready
@@ -20,7 +22,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(READY))
 endif
 
-.PHONY: help workbook test lint format lab kaggle
+.PHONY: help workbook test lint format lab kaggle book
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +49,9 @@ lab: $(READY)
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
+book: $(READY)
+	$(BIN)/python -m fingerspelling.book "$(RUN)"
+
 # READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
 # pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell
 # ends that loop itself: an interruption does not reach what runs in its background.
@@ -55,5 +60,5 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,test]"
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]"
 	@echo "$(CURDIR)" > $@

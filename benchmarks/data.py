@@ -73,7 +73,7 @@ def loading(folder: Path, repeats: int, processes: int) -> Iterator[float]:
     places = np.arange(EPOCH) % len(store)
     plan = LengthGroupedSampler(store, places, BATCH, seed=1, augmentation=recipe)
     loader = DataLoader(
-        ClipDataset(store, augmentation=recipe),
+        ClipDataset(store),
         batch_sampler=plan,
         collate_fn=collate,
         num_workers=processes,

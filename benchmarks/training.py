@@ -33,7 +33,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encoded
+from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.parameters import read_parameters
@@ -73,7 +73,7 @@ def load_batches(folder: Path, augmentation: TemporalAugmentation, size: int, co
     store = ClipStore(folder / "clips")
     plan = LengthGroupedSampler(store, np.arange(len(store)), size, seed=1, augmentation=augmentation)
     planned = sorted(plan, key=lambda batch: max(request.length for request in batch))
-    clips = ClipDataset(store, augmentation=augmentation)
+    clips = ClipDataset(store)
     places = ((np.arange(count) + 0.5) / count * len(planned)).astype(int)
     return [collate([clips[request] for request in planned[place]]) for place in places]
 
@@ -88,7 +88,7 @@ def training(model: nn.Module, recipe: Recipe, bf16: bool) -> Callable[[Batch], 
     def step(batch: Batch) -> None:
         with autocast:
             frames = augment(normalize(batch["frames"]), batch["mask"], config.spatial)
-            masked_inputs = torch.rand(batch["labels"].shape) < config.mask_tokens
+            masked_inputs = torch.rand(2, *batch["labels"].shape) < config.mask_tokens
             loss = model(frames, batch["mask"], batch["labels"], masked_inputs, batch["scores"]).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
@@ -106,7 +106,7 @@ def validation(model: FingerspellingModel) -> Callable[[Batch], None]:
         frames = normalize(batch["frames"])
         encoded = model.encode(frames, batch["mask"])
         model.losses(*encoded, batch["labels"], None, batch["scores"])
-        transcribe_encoded([model], [encoded], frames, batch["mask"])
+        read_encoded([model], [encoded], frames, batch["mask"])
 
     return step
 

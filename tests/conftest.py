@@ -1,9 +1,12 @@
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+from kaggle_stub import TOKEN, KaggleStub
 from synthetic import COUNTING_CLIPS, make_model, write_competition, write_counting_store
 
 from fingerspelling.data.extraction import extract
@@ -58,3 +61,27 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """200 clips of 2..120 frames of 40 signers; every value says which clip and frame it comes from."""
     lengths = np.random.default_rng(0).integers(2, 120, COUNTING_CLIPS)
     return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(COUNTING_CLIPS) % 40)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What would have been waited for, in seconds."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> Iterator[KaggleStub]:
+    """A stub of Kaggle's API, to which the official client speaks with a token, and without waiting."""
+    kaggle_env = pytest.importorskip("kagglesdk.kaggle_env", reason="the extra kaggle is not installed")
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR", "KAGGLE_API_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    with KaggleStub() as stub:
+        monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, stub.url)
+        from kaggle.api.kaggle_api_extended import KaggleApi  # once it would speak to the stub, as it does on import
+
+        monkeypatch.setattr(KaggleApi, "config", str(tmp_path / "home/kaggle.json"))
+        yield stub

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,12 +7,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from synthetic import SUPPLEMENTAL, TRAIN, clip_table
+from test_data_conventions import changed, mirrored, pixels, simulated, swapped, zeros
+from test_data_extraction import edit_parquet
 
+from fingerspelling.data import clip_files
 from fingerspelling.data.clip_files import write_clips
 from fingerspelling.data.competition import read_table
+from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
+
+__all__ = ["simulated"]  # a fixture
 
 
 def test_clips_become_files_as_in_the_hidden_set(competition, tmp_path):
@@ -42,9 +49,50 @@ def test_a_second_run_writes_only_what_is_missing_or_outdated(own_competition, t
     ]
 
     before = list(modified(folder))
-    (own_competition / table["path"].iat[0]).touch()  # a newer source
+    source = own_competition / table["path"].iat[0]
+    source.touch()  # its content is the same
+    write_clips(own_competition, table, folder)
+    assert list(modified(folder)) == before
+    edit_parquet(source, lambda clips: clips.assign(x_face_0=np.float32(0.5)))
     write_clips(own_competition, table, folder)
     assert [new > old for new, old in zip(modified(folder), before, strict=True)] == [True] * 6 + [False] * 6
+
+
+def test_a_copy_of_the_files_is_kept_and_damaged_ones_are_written_anew(own_competition, tmp_path):
+    table, folder = read_table(own_competition), tmp_path / "clips"
+    write_clips(own_competition, table, folder)
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)  # files of now
+    copied = list(modified(tmp_path / "copy"))
+    clips = write_clips(own_competition, table, tmp_path / "copy")
+    assert list(modified(tmp_path / "copy")) == copied
+    whole = Path(clips["path"][4]).read_bytes()
+    for damaged in (whole[:-100], whole[:5000], whole[:9000] + b"\0" * 100 + whole[9100:], b""):
+        Path(clips["path"][4]).write_bytes(damaged)
+        write_clips(own_competition, table, tmp_path / "copy")
+        assert Path(clips["path"][4]).read_bytes() == whole
+    for note in (tmp_path / "copy").rglob("files.json"):
+        note.write_text(note.read_text()[:50])
+    assert write_clips(own_competition, table, tmp_path / "copy").equals(clips)
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_source(own_competition, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "clip")
+
+    monkeypatch.setattr(clip_files.pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_clips(own_competition, read_table(own_competition), tmp_path / "clips")
+
+
+def test_clips_are_in_the_competitions_convention(simulated, tmp_path):
+    table = read_table(simulated)
+    other = changed(simulated, tmp_path / "other", lambda clips: zeros(pixels(swapped(mirrored(clips)))))
+    config = ExtractionConfig(mirror=True, swap_hands=True)
+    expected, clips = write_clips(simulated, table, tmp_path / "1"), write_clips(other, table, tmp_path / "2", config)
+    for one, two in zip(expected["path"], clips["path"], strict=True):
+        pd.testing.assert_frame_equal(pd.read_parquet(one), pd.read_parquet(two), rtol=0, atol=1e-4)
+    assert write_clips(other, table, tmp_path / "2")["path"].tolist() == clips["path"].tolist()
+    assert not pd.read_parquet(clips["path"][0]).equals(pd.read_parquet(expected["path"][0]))
 
 
 @pytest.mark.parametrize("row_group_size", [60, 1000])

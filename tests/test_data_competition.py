@@ -4,7 +4,8 @@ import pytest
 from synthetic import TRAIN
 
 from fingerspelling.data import competition as module
-from fingerspelling.data.competition import find_data, read_table
+from fingerspelling.data.competition import find_data, read_table, write_share
+from fingerspelling.data.extraction import extract
 from fingerspelling.files import DataError
 
 
@@ -50,6 +51,21 @@ def test_table_has_one_row_per_clip(competition: Path) -> None:
     assert table["participant_id"].tolist() == [clip.participant_id for _, clip in clips]
     assert table["path"].tolist() == [f"train_landmarks/{file_id}.parquet" for file_id, _ in clips]
     assert set(read_table(competition, "supplemental")["file_id"]) == {30}
+
+
+def test_a_share_of_the_files_is_a_competition_of_its_own(competition: Path, tmp_path: Path) -> None:
+    whole = read_table(competition)
+    files = whole["path"].unique().tolist()
+    for fraction, chosen in ((0.1, files[:1]), (1.0, files)):
+        folder = write_share(competition, fraction, tmp_path / "share")  # again in the same folder
+        table = read_table(folder)
+        assert table["path"].unique().tolist() == chosen
+        assert len(table) == whole["path"].isin(chosen).sum()
+        assert all((folder / file).read_bytes() == (competition / file).read_bytes() for file in chosen)
+    assert (
+        extract(folder, tmp_path / "clips")["clips"].tolist()
+        == extract(competition, tmp_path / "all")["clips"].tolist()
+    )
 
 
 @pytest.mark.parametrize("phrase", ["null", "NA", "1234", "0012", "1e5", "nan", ""])

@@ -9,9 +9,9 @@ from synthetic import COUNTING_CLIPS, requests_of
 from torch.utils.data import DataLoader
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
+from fingerspelling.data.augmentation import TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset, collate, time_map
-from fingerspelling.data.sampler import LengthGroupedSampler
+from fingerspelling.data.sampler import NO_PARTNER, LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.model.preprocessing import resize_index
 
@@ -29,47 +29,54 @@ def test_unjoined_clips_come_as_they_are_stored(counting: ClipStore) -> None:
 
 
 def test_a_request_gives_the_same_clip_whenever_it_is_made(counting: ClipStore) -> None:
-    dataset = ClipDataset(counting, augmentation=RECIPE)
+    dataset = ClipDataset(counting)
     for request in requests_of(LengthGroupedSampler(counting, np.arange(40), 8, seed=0, augmentation=RECIPE)):
         np.testing.assert_array_equal(dataset[request]["frames"], dataset[request]["frames"])
         assert len(dataset[request]["frames"]) == request.length
 
 
-local = st.builds(
-    TemporalAugmentation,
-    local_resample=st.sampled_from([0.0, 1.0]),
-    local_windows=st.sampled_from([(20, 30), (1, 1), (500, 500)]),
+def planned(resampled: int, windows: tuple[int, ...] = (), shift: int = 0, length: int = 0) -> PlannedClip:
+    """Plan a single clip; its length is that of all frames by default."""
+    length = length or (sum(windows) or resampled) + shift
+    return PlannedClip(0, NO_PARTNER, 0.5, resampled, windows, shift, length, seed=0)
+
+
+@given(
+    st.integers(0, 1000), st.integers(1, 400), st.lists(st.integers(1, 9), max_size=30), st.integers(-99, 99), st.data()
 )
-
-
-@given(st.integers(0, 1000), st.integers(1, 400), st.integers(-500, 399), local, st.integers(0, 2**32))
 def test_time_maps_run_forward_within_the_clip(
-    n_frames: int, length: int, shift: int, config: TemporalAugmentation, seed: int
+    n_frames: int, resampled: int, windows: list[int], shift: int, data: st.DataObject
 ) -> None:
-    shift = min(shift, length - 1)
-    index = time_map(n_frames, length, shift, config, np.random.default_rng(seed))
+    windows = windows[:resampled]
+    while windows and -(-resampled // -(-resampled // len(windows))) != len(windows):
+        windows.pop()  # no clip of this length is cut into so many
+    frames = sum(windows) or resampled
+    shift = max(shift, 1 - frames)
+    length = data.draw(st.integers(1, frames + shift))
+    index = time_map(n_frames, planned(resampled, tuple(windows), shift, length))
     assert index.shape == (length,)
-    empty = max(shift, 0) if n_frames else length
-    assert (index[:empty] == -1).all()
-    assert (index[empty:] >= 0).all()
-    assert (index < max(n_frames, 1)).all()
+    shown = index[index >= 0]
     assert (np.diff(index) >= 0).all()
+    assert (shown < max(n_frames, 1)).all()
+    empty = np.ceil(max(shift, 0) * length / (frames + shift)) if n_frames else length
+    assert (index == -1).sum() == empty
 
 
 @given(st.integers(1, 5000), st.integers(1, 400))
 def test_plain_time_maps_are_those_of_inference(n_frames: int, max_frames: int) -> None:
-    length = min(n_frames, max_frames)
-    plain = time_map(n_frames, length, 0, NO_TEMPORAL_AUGMENTATION, np.random.default_rng(0))
+    plain = time_map(n_frames, planned(n_frames, length=min(n_frames, max_frames)))
     assert plain.tolist() == resize_index(n_frames, max_frames).tolist()
 
 
-def test_local_resampling_bends_time_a_little() -> None:
-    config = TemporalAugmentation(local_resample=1.0)
-    for seed in range(20):
-        index = time_map(300, 300, 0, config, np.random.default_rng(seed))
-        assert index[0] == 0
-        assert 0 < np.abs(index - np.arange(300)).max() <= 30
-        assert index[-1] >= 297
+def test_each_window_is_resampled_by_itself() -> None:
+    assert time_map(8, planned(8, (2, 3, 2))).tolist() == [0, 1, 3, 4, 5, 6, 7]  # three, three and two frames
+    assert time_map(8, planned(8, (6, 1, 4))).tolist() == [0, 0, 1, 1, 2, 2, 3, 6, 6, 7, 7]
+    assert time_map(16, planned(8, (6, 1, 4))).tolist() == [0, 0, 2, 2, 4, 4, 6, 12, 12, 14, 14]  # at double speed
+
+
+def test_a_shift_is_made_before_a_long_clip_is_resized() -> None:
+    assert time_map(6, planned(6, shift=2, length=4)).tolist() == [-1, 0, 2, 4]
+    assert time_map(6, planned(6, shift=-2, length=2)).tolist() == [2, 4]
 
 
 def test_shifted_clips_begin_after_empty_frames_or_without_their_first_ones(counting: ClipStore) -> None:
@@ -79,8 +86,8 @@ def test_shifted_clips_begin_after_empty_frames_or_without_their_first_ones(coun
         ClipDataset(counting),
     )
     requests = [request for epoch in range(5) for request in requests_of(plan, epoch)]
-    assert np.mean([request.shift != 0 for request in requests]) == pytest.approx(0.5 * 6 / 7, abs=0.05)
-    assert {request.shift for request in requests} == set(range(-3, 4))
+    assert np.mean([request.shift != 0 for request in requests]) == pytest.approx(0.5 * 5 / 6, abs=0.05)
+    assert {request.shift for request in requests} == {-3, -2, -1, 0, 1, 2}
     for request in requests:
         frames, shift = counting.frames(request.clip), request.shift
         empty = np.full_like(frames, np.nan)[: max(shift, 0)]
@@ -121,8 +128,7 @@ def test_collate_pads_and_marks_what_is_real() -> None:
 def test_loader_processes_make_the_same_batches(store: ClipStore, tmp_path: Path) -> None:
     def load(processes: int) -> list[dict]:
         plan = LengthGroupedSampler(store, np.arange(len(store)), 4, seed=3, augmentation=RECIPE)
-        dataset = ClipDataset(store, augmentation=RECIPE)
-        return list(DataLoader(dataset, batch_sampler=plan, collate_fn=collate, num_workers=processes))
+        return list(DataLoader(ClipDataset(store), batch_sampler=plan, collate_fn=collate, num_workers=processes))
 
     for here, there in zip(load(0), load(1), strict=True):
         for name in here:

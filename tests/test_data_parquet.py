@@ -78,7 +78,7 @@ def test_a_bad_clip_is_named_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"7\.parquet: lacks 2 columns, x_pose_11 the first"):
         read_clip(path)
     table.assign(x_pose_11="left").to_parquet(path)
-    with pytest.raises(DataError, match=r"7\.parquet: not a readable parquet file .*left"):
+    with pytest.raises(DataError, match=r"7\.parquet: x_pose_11 holds no numbers, but values of the type"):
         read_clip(path)
     table.to_parquet(path)
     path.write_bytes(path.read_bytes()[:-100])

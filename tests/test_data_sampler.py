@@ -1,3 +1,6 @@
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +10,8 @@ from synthetic import COUNTING_CLIPS, SUPPLEMENTAL, requests_of
 
 from fingerspelling import text
 from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
-from fingerspelling.data.dataset import ClipDataset
-from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
+from fingerspelling.data.dataset import ClipDataset, time_map
+from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip, cut_after
 from fingerspelling.data.store import ClipStore
 from fingerspelling.parameters import ParameterError, build
 
@@ -33,8 +36,26 @@ def test_every_clip_stands_once_in_an_epoch(counting: ClipStore, augmentation: T
         plan.set_epoch(epoch)
         batches = list(plan)
         assert len(batches) == len(plan) == 9
-        assert sorted(request.clip for batch in batches for request in batch) == clips.tolist()
-        assert sorted(map(len, batches)) == [3] + [8] * 8
+        requests = [request for batch in batches for request in batch]
+        if augmentation is NO_TEMPORAL_AUGMENTATION:
+            assert sorted(request.clip for request in requests) == clips.tolist()
+        else:  # it may have become the other one of the two
+            assert {place for request in requests for place in (request.clip, request.partner)} - {-1} == {*clips}
+        assert sorted(map(len, batches)) == [7] * 5 + [8] * 4
+
+
+@pytest.mark.parametrize(
+    ("clips", "batches", "sizes"),
+    [(190, 24, {7, 8}), (32, 4, {8}), (33, 8, {4, 5}), (20, 3, {6, 7}), (1, 1, {1}), (0, 0, set())],
+)
+def test_every_step_of_an_epoch_has_as_many_clips(
+    counting: ClipStore, clips: int, batches: int, sizes: set[int]
+) -> None:
+    plan = LengthGroupedSampler(counting, np.arange(clips), 8, seed=1, batches_per_step=4)
+    planned = list(plan)
+    assert len(planned) == len(plan) == batches
+    assert {len(batch) for batch in planned} == sizes
+    assert sorted(request.clip for batch in planned for request in batch) == list(range(clips))
 
 
 def test_a_plan_depends_on_seed_and_epoch_alone(counting: ClipStore) -> None:
@@ -82,6 +103,31 @@ def test_resampling_stays_in_its_range_and_takes_its_share(counting: ClipStore) 
     assert (np.abs(changed[:, 0] - 0.4 * changed[:, 1]) <= 0.1 * changed[:, 1] + 1).all()
 
 
+@pytest.mark.parametrize(("n_frames", "shortened"), [(50, 0.79), (160, 0.93), (380, 0.97)])
+def test_local_resampling_shortens_as_the_winners(n_frames: int, shortened: float) -> None:
+    table = pd.DataFrame({"participant_id": 1, "phrase": "abc", "n_frames": [n_frames] * 2000})
+    only = replace(NO_TEMPORAL_AUGMENTATION, local_resample=0.25)
+    requests = requests_of(LengthGroupedSampler(Table(table), np.arange(2000), 8, seed=0, augmentation=only))
+    bent = [request for request in requests if request.windows]
+    assert len(bent) / 2000 == pytest.approx(0.25, abs=0.03)
+    assert np.mean([request.length for request in bent]) / n_frames == pytest.approx(shortened, abs=0.005)
+    for request in requests:
+        assert request.resampled == n_frames
+        assert request.length == (sum(request.windows) or n_frames)
+        size = -(-n_frames // len(request.windows)) if request.windows else n_frames
+        assert all(int(0.9 * size) <= window <= 1.1 * size for window in request.windows[:-1])
+    # 20 to 29 windows of ceil(frames / windows); where frames are few, some are none.
+    counts = {-(-n_frames // -(-n_frames // windows)) for windows in range(20, 30)}
+    assert {len(request.windows) for request in bent} == counts
+
+
+def test_hardly_any_frames_are_resampled_locally() -> None:
+    table = pd.DataFrame({"participant_id": 1, "phrase": "abc", "n_frames": range(8)})
+    only = replace(NO_TEMPORAL_AUGMENTATION, local_resample=1.0)
+    for request in requests_of(LengthGroupedSampler(Table(table), np.arange(8), 8, seed=0, augmentation=only)):
+        assert request.windows == (1,) * max(request.clip, 1)
+
+
 JOINED = TemporalAugmentation(cut_mix=1.0, resample=0.0, local_resample=0.0, shift=0.0)
 
 
@@ -92,15 +138,33 @@ def test_cut_mix_joins_the_end_of_one_clip_and_the_beginning_of_another(counting
         LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)
     ):
         item = dataset[request]
-        skipped, kept = (round(request.cut * lengths[clip]) for clip in (request.partner, request.clip))
+        both = request.partner, request.clip
+        skipped, kept = (min(max(round(request.cut * lengths[clip]), 1), lengths[clip] - 1) for clip in both)
         origin = [[request.partner, frame] for frame in range(skipped, lengths[request.partner])]
         origin += [[request.clip, frame] for frame in range(kept)]
         assert item["frames"][:, 5, :2].tolist() == origin
         end, beginning = (text.encode(phrases[clip]) for clip in (request.partner, request.clip))
-        characters = round(request.cut * 12)
+        characters = min(max(round(request.cut * 12), 1), 11)
         assert item["labels"] == end[characters:] + beginning[:characters]
         mixed = request.cut * scores[request.clip] + (1 - request.cut) * scores[request.partner]
         assert item["score"] == pytest.approx(mixed)
+
+
+def test_something_of_both_clips_is_joined() -> None:
+    lengths = np.repeat([2, 3, 10, 31], 21)
+    cut = cut_after(np.tile(np.linspace(0, 1, 21), 4), lengths)
+    assert (cut >= 1).all() and (lengths - cut >= 1).all()
+    assert cut_after([0.0, 0.3, 0.5, 1.0], 10).tolist() == [1, 3, 5, 9]
+    assert cut_after([0.1, 0.9], [1, 0]).tolist() == [0, 0]  # there is only one side
+
+
+def test_either_clip_comes_first_with_equal_chance() -> None:
+    table = pd.DataFrame({"participant_id": np.arange(2000) // 2, "phrase": "abc", "n_frames": 9})
+    plan = LengthGroupedSampler(Table(table), np.arange(2000), 8, seed=0, augmentation=JOINED)
+    # Each of a pair takes the other as its partner; in every second pair they come in the same order both times.
+    orders = Counter((request.partner, request.clip) for request in requests_of(plan))
+    assert np.mean([n == 2 for n in orders.values() for _ in range(n)]) == pytest.approx(0.5, abs=0.07)
+    assert np.mean([partner < clip for partner, clip in orders.elements()]) == pytest.approx(0.5, abs=0.05)
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.data())
@@ -116,8 +180,8 @@ def test_partners_are_other_clips_of_the_same_signer(signers: list[int], data: s
 
 def test_all_other_clips_of_a_signer_become_partners(counting: ClipStore) -> None:
     plan = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed=0, augmentation=JOINED)
-    of_first = [next(r.partner for r in requests_of(plan, epoch) if r.clip == 0) for epoch in range(60)]
-    assert sorted(set(of_first)) == [40, 80, 120, 160]
+    joined = [{r.clip, r.partner} for epoch in range(60) for r in requests_of(plan, epoch)]
+    assert set.union(*(pair for pair in joined if 0 in pair)) == {0, 40, 80, 120, 160}
 
 
 def test_cut_mix_takes_its_share(counting: ClipStore) -> None:
@@ -131,7 +195,8 @@ def test_cut_mix_takes_its_share(counting: ClipStore) -> None:
 def test_one_clip_of_every_further_phrase_joins_an_epoch(store: ClipStore) -> None:
     table = store.table
     main, further = np.flatnonzero(~table["supplemental"]), np.flatnonzero(table["supplemental"])
-    plan = LengthGroupedSampler(store, main, 4, seed=0, augmentation=RECIPE, sampled_per_phrase=further)
+    alone = replace(RECIPE, cut_mix=0.0)
+    plan = LengthGroupedSampler(store, main, 4, seed=0, augmentation=alone, sampled_per_phrase=further)
     phrases = sorted({clip.phrase for clips in SUPPLEMENTAL.values() for clip in clips})
     seen = set()
     for epoch in range(20):
@@ -149,9 +214,9 @@ def test_a_signer_of_supplemental_clips_alone_finds_no_partner(store: ClipStore)
     last = np.flatnonzero(table["supplemental"] & (table["participant_id"] == 4))
     always = TemporalAugmentation(cut_mix=1.0)
     plan = LengthGroupedSampler(store, main, 4, seed=0, augmentation=always, sampled_per_phrase=last)
-    partners = {request.clip: request.partner for request in requests_of(plan)}
-    assert partners[last[0]] == -1
-    assert all(partners[clip] >= 0 for clip in main)
+    requests = requests_of(plan)
+    assert [request.partner for request in requests if request.clip == last[0]] == [-1]
+    assert all(request.partner >= 0 for request in requests if request.clip != last[0])
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.integers(1, 60), st.integers(0, 30), st.integers(0))
@@ -163,7 +228,9 @@ def test_something_of_every_clip_stays_and_no_clip_is_too_long(
     plan = LengthGroupedSampler(Table(table), np.arange(len(lengths)), 4, seed, augmentation, max_frames)
     for request in requests_of(plan):
         assert 1 <= request.length <= max_frames
-        assert -shift_range <= request.shift < request.length
+        assert -shift_range <= request.shift < max(shift_range, 1)
+        index = time_map(lengths[request.clip] or 1, request._replace(partner=-1))
+        assert len(index) == request.length and (index >= 0).any()
 
 
 @pytest.mark.parametrize("name", ["resample_range", "local_windows", "local_range"])

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingerspelling.data.store import ClipStore, read_about, write_shard
+from fingerspelling.data.store import ClipStore, is_whole, read_about, write_shard
 from fingerspelling.files import DataError
 
 LENGTHS = [3, 1, 7]
@@ -73,11 +73,26 @@ def test_no_clips_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
 def test_a_damaged_shard_is_named(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "train/1.arrow"
     write(path)
-    assert read_about(path) == {"first": 1}
+    assert read_about(path)["first"] == 1
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataError, match=r"1\.arrow: not a readable shard"):
         ClipStore(tmp_path)
     assert read_about(path) is None
+
+
+def test_a_shard_is_whole_only_with_every_bit_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "train/1.arrow"
+    frames = write(path)
+    assert is_whole(path)
+    content = path.read_bytes()
+    for word in (b"first", b"null", frames[2, 5].tobytes()):  # a fact, a phrase, a frame
+        place = content.rindex(word) + 1  # the schema stands twice in a file; the last is read
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert not is_whole(path), word
+    path.write_bytes(content)
+    assert is_whole(path)
+    path.unlink()
+    assert not is_whole(path)
 
 
 def test_a_missing_shard_has_no_facts(tmp_path: Path) -> None:

@@ -104,11 +104,19 @@ def logit(probability: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("confidences", "read"), [((0.14,), False), ((0.16,), True), ((0.05, 0.27), True), ((0.01, 0.27), False)]
+    ("confidences", "read"), [((0.14,), False), ((0.16,), True), ((0.05, 0.40), True), ((0.01, 0.40), False)]
 )
 def test_clips_not_worth_reading_get_the_constant_phrase(confidences: tuple[float, ...], read: bool) -> None:
     frames, mask = make_batch([20])
     models = [confident(0, logit(confidence)) for confidence in confidences]
+    assert (transcribe(models, frames, mask)[0] != text.CONSTANT_PHRASE) == read
+
+
+@pytest.mark.parametrize(("least", "read"), [(0.119, True), (0.1195, False), (0.15, False), (0.25, False)])
+def test_an_ensembles_confidence_comes_from_the_mean_logit(least: float, read: bool) -> None:
+    """The winner's figures: of the logits 0 and -4, 0.119, while the mean of both confidences would be 0.259."""
+    frames, mask = make_batch([20])
+    models = [confident(0, 0.0, min_confidence=least), confident(1, -4.0, min_confidence=least)]
     assert (transcribe(models, frames, mask)[0] != text.CONSTANT_PHRASE) == read
 
 

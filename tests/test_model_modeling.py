@@ -146,7 +146,7 @@ def test_every_parameter_receives_a_gradient(block: str) -> None:
     model = make_model(ctc_weight=0.2, encoder_block=block).train()
     frames, mask = make_batch([20, 33, 28])
     labels = make_labels("hello", "27 elm", "a/b-c")
-    model(frames, mask, labels, torch.rand(labels.shape) < 0.2, torch.tensor([0.9, 0.1, 0.5])).loss.backward()
+    model(frames, mask, labels, torch.rand(2, *labels.shape) < 0.2, torch.tensor([0.9, 0.1, 0.5])).loss.backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
 
@@ -177,6 +177,44 @@ def test_loss_is_weighed_as_the_winners() -> None:
     torch.testing.assert_close(output.loss_parts["confidence"], by_hand)
 
 
+def test_with_the_counts_of_a_step_every_token_and_clip_weighs_the_same_in_it() -> None:
+    model = make_model(ctc_weight=0.25)
+    clips = [make_batch([20, 33], seed=1), make_batch([25], seed=2)]
+    phrases, scores = [make_labels("hello", "27"), make_labels("12-34 elm street")], torch.tensor([0.9, 0.2, 0.4])
+    counts = torch.tensor([6 + 3 + 17, 3]) / 2
+    parts = [
+        model(*batch, labels, None, some, counts)
+        for batch, labels, some in zip(clips, phrases, scores.split([2, 1]), strict=True)
+    ]
+    (one, one_mask), (other, other_mask) = clips
+    frames = F.pad(one, (0, 0, 0, 0, 0, 0, 0, 1), value=math.nan)
+    frames[2, :25], mask = other[0], F.pad(one_mask, (0, 0, 0, 1))
+    mask[2, :25] = other_mask
+    together = model(frames, mask, make_labels("hello", "27", "12-34 elm street"), None, scores)
+    for name, part in together.loss_parts.items():
+        torch.testing.assert_close(sum(output.loss_parts[name] for output in parts) / 2, part, msg=name)
+    torch.testing.assert_close(sum(output.loss for output in parts) / 2, together.loss)
+
+
+def test_each_decoder_has_masks_of_its_own() -> None:
+    model = make_model()
+    frames, mask = make_batch([20])
+    labels = make_labels("hello")
+    of_forward, of_backward = torch.zeros(2, 2, *labels.shape, dtype=torch.bool)
+    of_forward[0, :, 3] = of_backward[1, :, 3] = True
+    plain, first, second = (model(frames, mask, labels, which) for which in (None, of_forward, of_backward))
+    assert torch.equal(second.logits, plain.logits) and not torch.equal(first.logits, plain.logits)
+    assert first.loss_parts["backward"] == plain.loss_parts["backward"] != second.loss_parts["backward"]
+
+
+@pytest.mark.parametrize("decoder", ["decoder", "backward_decoder"])
+def test_decoders_drop_out_as_the_winners(decoder: str) -> None:
+    with torch.device("meta"):
+        layers = getattr(FingerspellingModel(FingerspellingConfig()), decoder).layers
+    assert {(layer.dropout, layer.activation_dropout) for layer in layers} == {(0.1, 0.1)}
+    assert {attention.dropout for layer in layers for attention in (layer.self_attn, layer.encoder_attn)} == {0.2}
+
+
 def test_padding_of_labels_does_not_count() -> None:
     model = make_model(ctc_weight=0.25)
     frames, mask = make_batch([20, 33])
@@ -195,7 +233,7 @@ def test_a_character_is_spelled_from_those_before_it() -> None:
     torch.testing.assert_close(changed[:, :3], logits[:, :3])
     assert not torch.allclose(changed[:, 3], logits[:, 3])
     labels = make_labels("hello")
-    masked_inputs = torch.ones_like(labels, dtype=torch.bool)
+    masked_inputs = torch.ones(2, *labels.shape, dtype=torch.bool)
     masked = model(frames, mask, labels, masked_inputs).logits
     torch.testing.assert_close(masked[:, 0], logits[:, 0])  # the start token stays
     torch.testing.assert_close(masked, model(frames, mask, make_labels("abcde"), masked_inputs).logits)

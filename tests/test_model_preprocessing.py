@@ -34,6 +34,8 @@ def test_whatever_is_there_gets_mean_0_and_spread_1(
     function: Callable[[Tensor], Tensor], dims: tuple[int, ...], clip: np.ndarray
 ) -> None:
     frames = torch.from_numpy(clip)
+    if function is normalize_per_frame:  # of a part, all or nothing is there
+        frames[frames.isnan().any(2, keepdim=True).expand_as(frames)] = math.nan
     result = function(frames)
     assert torch.equal(result.isnan(), frames.isnan())
     assert not result.isinf().any()
@@ -71,8 +73,19 @@ def test_normalisation_forgets_place_and_size_and_padding() -> None:
     moved = frames * torch.tensor([0.2, 0.3, 5.0]) + torch.tensor([0.5, 0.4, -1.0])
     torch.testing.assert_close(normalize(moved), normalize(frames), equal_nan=True, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(normalize(frames[:1, :7]), normalize(frames)[:1, :7], equal_nan=True)
+    assert normalize(frames)[~mask].isnan().all()
+    frames = torch.randn(frames.shape)  # of a part, all or nothing is there
     drifting = frames * torch.rand(12, 1, 3).add(0.5) + torch.rand(12, 1, 3)
     torch.testing.assert_close(
         normalize_per_frame(drifting), normalize_per_frame(frames), equal_nan=True, atol=1e-4, rtol=1e-4
     )
-    assert normalize(frames)[~mask].isnan().all()
+
+
+def test_dropped_points_count_as_0_within_their_part() -> None:
+    hand = torch.randn(4, 9, 21, 3) + 2.0
+    dropped = torch.rand(4, 9, 21) < 0.4
+    result = normalize_per_frame(hand.masked_fill(dropped[..., None], math.nan))
+    points = hand.masked_fill(dropped[..., None], 0.0).double().numpy()
+    expected = (points - points.mean(2, keepdims=True)) / points.std(2, keepdims=True)
+    assert torch.equal(result.isnan(), dropped[..., None].expand_as(result))
+    np.testing.assert_allclose(result[~dropped], expected[~dropped], atol=1e-5)

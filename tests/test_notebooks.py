@@ -2,9 +2,11 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +18,15 @@ import yaml
 from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling.config import ROOT
+from fingerspelling import provenance
+from fingerspelling.config import ROOT, RunConfig
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.notebooks import NOTEBOOKS, run
 from fingerspelling.processes import exit_status
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
+WITH_TRIES = {"00_start"}
 LONGEST_CELL = 20  # lines of code
 
 
@@ -64,6 +68,17 @@ def test_no_parameter_of_a_run_is_unknown_to_papermill(executed: Path) -> None:
         injected = next(cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", []))
         known = {parameter.split(":")[0] for parameter in parameters_cell(FOLDER / f"{name}.ipynb").splitlines()}
         assert {line.split(" =")[0] for line in injected.source.splitlines() if " = " in line} <= known
+
+
+def test_each_notebook_ends_with_what_it_ran_with(executed: Path) -> None:
+    records = provenance.read(executed)
+    assert sorted(records) == NOTEBOOKS
+    for name, record in records.items():
+        notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
+        assert notebook.metadata["provenance"] == record
+        assert notebook.cells[-1].source == provenance.line(record)
+        assert record["parameters"]["training"] == TINY["training"] and record["seeds"] == TINY["seeds"]
+        assert {"torch", "python"} <= record["versions"].keys() and 0 < record["seconds"] < 600
 
 
 def parameters_cell(path: Path) -> str:
@@ -137,6 +152,32 @@ def test_papermill_fails_with_the_name_of_what_is_wrong(tmp_path: Path, paramete
     with pytest.raises(PapermillExecutionError, match=error) as failure:
         execute("02_extraction", tmp_path / "run", **parameters)
     assert len(failure.value.traceback) == 1, "a traceback is of no use to whoever mistyped a parameter"
+
+
+def test_papermill_can_read_every_parameter() -> None:
+    for name in NOTEBOOKS:
+        found = papermill.inspect_notebook(FOLDER / f"{name}.ipynb")
+        assert list(found) == [field.name for field in fields(RunConfig)]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_what_a_chapter_suggests_to_try_runs(executed: Path, name: str) -> None:
+    """A suggestion takes the place of what the chapter gives the same name; the cells after it follow."""
+    notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
+    text = "".join(cell.source for cell in notebook.cells if cell.source.startswith("## Try this"))
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    tries, shown = re.findall(r"^\d\. `([^`]+)`", text, re.M), copy.deepcopy(cells)
+    assert len(tries) == 3 or name not in WITH_TRIES
+    for suggestion in tries:
+        given, equals = re.fullmatch(r"(\w+)( ?= ?).+", suggestion).groups()
+        pattern = re.compile(rf"\b{given}{equals}(\[[^\n]*\]|[^,)\n]+)")
+        first = next(i for i, cell in enumerate(cells) if pattern.search(cell.source))
+        again = copy.deepcopy(cells[first:])
+        again[0].source = pattern.sub(lambda _, new=suggestion: new, again[0].source, count=1)
+        assert again[0].source != cells[first].source
+        shown += again
+    notebook.cells = shown
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": FOLDER}}).execute()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -106,6 +106,17 @@ def test_a_process_shares_its_lock_with_those_it_starts(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
+def test_locks_of_several_folders_are_held_within_each_other(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    with only_process(outer):
+        with only_process(inner):
+            pass
+        with only_process(outer):  # is still its own
+            pass
+        code = HOLD.replace("time.sleep(60)", "")
+        subprocess.run([sys.executable, "-c", code, str(inner)], check=True)
+
+
 def test_who_takes_the_lock_clears_what_a_killed_process_left(holder: subprocess.Popen, tmp_path: Path) -> None:
     left = tmp_path / "seed1/.metrics.json.7.tmp"
     left.parent.mkdir()

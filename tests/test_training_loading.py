@@ -58,7 +58,7 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
     loaders = [
         training_loader(
             training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384),
-            ClipDataset(store, augmentation=CONFIG.temporal),
+            ClipDataset(store),
             num_workers,
             pin_memory=False,
             process=process,

@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,21 @@ from torch._dynamo.testing import CompileCounter
 
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
-from fingerspelling.training import Recipe, confidence_targets, run, split_by_signer, train
+from fingerspelling.text import CONSTANT_PHRASE
+from fingerspelling.training import (
+    FingerspellingTrainer,
+    Recipe,
+    confidence_targets,
+    run,
+    split_by_signer,
+    train,
+    write_predictions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +41,21 @@ def run_dir(store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_out_of_fold_predictions_serve_as_scores(store: ClipStore, run_dir: Path) -> None:
+def test_raw_out_of_fold_predictions_serve_as_scores(store: ClipStore, run_dir: Path) -> None:
     told = pd.read_parquet(run_dir / "out_of_fold.parquet")
     targets = confidence_targets(store, (str(run_dir / "out_of_fold.parquet"),))
-    assert targets[split_by_signer(store, CONFIG).validation].tolist() == told["score"].tolist()
+    assert targets[split_by_signer(store, CONFIG).validation].tolist() == told["raw_score"].tolist()
+
+
+def test_clips_that_get_the_constant_phrase_are_scored_by_what_was_decoded(store: ClipStore, tmp_path: Path) -> None:
+    clips = store.table.iloc[[5, 6, 7]].assign(phrase=["2 a-e -aroe", "smith", "smith"])
+    readings = [Reading("2 a-e", True), Reading("smit", False), Reading("", True)]
+    told = write_predictions(tmp_path / "told.parquet", clips, readings)
+    assert told["prediction"].tolist() == ["2 a-e", CONSTANT_PHRASE, CONSTANT_PHRASE]
+    assert told["score"].tolist() == [1 - 6 / 11, 0.0, 0.0]
+    assert told["raw_score"].tolist() == [1 - 6 / 11, 0.8, 0.0]
+    scores = replace(CONFIG, scores=(str(tmp_path / "told.parquet"),)).scores
+    assert confidence_targets(store, scores)[[5, 6, 7]].tolist() == pytest.approx([1 - 6 / 11, 0.8, 0.0])
 
 
 def test_a_training_leaves_model_history_and_predictions(store: ClipStore, run_dir: Path) -> None:
@@ -183,8 +204,31 @@ def test_a_training_on_other_clips_is_refused(own_competition: Path, tmp_path: P
 def test_a_training_with_other_scores_is_refused(store: ClipStore, tmp_path: Path) -> None:
     scores, config = tmp_path / "scores.parquet", replace(CONFIG, epochs=1, scores=(str(tmp_path / "scores.parquet"),))
     ids = store.table["sequence_id"]
-    pd.DataFrame({"sequence_id": ids, "score": 0.5}).to_parquet(scores)
+    pd.DataFrame({"sequence_id": ids, "raw_score": 0.5}).to_parquet(scores)
     train(store, Recipe(MODEL, config), tmp_path / "run")
-    pd.DataFrame({"sequence_id": ids, "score": 0.6}).to_parquet(scores)
+    pd.DataFrame({"sequence_id": ids, "raw_score": 0.6}).to_parquet(scores)
     with pytest.raises(DataError, match="run: holds a training with other scores of the first round;"):
         train(store, Recipe(MODEL, config), tmp_path / "run")
+
+
+def test_a_training_gets_more_epochs_while_its_learning_rate_is_not_yet_falling(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, warmup_epochs=0.0, decay_epochs=1)
+    rates: list[float] = []
+    step = FingerspellingTrainer.get_batch_samples
+
+    def watching(self: FingerspellingTrainer, *arguments: Any) -> tuple[list[dict], Any]:
+        rates.append(self.optimizer.param_groups[0]["lr"] / config.learning_rate)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(FingerspellingTrainer, "get_batch_samples", watching)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=2)
+        train(store, Recipe(MODEL, replace(config, epochs=2)), tmp_path)
+    assert rates == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3])
+    rates.clear()
+    train(store, Recipe(MODEL, replace(config, epochs=3)), tmp_path)  # goes on from the first epoch's checkpoint
+    assert rates == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3])
+    with pytest.raises(DataError, match=r"with other parameters \(training\.epochs\)"):
+        train(store, Recipe(MODEL, replace(config, epochs=4)), tmp_path)

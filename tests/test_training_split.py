@@ -59,7 +59,7 @@ def test_a_split_with_an_empty_side_is_an_error(store: ClipStore) -> None:
 
 def test_scores_of_a_first_round_become_targets(store: ClipStore, tmp_path: Path) -> None:
     for name, scores in {"a": {1001: 0.25, 1002: 0.0, 3001: 0.9}, "b": {2006: 0.75, 1001: 0.1, 777: 0.3}}.items():
-        table = pd.DataFrame({"sequence_id": scores.keys(), "score": scores.values(), "phrase": "x"})
+        table = pd.DataFrame({"sequence_id": scores.keys(), "raw_score": scores.values(), "score": 0.6})
         table.to_parquet(tmp_path / f"{name}.parquet")
     targets = confidence_targets(store, (str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")))
     by_id = dict(zip(store.table["sequence_id"], targets, strict=True))

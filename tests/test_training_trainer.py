@@ -1,20 +1,25 @@
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny_training import CONFIG, MODEL, assert_same_weights, watch_evaluations
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
+from fingerspelling import text
 from fingerspelling.data.augmentation import SpatialAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import Reading
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
 from fingerspelling.simulation import SimulationConfig
-from fingerspelling.training import Recipe, split_by_signer, train, trainer
+from fingerspelling.training import FingerspellingTrainer, Recipe, run, split_by_signer, train, trainer
 from fingerspelling.training import stream as stream_module
 from fingerspelling.training.optim import MuonWithAdamW
 from fingerspelling.training.stream import Cast
@@ -25,11 +30,12 @@ def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, mo
     make = ClipDataset.__getitem__
 
     def recording(self: ClipDataset, request: PlannedClip) -> dict:
-        if self.augmentation == CONFIG.temporal:  # not in validation
-            requests.append(request)
+        requests.append(request)
         return make(self, request)
 
     monkeypatch.setattr(ClipDataset, "__getitem__", recording)
+    monkeypatch.setattr(FingerspellingTrainer, "evaluate", lambda *_, **__: {})
+    monkeypatch.setattr(run, "read_store", lambda models, store, clips, *_: [Reading("", False)] * len(clips))
     train(store, Recipe(MODEL, CONFIG), tmp_path)
     split = split_by_signer(store, CONFIG)
     plan = LengthGroupedSampler(
@@ -127,10 +133,10 @@ def test_the_average_is_what_is_validated_and_kept(
     store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[FingerspellingModel] = []
-    spell, weights = trainer.transcribe_encoded, []
+    spell, weights = trainer.read_encoded, []
     update = AveragedModel.update_parameters
 
-    def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[str]:
+    def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[Reading]:
         read.extend(models)
         return spell(models, *batch)
 
@@ -138,7 +144,7 @@ def test_the_average_is_what_is_validated_and_kept(
         update(self, model)
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
 
-    monkeypatch.setattr(trainer, "transcribe_encoded", watching)
+    monkeypatch.setattr(trainer, "read_encoded", watching)
     monkeypatch.setattr(AveragedModel, "update_parameters", recording)
     model = train(store, Recipe(MODEL, replace(CONFIG, epochs=2, ema_decay=0.75)), tmp_path)
     assert len(weights) == 6  # a step each
@@ -152,6 +158,61 @@ def test_the_average_is_what_is_validated_and_kept(
     assert_same_weights(read[0], model)
 
 
+@pytest.mark.parametrize("batches_per_step", [1, 2, 3])
+def test_every_token_of_a_step_weighs_the_same(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches_per_step: int
+) -> None:
+    steps: list[list[tuple[int, int, Tensor]]] = []
+    prepare, losses = FingerspellingTrainer.get_batch_samples, FingerspellingModel.losses
+
+    def preparing(self: FingerspellingTrainer, *about: Any) -> Any:
+        steps.append([])
+        return prepare(self, *about)
+
+    def spying(self: FingerspellingModel, hidden: Tensor, mask: Tensor, labels: Tensor, *others: Any) -> Any:
+        if self.training:
+            steps[-1].append((int((labels != text.PAD).sum()), len(labels), others[-1]))
+        return losses(self, hidden, mask, labels, *others)
+
+    monkeypatch.setattr(FingerspellingTrainer, "get_batch_samples", preparing)
+    monkeypatch.setattr(FingerspellingModel, "losses", spying)
+    config = replace(CONFIG, epochs=1, batch_size=3, gradient_accumulation_steps=batches_per_step)
+    train(store, Recipe(MODEL, config), tmp_path)
+    assert {len(step) for step in steps} == {batches_per_step}
+    assert sum(clips for step in steps for _, clips, _ in step) == 11
+    for step in steps:
+        tokens, clips = (sum(batch[i] for batch in step) / len(step) for i in range(2))
+        for *_, counts in step:
+            assert counts.tolist() == pytest.approx([tokens, clips])
+
+
+def test_weight_decay_spares_no_parameter(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Optimizer] = []
+    create = FingerspellingTrainer.create_optimizer
+
+    def recording(self: FingerspellingTrainer, *model: FingerspellingModel) -> Optimizer:
+        made.append(create(self, *model))
+        return made[-1]
+
+    monkeypatch.setattr(FingerspellingTrainer, "create_optimizer", recording)
+    model = train(store, Recipe(MODEL, replace(CONFIG, epochs=1, weight_decay=0.05)), tmp_path)
+    decays = {group["weight_decay"]: sum(map(torch.numel, group["params"])) for group in made[0].param_groups}
+    assert decays.pop(0.0, 0) == 0
+    assert decays == {0.05: sum(map(torch.numel, model.parameters()))}
+
+
+def test_the_learning_rate_is_raised_with_every_batch(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FingerspellingTrainer, "evaluate", lambda *_, **__: {})
+    config = replace(CONFIG, epochs=2, batch_size=2, gradient_accumulation_steps=4, warmup_epochs=2.0)
+    train(store, Recipe(MODEL, config), tmp_path)
+    history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    # Two steps an epoch; the history has every second step's.
+    rates = [entry["learning_rate"] / CONFIG.learning_rate for entry in history if "loss" in entry]
+    assert rates == pytest.approx([1.75 / 4, 3.75 / 4])
+
+
 def test_muon_trains(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[MuonWithAdamW] = []
 
@@ -162,6 +223,6 @@ def test_muon_trains(store: ClipStore, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(trainer, "MuonWithAdamW", recording)
     model = train(store, Recipe(MODEL, replace(CONFIG, epochs=1, optimizer="muon", weight_decay=0.05)), tmp_path)
     (optimizer,) = made
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.05, 0.0]
-    assert [group["initial_lr"] for group in optimizer.param_groups] == [CONFIG.learning_rate] * 3
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.05, 0.05]
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [CONFIG.learning_rate] * 2
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -5,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from fingerspelling import workbook
+from fingerspelling import provenance, workbook
 from fingerspelling.config import ROOT
-from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
+from fingerspelling.data.competition import ENVIRONMENT_VARIABLE, KAGGLE_MOUNTS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.plots.style import finished
 from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
 from fingerspelling.workbook import Workbook
@@ -75,7 +78,7 @@ def test_the_first_round_scores_every_clip_and_teaches_the_models(chain: dict, s
     for recipe in book.trainings.values():
         targets = confidence_targets(book.store, recipe.training.scores)
         by_id = pd.Series(targets, book.store.table["sequence_id"])
-        assert by_id[scores.index].tolist() == scores["score"].tolist()
+        assert by_id[scores.index].tolist() == scores["raw_score"].tolist()
 
 
 def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
@@ -91,11 +94,11 @@ def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
 def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def recording(models: list, *about: object, **named: object) -> list[str]:
+    def recording(models: list, *about: object, **named: object) -> list[Reading]:
         asked.append(len(models))
-        return transcribe_store(models, *about, **named)
+        return read_store(models, *about, **named)
 
-    monkeypatch.setattr(workbook, "transcribe_store", recording)
+    monkeypatch.setattr(workbook, "read_store", recording)
     monkeypatch.setattr("fingerspelling.training.run.FingerspellingTrainer", None)
     read = Workbook(chain).read_held_out()
     assert asked == []
@@ -182,10 +185,10 @@ def test_metrics_are_kept_across_notebooks(tmp_path: Path) -> None:
 
 def test_figures_are_saved(tmp_path: Path) -> None:
     book = Workbook({**TINY, "run_dir": str(tmp_path)})
-    figure, _ = plt.subplots()
-    plt.close(figure)
-    assert book.figure(figure, "empty") is figure
+    figure = finished(plt.figure(), "An empty figure.", "Nothing is in it.")
+    assert book.figure(figure, "empty").figure is figure
     assert (tmp_path / "figures/empty.png").stat().st_size > 500
+    assert Image.open(tmp_path / "figures/empty.png").text["Description"] == "An empty figure. Nothing is in it."
 
 
 def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,3 +197,51 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     for address in ("tcp://somewhere:8786", ""):
         Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]
+
+
+def test_a_run_fetched_from_kaggle_opens_where_its_data_are_not(chain: dict, tmp_path: Path) -> None:
+    done, run = Path(chain["run_dir"]), tmp_path / "run"
+    shutil.copytree(done, run)
+    (run / "data.txt").write_text(f"{KAGGLE_MOUNTS[0]}\n")
+    values = {name: value for name, value in chain.items() if name != "data_dir"} | {"run_dir": str(run)}
+    book = Workbook(values)
+    assert not book.simulated
+    pd.testing.assert_frame_equal(book.read_held_out(), Workbook(chain).read_held_out())
+    with pytest.raises(DataError, match="was trained on Kaggle, whose data are not here; name them as data_dir"):
+        _ = book.data_dir
+    assert not (run / "competition").exists()
+    assert Workbook(values | {"data_dir": chain["data_dir"]}).data_dir == Path(chain["data_dir"])
+
+
+def test_what_a_chapter_ran_with_is_kept(tmp_path: Path) -> None:
+    values = {"params": str(ROOT / "tests/tiny.yaml"), "overrides": ["training.epochs=9"], "run_dir": str(tmp_path)}
+    book = Workbook(values)
+    record = book.keep_provenance("03_training")
+    assert (record["parameters"]["training"]["epochs"], record["parameters"]["training"]["folds"]) == (9, 2)
+    assert record["seeds"] == [1, 2] and 0 <= record["seconds"] < 60
+    assert book.keep_provenance("05_submission", 90)["seconds"] == 90
+    assert provenance.read(tmp_path).keys() == {"03_training", "05_submission"}
+
+
+def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict) -> None:
+    recorded = Workbook(chain)
+    clip = recorded.read_held_out().iloc[0]
+    player = recorded.player(clip, recorded.frames(clip), recorded.train())
+    assert len(player.frames) == clip["n_frames"] and player.signed is None
+    assert player.prediction == clip["prediction"] and len(player.read_at) == len(clip["prediction"])
+    simulated = Workbook({**TINY, "run_dir": str(tmp_path)})
+    clip = simulated.store.table[~simulated.store.table["supplemental"]].iloc[0]
+    player = simulated.player(clip, simulated.frames(clip))
+    assert player.signed is not None and len(player.signed) == clip["n_frames"]
+    assert 0 <= player.signed.max() < len(clip["phrase"]) and player.read_at == ()
+
+
+def test_ways_of_decoding_are_scored_on_the_same_clips(chain: dict) -> None:
+    book = Workbook({**chain, "submission": {**chain["submission"], "num_beams": 2}})
+    table = book.score_decodings(5)
+    assert table.index.tolist() == ["greedy", "beam of 2 (as submitted)"]
+    assert (table["clips"] == min(5, len(book.read_held_out()))).all()
+    alone = Workbook(chain).score_decodings(5)
+    assert alone.index.tolist() == ["greedy (as submitted)"]
+    sure = book.certainty()
+    assert len(sure) == len(book.read_held_out()) and sure["search"].between(0, 1).all()

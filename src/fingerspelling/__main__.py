@@ -2,8 +2,11 @@
 
     fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
+    fingerspelling kaggle push 03 --follow                  a notebook on Kaggle's machines; status, fetch, submit ...
+    fingerspelling sweep X.yaml training.epochs=3,6         many runs, and a table of them
+    fingerspelling read video.mp4                           what a video spells; --camera 0 for a webcam
 
-Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what else scoring needs is imported there.
+Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others need is imported there.
 """
 
 import argparse
@@ -14,6 +17,7 @@ from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
 from fingerspelling.files import DataError
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
+from fingerspelling.video import command
 
 SHOWN_ERRORS = 5
 
@@ -39,8 +43,72 @@ def main(arguments: list[str] | None = None) -> int:
     )
     scoring.set_defaults(run=score)
 
+    _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
+    _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
+    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
+    command.add_arguments(reading)
+    reading.set_defaults(run=command.run)
+
     options = parser.parse_args(arguments)
     return exit_status(lambda: options.run(options))
+
+
+def _add_kaggle(parser: argparse.ArgumentParser) -> None:
+    """Describe `fingerspelling kaggle`; see `kaggle.commands`."""
+    actions = parser.add_subparsers(required=True, dest="action", metavar="action")
+    parameters = argparse.ArgumentParser(add_help=False)
+    parameters.add_argument("--params", type=Path, help="the run's YAML file (default: that of a trial)")
+    version = argparse.ArgumentParser(add_help=False)
+    version.add_argument("--version", type=int, help="of the kernel (default: the newest)")
+
+    pushing = actions.add_parser("push", parents=[parameters], help="build a notebook's kernel and run it on Kaggle")
+    pushing.add_argument("numbers", nargs="+", metavar="number", help="of notebooks: 03; or 02 03, one after another")
+    pushing.add_argument("--follow", action="store_true", help="print what it prints until it ends; train to the end")
+    pushing.add_argument("--simulated", action="store_true", help="on simulated signers, without the competition")
+    pushing.add_argument("--uncommitted", action="store_true", help="even what the last commit does not hold")
+    actions.add_parser("status", parents=[parameters], help="say how far the run's kernels and submissions are")
+    fetching = actions.add_parser("fetch", parents=[parameters, version], help="bring kernels' output into the run")
+    fetching.add_argument("numbers", nargs="+", metavar="number", help="of the notebooks, such as 03")
+    fetching.add_argument("--into", type=Path, metavar="FOLDER", help="instead of the run's folder")
+    submitting = actions.add_parser("submit", parents=[parameters, version], help="submit what a kernel has written")
+    submitting.add_argument("number", nargs="?", default="05", help="of the notebook (default: %(default)s)")
+    submitting.add_argument("--message", help="beside the submission (default: the kernel)")
+    submitting.add_argument("--follow", action="store_true", help="wait for the score")
+    weights = actions.add_parser("weights", help="upload a run's trained models as a dataset")
+    weights.add_argument("run_dir", type=Path, help="the run's folder")
+    actions.add_parser("wheels", help="upload the packages that Kaggle's image lacks as a dataset")
+    parser.set_defaults(run=kaggle)
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Describe `fingerspelling sweep`; see `sweep`."""
+    parser.add_argument("params", type=Path, help="a YAML file of parameters")
+    parser.add_argument("values", nargs="+", metavar="name=value,value", help="such as training.epochs=3,6")
+    parser.add_argument("--folder", type=Path, help="for the runs (default: outputs/sweep_<name of the file>)")
+    parser.add_argument("--notebooks", nargs="+", default=["03_training"], help="what is run (default: %(default)s)")
+    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    parser.add_argument("-n", "--parallel", type=int, help="runs at a time (default: 1; on Kaggle, 2)")
+    parser.add_argument("--kaggle", action="store_true", help="run 03_training on Kaggle's machines instead")
+    parser.add_argument("--uncommitted", action="store_true", help="with --kaggle: even what the last commit lacks")
+    parser.set_defaults(run=sweep)
+
+
+def kaggle(options: argparse.Namespace) -> int:
+    """Push, watch, fetch or submit kernels."""
+    try:
+        from fingerspelling.kaggle.commands import run
+    except ImportError as error:
+        raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook,kaggle]") from error
+    return run(options)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Run all combinations of parameters."""
+    try:
+        from fingerspelling.sweep import run
+    except ImportError as error:
+        raise DataError(f"a sweep needs the package {error.name}; install fingerspelling[workbook]") from error
+    return run(options)
 
 
 def predict(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
@@ -122,6 +123,7 @@ class RunConfig:
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
     seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     model: ModelConfig = field(default_factory=FingerspellingConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     submission: SubmissionConfig = field(default_factory=SubmissionConfig)
@@ -144,11 +146,15 @@ class RunConfig:
         Raises:
             ParameterError: a name does not exist or a value cannot be used.
         """
-        return build(cls, _effective_values(values))
+        return build(cls, effective_values(values))
 
 
-def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all."""
+def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Lay values over those of the file that `params` names, and that one over its own; then the overrides over all.
+
+    Raises:
+        ParameterError: a file cannot be read, or an override is none.
+    """
     names = {parameter.name for parameter in fields(RunConfig)}
     given = {name: value for name, value in values.items() if name not in names or value not in (None, "")}
     if "params" not in values and not SECTIONS & given.keys():
@@ -158,7 +164,7 @@ def _effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -
         if file in above:
             raise ParameterError(f"params: {file} is laid over itself")
         try:
-            beneath = _effective_values(read_parameters(file), (*above, file))
+            beneath = effective_values(read_parameters(file), (*above, file))
         except ParameterError as error:
             raise ParameterError(f"params: {file}: {error}") from None
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)

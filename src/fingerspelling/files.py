@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,15 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def content(file: Path) -> list[int]:
+    """Return a file's size in bytes and the CRC-32 of its content."""
+    checksum = 0
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 24):
+            checksum = zlib.crc32(block, checksum)
+    return [file.stat().st_size, checksum]
 
 
 @contextmanager

@@ -64,6 +64,7 @@ _SELECTED_MIRRORED = (
     + _names("face", _NOSE_MIRRORED + _LEFT_EYE + _RIGHT_EYE)
     + _names("pose", _LEFT_ARM + _RIGHT_ARM)
 )
+SELECTED_PLACES = [POINTS.index(point) for point in SELECTED]  # among all 543
 SELECTED_COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
 
 # MIRROR[i] is the place of the mirror image of the selected point i.

@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -16,17 +17,19 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from fingerspelling import provenance
 from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
+from fingerspelling.files import written_whole
 from fingerspelling.processes import exit_status, only_process
-from fingerspelling.workbook import open_run
+from fingerspelling.workbook import Workbook, open_run
 
-NOTEBOOKS = ["01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
+NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
-def run(params: Path, data_dir: str | None = None) -> int:
-    """Execute all notebooks with one file of parameters; returns the exit status.
+def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
+    """Execute notebooks with one file of parameters; returns the exit status.
 
-    Executed notebooks go to <run_dir>/notebooks.
+    Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
         ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
@@ -42,15 +45,15 @@ def run(params: Path, data_dir: str | None = None) -> int:
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
     with only_process(book.run_dir):
-        return _execute(book.run_dir, values)
+        return _execute(book, values, names)
 
 
-def _execute(run_dir: Path, values: dict[str, str]) -> int:
-    """Execute the notebooks one after another, up to one that fails; returns the exit status."""
-    executed = run_dir / "notebooks"
+def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> int:
+    """Execute notebooks one after another, up to one that fails; returns the exit status."""
+    executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    for name in NOTEBOOKS:
+    for name in names:
         start = time.monotonic()
         print(f"=== {name}", flush=True)
         try:
@@ -71,9 +74,21 @@ def _execute(run_dir: Path, values: dict[str, str]) -> int:
             cell = _running_cell(executed / f"{name}.ipynb")
             print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
-        print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
-    print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {run_dir}")
+        seconds = time.monotonic() - start
+        _sign(executed / f"{name}.ipynb", book, seconds)
+        print(f"=== {name} took {seconds:.0f} s", flush=True)
+    print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
+
+
+def _sign(notebook: Path, book: Workbook, seconds: float) -> None:
+    """Let an executed notebook carry what it ran with in its metadata, and say it in a line at its end."""
+    record = book.keep_provenance(notebook.stem, seconds)
+    content = nbformat.read(notebook, 4)
+    content.metadata["provenance"] = record
+    content.cells.append(nbformat.v4.new_markdown_cell(provenance.line(record), id="provenance"))
+    with written_whole(notebook) as temporary:
+        nbformat.write(content, temporary)
 
 
 def _running_cell(notebook: Path) -> int:
@@ -95,8 +110,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.notebooks", description="Run all notebooks.")
     parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file")
     parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    parser.add_argument(
+        "--notebooks", nargs="+", choices=NOTEBOOKS, default=NOTEBOOKS, metavar="NAME", help="only these"
+    )
     arguments = parser.parse_args()
-    return exit_status(lambda: run(arguments.params, arguments.data))
+    return exit_status(lambda: run(arguments.params, arguments.data, arguments.notebooks))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ def only_process(folder: Path) -> Iterator[None]:
     if _shared(folder) or not _is_main() or fcntl is None:
         yield
         return
+    outer = os.environ.get(HELD)  # of another folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
         try:
@@ -117,6 +118,8 @@ def only_process(folder: Path) -> Iterator[None]:
             yield
         finally:
             del os.environ[HELD]
+            if outer:
+                os.environ[HELD] = outer
             file.truncate(0)
 
 

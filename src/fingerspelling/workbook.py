@@ -6,37 +6,44 @@
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
       out_of_fold.parquet                 what they read together of the validation clips
-      figures/  metrics.json  submission.zip  training.log
+      figures/  metrics.json  run.json  submission.zip  training.log
 
 Every stage makes those before it where they are missing, and keeps its result: so any notebook can be run alone, and
 a run that was killed goes on where it was. Opening a run makes nothing; what trains is a method that says so.
 """
 
 import json
+import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling.config import ROOT, RunConfig, notebook_parameters, refuse_another_checkout
-from fingerspelling.data.competition import SCRATCH, WORKING, find_data, write_share
+from fingerspelling import provenance
+from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
+from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
-from fingerspelling.files import written_whole
+from fingerspelling.decoding.certainty import certainty
+from fingerspelling.decoding.inspection import inspect_clip
+from fingerspelling.decoding.search import decoding_name, make_decoder
+from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.plots import ParameterTable, training_curves
+from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
-from fingerspelling.simulation import simulate
+from fingerspelling.scoring.uncertainty import score_table
+from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
@@ -64,19 +71,23 @@ class Workbook:
                 working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
+        self._opened = time.monotonic()
         refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
         self.run_dir = self.config.run_dir
         self._competition = find_data(self.config.data_dir)
-        self.simulated = self._competition is None
         data = "simulated signers" if self._competition is None else str(self._competition.resolve())
-        self._note = f"{data}\n"
-        if self._note_file.is_file() and (there := self._note_file.read_text()) != self._note:
+        there = self._note_file.read_text().strip() if self._note_file.is_file() else data
+        # A kernel's output is of the competition's data, wherever those are here.
+        self._fetched = there != data and Path(there) in KAGGLE_MOUNTS
+        if there != data and not self._fetched:
             raise ParameterError(
-                f"run_dir: {self.run_dir} holds a run on {there.strip()}, not on {data}; choose another run_dir"
+                f"run_dir: {self.run_dir} holds a run on {there}, not on {data}; choose another run_dir"
             )
+        self._note = f"{there}\n"
+        self.simulated = self._competition is None and not self._fetched
 
     @classmethod
     def from_parameters(cls, namespace: Mapping[str, Any]) -> "Workbook":
@@ -108,6 +119,10 @@ class Workbook:
                 return self._competition
             if self._competition is not None:
                 return write_share(self._competition, self.config.data_fraction, self.scratch / "share")
+            if self._fetched:
+                raise DataError(
+                    f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
+                )
             folder = self.run_dir / "competition"
             try:
                 simulate(self.config.simulation, folder)
@@ -122,8 +137,9 @@ class Workbook:
 
     @cached_property
     def store(self) -> ClipStore:
-        """The clip store, filled first where it is not."""
-        self.extract()
+        """The clip store, filled first where it is not; of a kernel's output, as it was fetched."""
+        if not self._fetched:
+            self.extract()
         return ClipStore(self.run_dir / "clips")
 
     @cached_property
@@ -137,6 +153,7 @@ class Workbook:
         if self.config.first_round is None:
             return {}
         model, training = self.config.first_round.model, self.config.first_round.training
+        training = replace(training, stop_after_hours=self.config.training.stop_after_hours)  # one limit for the run
         return {
             self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
             for fold in range(training.folds)
@@ -227,15 +244,77 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        predictions = transcribe_store(models, self.store, places, "held-out clips", submission.decode)
-        return write_predictions(path, self.store.table.iloc[places], predictions, readers=readers)
+        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
+        return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
 
-    def figure(self, figure: Figure, name: str) -> Figure:
-        """Save a figure as figures/<name>.png and return it, to be shown by the cell that ends with it."""
+    def score_decodings(self, most: int = 128) -> pd.DataFrame:
+        """Score the ways of decoding side by side, by all models together on the same validation clips.
+
+        Args:
+            most: clips to read, drawn evenly.
+
+        Returns:
+            A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
+            far as the submission has them.
+        """
+        held_out, submission = self.read_held_out(), self.config.submission
+        clips = held_out.sample(min(most, len(held_out)), random_state=1)
+        places = [self._place(clip) for clip in clips["sequence_id"]]
+        models, read = self.train(), {}
+        for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
+            if (beams, weight) != (submission.num_beams, submission.ctc_weight):
+                label = decoding_name(beams, weight)
+                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
+                read[label] = clips.assign(prediction=predictions)
+        read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
+        together = pd.concat(read, names=["decoding"]).reset_index("decoding")
+        return score_table(together, together["decoding"]).loc[list(read)]
+
+    def signed(self, clip: pd.Series) -> np.ndarray | None:
+        """Return when which character of a training clip is signed, see `signed_places`; None for recorded clips.
+
+        Args:
+            clip: its row of the competition's table or of the store's.
+        """
+        if not self.simulated:
+            return None
+        return signed_places(self.config.simulation, clip["sequence_id"], clip["participant_id"], clip["phrase"])
+
+    def player(self, clip: pd.Series, frames: np.ndarray, models: Sequence[FingerspellingModel] = ()) -> ClipPlayer:
+        """Return a training clip as a moving picture.
+
+        Args:
+            clip: its row of the competition's table or of the store's; with models, also its prediction.
+            frames: float [frames, 130, 3], raw landmarks.
+            models: what read it, to show when they read which letter.
+        """
+        signed = self.signed(clip)
+        if not models:
+            return ClipPlayer(frames, clip["phrase"], signed)
+        read_at = inspect_clip(models, frames, clip["prediction"]).read_at
+        return ClipPlayer(frames, clip["phrase"], signed, clip["prediction"], read_at)
+
+    def frames(self, clip: pd.Series) -> np.ndarray:
+        """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
+        return self.store.frames(self._place(clip["sequence_id"]))
+
+    def certainty(self) -> pd.DataFrame:
+        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+        held_out = self.read_held_out()
+        places = [self._place(clip) for clip in held_out["sequence_id"]]
+        return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
+
+    def _place(self, sequence_id: int) -> int:
+        """Return the place in the store of a clip."""
+        return int(np.flatnonzero(self.store.table["sequence_id"] == sequence_id)[0])
+
+    def figure(self, figure: Figure, name: str) -> Picture:
+        """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""
         path = self.run_dir / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-        return figure
+        picture = Picture(figure)
+        figure.savefig(path, metadata={"Description": picture.alt})
+        return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
         """Add figures to the run's metrics.json; returns all that it holds."""
@@ -245,6 +324,13 @@ class Workbook:
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(metrics, indent=2) + "\n")
         return metrics
+
+    def keep_provenance(self, chapter: str, seconds: float | None = None) -> dict[str, Any]:
+        """Note in run.json what a chapter ran with, for so many seconds, or since the run was opened; returns it."""
+        seconds = time.monotonic() - self._opened if seconds is None else seconds
+        record = provenance.record(effective_values(self.values), self.config.seeds, seconds)
+        provenance.write(self.run_dir, chapter, record)
+        return record
 
 
 def open_run(params: Path, data_dir: str | None = None) -> Workbook:

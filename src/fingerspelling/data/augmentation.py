@@ -1,6 +1,6 @@
 """The winning recipe's augmentations: the parameters of all, and those in space, on whole batches on any device.
 
-Those in time (cut-mix, resampling, shifting) are planned with the batches (sampler.py) and carried out clip by clip
+Those in time (cut-mix, resampling, shifting) are drawn with the batches (sampler.py) and carried out clip by clip
 (dataset.py). Here every clip of a batch has its own draws. Frames are normalised: 0 is the clip's mean, 1 its standard
 deviation. A dropped point becomes NaN, as one that was never detected.
 
@@ -56,11 +56,11 @@ class TemporalAugmentation:
     cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
     resample: Probability = 0.8  # probability of playing the clip faster or slower
     resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
-    local_resample: Probability = 0.25  # probability of doing so in windows of the clip, which keeps its length
-    local_windows: tuple[PositiveInt, PositiveInt] = (20, 30)  # how many
-    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    local_resample: Probability = 0.25  # probability of doing so in each of some windows of the clip
+    local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many
+    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)  # rounded down to whole frames, so most are shortened
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
-    shift_range: NonNegativeInt = 10  # at most, in either direction, in frames
+    shift_range: NonNegativeInt = 10  # frames: at most that many are missing, or one less are empty
 
     def __post_init__(self) -> None:
         _check_ranges(self, "resample_range", "local_windows", "local_range")

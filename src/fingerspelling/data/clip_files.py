@@ -1,5 +1,9 @@
-"""Files of many clips -> files of one clip each, as the hidden test set has them."""
+"""Files of many clips -> files of one clip each, as the hidden test set has them.
 
+Beside the clips of a source lies files.json: what the source was when they were written, and each file's content.
+"""
+
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,88 +13,128 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.data.parquet import UNREADABLE, clip_starts
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
+from fingerspelling.data.extraction import ROWS_PER_BATCH
+from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, open_parquet, read_ids
+from fingerspelling.data.sources import fingerprint
+from fingerspelling.files import DataError, content, written_whole
+from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.progress import track
 
+NOTE = "files.json"
 ROWS_PER_READ = 1024
 BUFFER_BYTES = 1 << 16  # per column; without it, Arrow holds all of a row group, 600 MB in the competition's files
 
 
-def write_clips(data_dir: str | Path, table: pd.DataFrame, folder: str | Path) -> pd.DataFrame:
+def write_clips(
+    data_dir: str | Path, table: pd.DataFrame, folder: str | Path, config: ExtractionConfig = AS_THEY_ARE
+) -> pd.DataFrame:
     """Write clips of the competition's files as files of their own, as the hidden test set has them.
 
-    Files that exist already and are newer than their source are kept. Clips and source files that cannot be read are
-    reported and skipped. Memory holds a clip and a batch of rows, whatever the size of the source.
+    Files that are there, whole and of the same source are kept. Clips and source files that cannot be read are reported
+    and skipped. Memory holds a clip and a batch of rows, whatever the size of the source. Points of another convention
+    than the competition's are put right, as the extraction does it.
 
     Args:
         data_dir: the competition's data.
         table: rows of its table: path (relative to data_dir), sequence_id, phrase, and any other columns.
-        folder: receives the files: <folder of the source>/<source>/<sequence_id>.parquet.
+        folder: receives the files: <the source's path>/<sequence_id>.parquet.
+        config: what is to be changed in the files' points.
 
     Returns:
         The table without the skipped clips, in which path is the clip's own file.
 
     Raises:
         DataError: not one clip could be written.
+        OSError: a clip's file cannot be written.
     """
     table = table.drop_duplicates(["path", "sequence_id"]).reset_index(drop=True)
     sources = list(table.groupby("path", sort=False))
     written, reason = [table[:0]], "the table is empty"
     with track(sources, "splitting into clips", "files") as progress:
         for name, rows in progress:
-            source = Path(data_dir) / name
-            place = Path(folder) / source.parent.name / source.stem
+            source, place = Path(data_dir) / name, Path(folder) / name.removesuffix(".parquet")
             targets = {i: place / f"{i}.parquet" for i in rows["sequence_id"]}
             reason = f"not in {source}"
+            there: set[int] = set()
             try:
-                _split(source, targets)
+                there = _split(source, place / NOTE, targets, config)
             except DataError as error:
                 reason = str(error)
-            if missing := [i for i, target in targets.items() if not target.is_file()]:
+            if missing := [i for i in targets if i not in there]:
                 progress.write(f"skipped {len(missing)} clips, the first {missing[0]}: {reason}")
             rows = rows.assign(path=[str(targets[i]) for i in rows["sequence_id"]])
-            written.append(rows[~rows["sequence_id"].isin(missing)])
+            written.append(rows[rows["sequence_id"].isin(there)])
     clips = pd.concat(written).sort_index()
     if clips.empty:
         raise DataError(f"{data_dir}: no clip could be written; {reason}")
     return clips
 
 
-def _split(source: Path, targets: dict[int, Path]) -> None:
-    """Write the missing clips of one source file, reading only the row groups that hold any of them."""
+def _split(source: Path, note: Path, targets: dict[int, Path], config: ExtractionConfig) -> set[int]:
+    """Write a source file's missing clips, reading only the row groups that hold any; returns those there are."""
+    made_of = [*fingerprint(source), str(config)]
+    known = _noted(note, made_of)
+    there = {i for i, target in targets.items() if target.is_file() and known.get(target.name) == content(target)}
+    missing = {i: target for i, target in targets.items() if i not in there}
+    if not missing:
+        return there
+    known = {target.name: known[target.name] for i, target in targets.items() if i in there}
+    with open_parquet(source, SELECTED_COLUMNS, buffer_size=BUFFER_BYTES) as file:
+        for sequence_id, clip in _whole_clips(source, file, set(missing), config):
+            with written_whole(missing[sequence_id]) as temporary:
+                pq.write_table(clip, temporary, use_dictionary=False, write_statistics=False)
+            known[missing[sequence_id].name] = content(missing[sequence_id])
+            there.add(sequence_id)
+    with written_whole(note) as temporary:
+        temporary.write_text(json.dumps({"source": made_of, "files": known}))
+    return there
+
+
+def _noted(note: Path, made_of: list) -> dict[str, list[int]]:
+    """Return the content of each file as a note has it, if the files were made of the same."""
     try:
-        changed = source.stat().st_mtime_ns
-        targets = {i: t for i, t in targets.items() if not (t.is_file() and t.stat().st_mtime_ns > changed)}
-        if not targets:
-            return
-        with pq.ParquetFile(source, buffer_size=BUFFER_BYTES) as file:
-            ids = _sequence_ids(source, file, targets)
-            left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, by clip
-            pieces = defaultdict(list)
-            for sequence_id, piece in _pieces(file, ids, set(targets)):
-                pieces[sequence_id].append(piece)
-                left[sequence_id] -= piece.num_rows
-                if left[sequence_id] == 0:
-                    clip = pa.Table.from_batches(pieces.pop(sequence_id))
-                    with written_whole(targets[sequence_id]) as temporary:
-                        pq.write_table(clip, temporary, use_dictionary=False, write_statistics=False)
-    except UNREADABLE as error:
+        noted = json.loads(note.read_text())
+        return dict(noted["files"]) if noted["source"] == made_of else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _whole_clips(
+    source: Path, file: pq.ParquetFile, wanted: set[int], config: ExtractionConfig
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the wanted clips of a file, each with all of its rows.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        ids = _sequence_ids(source, file, wanted)
+        left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, by clip
+        pieces = defaultdict(list)
+        for sequence_id, piece in _pieces(file, ids, wanted, config):
+            pieces[sequence_id].append(piece)
+            left[sequence_id] -= piece.num_rows
+            if left[sequence_id] == 0:
+                yield sequence_id, pa.Table.from_batches(pieces.pop(sequence_id))
+    except (*UNREADABLE, ValueError) as error:
         raise DataError(f"{source}: not a readable parquet file ({error})") from error
 
 
-def _sequence_ids(source: Path, file: pq.ParquetFile, targets: dict[int, Path]) -> np.ndarray:
+def _sequence_ids(source: Path, file: pq.ParquetFile, wanted: set[int]) -> np.ndarray:
     """Return the clip of every row, int64; a file without sequence_id is one clip."""
-    if "sequence_id" in file.schema_arrow.names:
-        return file.read(["sequence_id"])["sequence_id"].to_numpy()
-    if len(targets) > 1:
-        raise DataError(f"{source}: lacks the column sequence_id, and {len(targets)} clips are expected in it")
-    return np.full(file.metadata.num_rows, next(iter(targets)))
+    if SEQUENCE in file.schema_arrow.names:
+        return read_ids(source, file.read([SEQUENCE])[SEQUENCE])
+    if len(wanted) > 1:
+        raise DataError(f"{source}: lacks the column sequence_id, and {len(wanted)} clips are expected in it")
+    return np.full(file.metadata.num_rows, next(iter(wanted)))
 
 
-def _pieces(file: pq.ParquetFile, ids: np.ndarray, wanted: set[int]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _pieces(
+    file: pq.ParquetFile, ids: np.ndarray, wanted: set[int], config: ExtractionConfig
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield neighbouring rows of one wanted clip at a time, from the row groups that hold any."""
-    row = 0
+    convention, row = _convention(file, config), 0
     for group in range(file.num_row_groups):
         end = row + file.metadata.row_group(group).num_rows
         if wanted.isdisjoint(ids[row:end].tolist()):
@@ -102,4 +146,11 @@ def _pieces(file: pq.ParquetFile, ids: np.ndarray, wanted: set[int]) -> Iterator
             starts = clip_starts(here)
             for start, length in zip(starts, np.diff(starts, append=len(here)), strict=True):
                 if here[start] in wanted:
-                    yield int(here[start]), batch.slice(start, length)
+                    piece = batch.slice(start, length)
+                    yield int(here[start]), convention.apply(piece) if convention else piece
+
+
+def _convention(file: pq.ParquetFile, config: ExtractionConfig) -> Convention | None:
+    """Return how the extraction has read the file's points; it looks at the same rows."""
+    first = next(file.iter_batches(ROWS_PER_BATCH, columns=SELECTED_COLUMNS), None)
+    return None if first is None else recognise(first, config)

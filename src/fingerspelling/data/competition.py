@@ -77,20 +77,36 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     """Read train.csv or supplemental_metadata.csv: one row per clip.
 
     Returns:
-        The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str).
+        The columns path (relative to data_dir), file_id, sequence_id, participant_id (int64) and phrase (str); how
+        often a row stands in the file beyond once is in attrs["doubled"], by path.
 
     Raises:
-        DataError: the table is missing, cannot be parsed, or lacks a column.
+        DataError: the table is missing, cannot be parsed, or lacks a column, or no path in it is inside of data_dir.
     """
     path = Path(data_dir) / TABLES[part]
     try:
         numbers = dict.fromkeys(["file_id", "sequence_id", "participant_id"], "int64")
         table = pd.read_csv(path, dtype={"path": str, "phrase": str, **numbers}, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+    except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
-    for file in table["path"].unique():
-        if not file or "\0" in file or len(file) > 255 or PurePath(file).is_absolute() or ".." in PurePath(file).parts:
-            raise DataError(f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}")
-    return table[TABLE_COLUMNS].drop_duplicates(ignore_index=True)
+    inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
+    if not inside.all():
+        file = table["path"][~inside].iat[0]
+        problem = f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}"
+        if not inside.any():
+            raise DataError(problem)
+        print(f"{problem}; passed over, with {(~inside).sum() - 1} other rows")
+    table = table.loc[inside, TABLE_COLUMNS]
+    again = table.duplicated()
+    doubled = table["path"][again].value_counts().to_dict()
+    table = table[~again].reset_index(drop=True)
+    table.attrs["doubled"] = doubled
+    return table
+
+
+def _is_inside(file: str) -> bool:
+    """Tell whether a path can be one of a file inside of a folder."""
+    path = PurePath(file)
+    return bool(file) and "\0" not in file and len(file) <= 255 and not path.is_absolute() and ".." not in path.parts

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from fingerspelling import text
-from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalAugmentation
-from fingerspelling.data.sampler import NO_PARTNER, PlannedClip, cut_after
+from fingerspelling.data.sampler import NO_PARTNER, PlannedClip, cut_after, window_size
 from fingerspelling.data.store import Clips
 from fingerspelling.landmarks import SELECTED
 
@@ -20,19 +19,14 @@ class ClipDataset(Dataset[dict]):
     Args:
         store: the clips.
         scores: the target of the confidence head for each clip of the store, 0..1; 1 by default.
-        augmentation: of which the plan leaves local resampling to the single clip.
         alignments: where it is known, the id of the character that is signed in each frame, int64 [frames] for each
             clip of the store; the padding's id for none.
     """
 
     def __init__(
-        self,
-        store: Clips,
-        scores: np.ndarray | None = None,
-        augmentation: TemporalAugmentation = NO_TEMPORAL_AUGMENTATION,
-        alignments: Sequence[np.ndarray] | None = None,
+        self, store: Clips, scores: np.ndarray | None = None, alignments: Sequence[np.ndarray] | None = None
     ) -> None:
-        self.store, self.augmentation, self.alignments = store, augmentation, alignments
+        self.store, self.alignments = store, alignments
         self.scores = np.ones(len(store)) if scores is None else scores
         self._phrases = store.table["phrase"].tolist()  # looking one up in a table takes as long as reading a clip
 
@@ -45,19 +39,19 @@ class ClipDataset(Dataset[dict]):
         With alignments, also aligned, int64 [frames].
         """
         frames, labels = self._whole(request.clip)
-        aligned = None if self.alignments is None else self.alignments[request.clip]
+        alignments = self.alignments
+        aligned = None if alignments is None else alignments[request.clip]
         score = self.scores[request.clip]
         if request.partner != NO_PARTNER:
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
-            if aligned is not None:
-                aligned = np.concatenate([self.alignments[request.partner][skipped:], aligned[:kept]])
+            if alignments is not None:
+                aligned = np.concatenate([alignments[request.partner][skipped:], alignments[request.clip][:kept]])
             skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
             labels = end_labels[skipped:] + labels[:kept]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
-        rng = np.random.default_rng(request.seed)
-        index = time_map(len(frames), request.length, request.shift, self.augmentation, rng)
+        index = time_map(len(frames), request)
         moved = frames[np.maximum(index, 0)]
         moved[index < 0] = np.nan
         item = {"frames": moved, "labels": labels, "score": float(score), "clip": request.clip, "seed": request.seed}
@@ -67,34 +61,25 @@ class ClipDataset(Dataset[dict]):
         return self.store.frames(clip), text.encode(self._phrases[clip])
 
 
-def time_map(
-    n_frames: int, length: int, shift: int, config: TemporalAugmentation, rng: np.random.Generator
-) -> np.ndarray:
-    """Return which frame of a clip is shown at each frame of its resampled and shifted version.
+def time_map(n_frames: int, request: PlannedClip) -> np.ndarray:
+    """Return which of a clip's frames is shown in each frame that a plan makes of it.
 
-    The nearest frames below, evenly spaced, as in `model.preprocessing.resize_index`; local resampling bends that line.
-
-    Args:
-        n_frames: of the clip.
-        length: of the result.
-        shift: as in `PlannedClip`, less than length.
-        config: for local resampling.
-        rng: source of chance.
+    Wherever the length changes, it is the nearest frame below, evenly spaced, as in `model.preprocessing.resize_index`.
 
     Returns:
-        int64 [length], -1 for an empty frame.
+        int64 [request.length], -1 for an empty frame.
     """
     if n_frames == 0:
-        return np.full(length, -1)
-    played = length - shift
-    position = np.arange(played) * n_frames / played
-    if rng.random() < config.local_resample:
-        windows = rng.integers(*config.local_windows, endpoint=True)
-        pace = np.repeat(rng.uniform(*config.local_range, windows), -(-played // windows))[:played]
-        bent = np.cumsum(pace) - pace
-        position = bent * n_frames / pace.sum()
-    index = np.minimum(position.astype(np.int64), n_frames - 1)
-    return np.concatenate([np.full(max(shift, 0), -1), index[max(-shift, 0) :]])
+        return np.full(request.length, -1)
+    index = np.arange(request.resampled) * n_frames // request.resampled
+    if request.windows:
+        size = int(window_size(len(index), len(request.windows)))
+        windows = [index[start : start + size] for start in range(0, len(index), size)]
+        index = np.concatenate(
+            [window[np.arange(n) * len(window) // n] for window, n in zip(windows, request.windows, strict=True)]
+        )
+    index = np.concatenate([np.full(max(request.shift, 0), -1), index[max(-request.shift, 0) :]])
+    return index[np.arange(request.length) * len(index) // request.length]
 
 
 def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:

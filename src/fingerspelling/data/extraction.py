@@ -1,27 +1,25 @@
 """The competition's parquet files -> clip store: one shard per file, one task per file, resumable."""
 
-import os
 import time
-import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
-from fingerspelling.data.competition import TABLES, read_table
+from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
+from fingerspelling.data.health import examine, report
 from fingerspelling.data.parallel import LostTask, unordered
-from fingerspelling.data.parquet import FRAME, SEQUENCE, UNREADABLE, clip_starts, read_ids, require_columns
-from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, read_about, write_shard
+from fingerspelling.data.parquet import FRAME, SEQUENCE, UNREADABLE, clip_starts, open_parquet, read_ids
+from fingerspelling.data.sources import NOTHING, Source, list_sources
+from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, write_shard
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import FARTHEST, SELECTED, hand_seen
+from fingerspelling.landmarks import FARTHEST, SELECTED
 from fingerspelling.progress import track
 from fingerspelling.text import unknown_characters
 
@@ -30,48 +28,19 @@ STORE_COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # t
 # enough that the overhead of each column does not count.
 ROWS_PER_BATCH = 30_000
 ALONE = 8e9  # bytes of source files that one process has extracted by the time that others would have started
-SAMPLE = 1 << 18  # bytes of a file that its fingerprint reads in each of four places; the footer takes about as many
 LONGEST_PHRASE = 64  # characters; twice as many as the competition's longest phrase has
 MEMORY = 0.6e9  # bytes that extracting takes in addition to the size of the source file
 
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
-class Source:
-    """A parquet file of the competition, the rows of the table that name it, and the shard it becomes."""
-
-    part: str  # "train" or "supplemental"
-    file: str  # the path as the table has it, relative to the competition's data
-    path: Path
-    rows: pd.DataFrame
-    shard: Path
-
-    def fingerprint(self) -> list[int]:
-        """Return what changes when the file or its rows do, and is the same for a copy.
-
-        That is the file's size, the checksum of three samples and of its end, where parquet says what each column
-        takes, and that of the rows.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
-        try:
-            with self.path.open("rb") as file:
-                size, checksum = file.seek(0, os.SEEK_END), 0
-                for place in (0, size // 3, 2 * size // 3, size - SAMPLE):
-                    file.seek(max(place, 0))
-                    checksum = zlib.crc32(file.read(SAMPLE), checksum)
-        except OSError as error:
-            raise DataError(f"{self.path}: {error.strerror or error}") from error
-        return [size, checksum, zlib.crc32(self.rows.to_csv(index=False).encode())]
-
-
-def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.DataFrame:
+def extract(
+    data_dir: Path, store: Path, dask_address: str | None = None, config: ExtractionConfig = AS_THEY_ARE
+) -> pd.DataFrame:
     """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
 
     A shard whose source file and rows are unchanged is kept, so that a killed run resumes where it was. A file or a
-    clip that cannot be used is reported and skipped.
+    clip that cannot be used is reported and skipped. `health.report` puts the summary in words.
 
     Args:
         data_dir: the competition's data.
@@ -79,26 +48,20 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
         dask_address: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
             paths. By default this machine extracts, and if there is much to do, several files at a time, as many as
             cores and memory allow.
+        config: what is to be changed in the files' points.
 
     Returns:
-        One row per source file: part, file, clips, frames, without_hand (clips), sorted (clips whose frames were out of
-        order), gaps (missing or doubled frames), megabytes (of the source), seconds, skipped (list of "sequence_id:
-        reason"), error (str, empty if the file could be read).
+        One row per source file: part, file, rows (clips that the table names), doubled (rows that stand in the table
+        more than once), the facts of `read_source`, megabytes (of the source), seconds (0 where the shard was kept),
+        copies (clips whose points another clip has, too), error (str, empty if the file could be read).
 
     Raises:
         DataError: a table cannot be read, a sequence_id stands for clips of several files, no clip at all could be
             extracted, or the scheduler does not answer.
         OSError: a shard cannot be written.
     """
-    data_dir, store = Path(data_dir).resolve(), Path(store).resolve()
-    sources = [
-        Source(part, file, data_dir / file, rows, store / part / f"{file}{SUFFIX}")
-        for part, name in TABLES.items()
-        if part == "train" or (data_dir / name).is_file()
-        for file, rows in read_table(data_dir, part).groupby("path", sort=False)
-    ]
-    _refuse_shared_ids(sources)
-    kept = ((place, _finished(source)) for place, source in enumerate(sources))
+    sources = list_sources(data_dir, store, config)
+    kept = ((place, source.finished()) for place, source in enumerate(sources))
     results = {place: facts for place, facts in kept if facts is not None}
     if waiting := [place for place in range(len(sources)) if place not in results]:
         tasks = [sources[place] for place in waiting]
@@ -108,41 +71,28 @@ def extract(data_dir: Path, store: Path, dask_address: str | None = None) -> pd.
         with track(extracted, "extraction", "files", len(tasks)) as progress:
             for place, facts in progress:
                 if isinstance(facts, LostTask):
-                    facts = _failed(f"{tasks[place].path}: {facts}")
+                    facts = {"error": f"{tasks[place].path}: {facts}"}
                 results[waiting[place]] = facts
                 if facts["error"]:
                     progress.write(f"skipped {facts['error']}")
-    shards = {source.shard for i, source in enumerate(sources) if results[i]["clips"]}
-    for shard in set(store.rglob(f"*{SUFFIX}")) - shards:  # of another state of the data
+    facts_of = [NOTHING | results[place] for place in range(len(sources))]
+    shards = {source.shard for source, facts in zip(sources, facts_of, strict=True) if facts["clips"]}
+    for shard in set(Path(store).resolve().rglob(f"*{SUFFIX}")) - shards:  # of another state of the data
         shard.unlink()
-    summary = [{"part": source.part, "file": source.file, **results[i]} for i, source in enumerate(sources)]
-    if not any(row["clips"] for row in summary):
-        reasons = [reason for row in summary for reason in (row["error"], *row["skipped"]) if reason]
+    known = [
+        {"part": source.part, "file": source.file, "rows": source.clips, "doubled": source.doubled}
+        for source in sources
+    ]
+    summary = pd.DataFrame([about | facts for about, facts in zip(known, facts_of, strict=True)])
+    if not shards:
+        reasons = [reason for facts in facts_of for reason in (facts["error"], *facts["skipped"]) if reason]
         raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
-    return pd.DataFrame(summary)
-
-
-def _refuse_shared_ids(sources: Sequence[Source]) -> None:
-    """Raise a DataError where a sequence_id stands for clips of several files: everything after this goes by it."""
-    ids = pd.concat([pd.DataFrame(), *(source.rows[["path", "sequence_id"]].drop_duplicates() for source in sources)])
-    if ids.empty:
-        return
-    if (shared := ids[ids["sequence_id"].duplicated(keep=False)]).empty:
-        return
-    number = shared["sequence_id"].iat[0]
-    files = " and ".join(shared["path"][shared["sequence_id"] == number].iloc[:2])
-    raise DataError(
-        f"sequence_id {number} and {shared['sequence_id'].nunique() - 1} others stand for clips of several files "
-        f"({files}); number the clips throughout"
-    )
-
-
-def _finished(source: Source) -> dict | None:
-    """Return the facts that a shard holds for the summary, or None where it is missing or its source has changed."""
-    facts = read_about(source.shard)
-    if facts is None or not source.path.is_file() or facts.get("source") != source.fingerprint():
-        return None
-    return {name: value for name, value in facts.items() if name != "source"}
+    prints = summary.pop("prints").explode().dropna()
+    summary["copies"] = prints.duplicated(keep=False).groupby(level=0).sum().reindex(summary.index, fill_value=0)
+    if waiting:
+        for question, row in report(summary).query("not fine").iterrows():
+            print(f"{question}: {'; '.join(filter(None, (row['found'], row['advice'])))}")
+    return summary
 
 
 def _extract(source: Source) -> dict:
@@ -150,21 +100,17 @@ def _extract(source: Source) -> dict:
     start = time.perf_counter()
     try:
         fingerprint = source.fingerprint()
-        clips, frames, facts = read_source(source.path, source.rows)
+        clips, frames, facts = read_source(source.path, source.rows, source.config)
     except DataError as error:
-        return _failed(str(error))
-    facts |= {"megabytes": fingerprint[0] / 1e6, "seconds": time.perf_counter() - start, "error": ""}
-    write_shard(source.shard, clips, frames, facts | {"source": fingerprint})
-    return facts
+        return {"error": str(error)}
+    facts |= {"megabytes": fingerprint[0] / 1e6}
+    write_shard(source.shard, clips, frames, {"source": fingerprint, "facts": facts})
+    return facts | {"seconds": time.perf_counter() - start, "error": ""}
 
 
-def _failed(error: str) -> dict:
-    facts = {"clips": 0, "frames": 0, "without_hand": 0, "sorted": 0, "gaps": 0, "skipped": []}
-    facts |= {"megabytes": 0.0, "seconds": 0.0}
-    return facts | {"error": error}
-
-
-def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, dict]:
+def read_source(
+    source: Path, rows: pd.DataFrame, config: ExtractionConfig = AS_THEY_ARE
+) -> tuple[pd.DataFrame, np.ndarray, dict]:
     """Read the clips of one parquet file.
 
     A file without the index sequence_id holds a single clip, the one that its only row of the table names.
@@ -172,15 +118,18 @@ def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndar
     Args:
         source: a parquet file in the competition's format.
         rows: the rows of the competition's table that name this file.
+        config: what is to be changed in the file's points.
 
     Returns:
         The clips (the rows that could be used, in the file's order, with n_frames), their landmarks, float16
-        [frames, 130, 3], and facts for the summary.
+        [frames, 130, 3], and facts for the summary: clips, frames, sorted (clips whose frames
+        were out of order), gaps (missing or doubled frames), skipped (list of "sequence_id: reason"), changed (how the
+        points have been put right, in words), and those of `health.examine`.
 
     Raises:
         DataError: the file cannot be read or lacks a column.
     """
-    ids, numbers, frames = _read_columns(source)
+    ids, numbers, frames, convention = _read_columns(source, config)
     if ids is None:
         if len(rows) != 1:
             raise DataError(f"{source}: lacks the column sequence_id, and {len(rows)} clips are expected in it")
@@ -199,10 +148,11 @@ def read_source(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndar
     facts = {
         "clips": len(clips),
         "frames": len(frames),
-        "without_hand": len(clips) - len(np.unique(ids[hand_seen(frames)])),
         "sorted": disordered,
         "gaps": 0 if numbers is None else int((np.diff(numbers)[np.diff(ids) == 0] != 1).sum()),
         "skipped": [f"{sequence_id}: {reason}" for sequence_id, reason in reasons.items()],
+        "changed": str(convention or ""),
+        **examine(frames, clip_starts(ids)),
     }
     return clips, frames, facts
 
@@ -241,29 +191,39 @@ def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dic
     return reasons
 
 
-def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-    """Read sequence_id and frame, int64 [rows] (None if there is none), and the points, float16 [rows, 130, 3]."""
-    try:
-        # Buffering ahead, made for distant storage, would cost a fifth of the speed and 250 MB.
-        with pq.ParquetFile(source, pre_buffer=False) as file:
-            require_columns(source, file.schema_arrow, STORE_COLUMNS)
-            has_id, has_number = (name in file.schema_arrow.names for name in (SEQUENCE, FRAME))
-            total = file.metadata.num_rows
-            ids, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
-            frames = np.empty((total, VALUES_PER_FRAME), np.float16)
-            columns = np.empty((len(STORE_COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
-            halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
-            row = 0
-            batches = file.iter_batches(
-                ROWS_PER_BATCH,
-                columns=[*STORE_COLUMNS, *([SEQUENCE] if has_id else []), *([FRAME] if has_number else [])],
-                use_threads=False,
-            )
+def _read_columns(
+    source: Path, config: ExtractionConfig
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray, Convention | None]:
+    """Read sequence_id and frame, int64 [rows] (None if there is none), and the points, float16 [rows, 130, 3].
+
+    Returns:
+        Them, and how the points have been put right, if they had to be.
+    """
+    convention, row = None, 0
+    # Buffering ahead, made for distant storage, would cost a fifth of the speed and 250 MB.
+    with open_parquet(source, STORE_COLUMNS, pre_buffer=False) as file:
+        names = file.schema_arrow.names
+        has_id, has_number = SEQUENCE in names, FRAME in names
+        total = file.metadata.num_rows
+        ids, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
+        frames = np.empty((total, VALUES_PER_FRAME), np.float16)
+        columns = np.empty((len(STORE_COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
+        halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
+        batches = file.iter_batches(
+            ROWS_PER_BATCH,
+            columns=[*STORE_COLUMNS, *([SEQUENCE] if has_id else []), *([FRAME] if has_number else [])],
+            use_threads=False,
+        )
+        try:
             with closing(_ahead(batches)) as decoded:
                 for batch in decoded:
                     n = batch.num_rows
+                    convention = convention if row else recognise(batch, config)
                     for half, name in zip(halves, STORE_COLUMNS, strict=True):
-                        half[:n] = torch.from_dlpack(batch[name].cast(pa.float32()).fill_null(np.nan))
+                        if convention:
+                            half[:n] = torch.tensor(convention.column(batch, name))
+                        else:
+                            half[:n] = torch.from_dlpack(batch[name].cast(pa.float32()).fill_null(np.nan))
                     _drop_far(columns)
                     frames[row : row + n] = columns[:, :n].T
                     if has_id:
@@ -271,9 +231,12 @@ def _read_columns(source: Path) -> tuple[np.ndarray | None, np.ndarray | None, n
                     if has_number:
                         numbers[row : row + n] = batch[FRAME].cast(pa.int64()).fill_null(-1)
                     row += n
-    except UNREADABLE as error:
-        raise DataError(f"{source}: not a readable parquet file ({error})") from error
-    return (ids if has_id else None), (numbers if has_number else None), frames.reshape(total, len(SELECTED), 3)
+        except (*UNREADABLE, KeyError, ValueError) as error:  # those two: more rows, or columns, than the footer says
+            raise DataError(f"{source}: not a readable parquet file ({error})") from error
+    if row != total:
+        raise DataError(f"{source}: holds {row} rows, not the {total} that its footer says")
+    points = frames.reshape(total, len(SELECTED), 3)
+    return (ids if has_id else None), (numbers if has_number else None), points, convention
 
 
 def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:

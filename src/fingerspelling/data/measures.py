@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-from fingerspelling.data.parquet import read_clips, require_columns
+from fingerspelling.data.parquet import open_parquet, read_clips
 from fingerspelling.data.published import KNOWN, Known
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import POINTS, SELECTED_COLUMNS, as_points
@@ -94,7 +93,7 @@ def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
         source = Path(data_dir) / path
         try:
             clips = read_clips(source, columns)
-            require_columns(source, pq.read_schema(source), SELECTED_COLUMNS)
+            open_parquet(source, SELECTED_COLUMNS).close()
         except DataError as error:
             unread = str(error)
             print(f"skipped {unread}")

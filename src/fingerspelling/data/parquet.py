@@ -1,6 +1,7 @@
 """Landmarks from parquet files, with NumPy and PyArrow alone: predicting needs no other library."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +14,39 @@ SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a r
 FRAME = "frame"  # a column: the number of a clip's frame
 # What reading a damaged or foreign parquet file raises.
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+NUMBERS = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.types.is_null)  # null: never detected
+# Files that claim more than LARGEST bytes in memory, and more than MOST_PACKED times their size, are passed over: the
+# competition's take about as much as on disk.
+LARGEST, MOST_PACKED = 1e9, 30
 
 
-def require_columns(path: str | Path, schema: pa.Schema, columns: list[str]) -> None:
-    """Raise a DataError that names the file and the first column that its schema lacks, if there is one."""
-    present = set(schema.names)
+def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.ParquetFile:
+    """Open a parquet file of numbers; options are those of `pq.ParquetFile`.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column or has it twice, a column holds no numbers, or it would take
+            far more memory than a file of its size can need.
+    """
+    try:
+        file = pq.ParquetFile(path, **options)
+    except UNREADABLE as error:
+        raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    schema = file.schema_arrow  # made anew whenever it is asked for
+    names, present = schema.names, set(schema.names)
     if missing := [name for name in columns if name not in present]:
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
+    if len(names) > len(present) and (doubled := [name for name in columns if names.count(name) > 1]):
+        raise DataError(f"{path}: has {len(doubled)} columns more than once, {doubled[0]} the first")
+    kinds = dict(zip(names, schema.types, strict=True))
+    for kind in {kinds[name] for name in columns}:
+        if not any(test(kind) for test in NUMBERS):
+            name = next(name for name in columns if kinds[name] == kind)
+            raise DataError(f"{path}: {name} holds no numbers, but values of the type {kind}")
+    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    unpacked = max(4 * file.metadata.num_rows * len(columns), sum(group.total_byte_size for group in groups))
+    if unpacked > max(LARGEST, MOST_PACKED * Path(path).stat().st_size):
+        raise DataError(f"{path}: would take {unpacked / 1e9:.1f} GB in memory, too much for a file of its size")
+    return file
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -89,14 +116,13 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
 
 def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
     """Return all rows, float32 [rows, columns], and the clip of each, int64 [rows] (None if the file does not say)."""
-    try:
-        with pq.ParquetFile(path) as file:
-            require_columns(path, file.schema_arrow, columns)
-            has_ids = SEQUENCE in file.schema_arrow.names
+    with open_parquet(path, columns) as file:
+        has_ids = SEQUENCE in file.schema_arrow.names
+        try:
             table = file.read([*columns, SEQUENCE] if has_ids else columns)
-        frames = np.empty((table.num_rows, len(columns)), np.float32)
-        for place, name in enumerate(columns):
-            frames[:, place] = table[name]
-        return frames, read_ids(path, table[SEQUENCE]) if has_ids else None
-    except (*UNREADABLE, ValueError) as error:  # a ValueError: values that are no numbers
-        raise DataError(f"{path}: not a readable parquet file ({error})") from error
+            frames = np.empty((table.num_rows, len(columns)), np.float32)
+            for place, name in enumerate(columns):
+                frames[:, place] = table[name]
+            return frames, read_ids(path, table[SEQUENCE]) if has_ids else None
+        except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
+            raise DataError(f"{path}: not a readable parquet file ({error})") from error

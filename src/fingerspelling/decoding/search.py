@@ -92,6 +92,31 @@ def decode(
     Raises:
         ValueError: as `check_search` says.
     """
+    search, state = _run(models, encoded, num_beams, ctc_weight)
+    rows, lengths = search.best(state)
+    return [ids[:length] for ids, length in zip(rows.argmax(-1).tolist(), lengths.tolist(), strict=True)]
+
+
+@torch.inference_mode()
+def hypotheses(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
+) -> list[list[tuple[list[int], float]]]:
+    """Return all that a beam search of at least two hypotheses ends with: ids and log probability, the best first.
+
+    Arguments and errors are those of `decode`.
+    """
+    search, state = _run(models, encoded, num_beams, ctc_weight)
+    spelled = state.spelled.unflatten(0, (-1, num_beams)).tolist()
+    return [
+        [([i for i in ids if i < search.end], score) for ids, score in zip(of_clip, scores, strict=True)]
+        for of_clip, scores in zip(spelled, state.scores.tolist(), strict=True)
+    ]
+
+
+def _run(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
+) -> tuple[Any, Any]:
+    """Search, and return the search with its last state."""
     check_search(models, num_beams, ctc_weight)
     search = make_search(models, encoded, num_beams, ctc_weight)
     caches: list[Any] = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
@@ -109,8 +134,7 @@ def decode(
         if parents is not None:
             for cache in caches:  # the encoder's part is the same for all hypotheses of a clip
                 cache.self_attention_cache.reorder_cache(parents)
-    rows, lengths = search.best(state)
-    return [ids[:length] for ids, length in zip(rows.argmax(-1).tolist(), lengths.tolist(), strict=True)]
+    return search, state
 
 
 def _averaged_logits(
@@ -136,6 +160,13 @@ def _averaged_logits(
 def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
     """Return `decode` with these settings."""
     return partial(decode, num_beams=num_beams, ctc_weight=ctc_weight)
+
+
+def decoding_name(num_beams: int, ctc_weight: float) -> str:
+    """Return what these settings do, in words."""
+    if num_beams == 1:
+        return f"greedy with {ctc_weight:g} of CTC" if ctc_weight else "greedy"
+    return f"beam of {num_beams} with {ctc_weight:g} of CTC" if ctc_weight else f"beam of {num_beams}"
 
 
 decode_greedily: Decode = make_decoder(num_beams=1, ctc_weight=0.0)

@@ -1,6 +1,7 @@
 """Clips -> phrases, and which clips are worth reading; decoding is greedy by default."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,18 @@ from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.progress import track
 
 
+class Reading(NamedTuple):
+    """What the models make of a clip."""
+
+    decoded: str  # the likeliest characters
+    readable: bool  # whether the clip is worth reading, see `readable`
+
+    @property
+    def phrase(self) -> str:
+        """The answer: what is decoded, `text.CONSTANT_PHRASE` where that is nothing or the clip not readable."""
+        return self.decoded if self.decoded and self.readable else text.CONSTANT_PHRASE
+
+
 @torch.inference_mode()
 def transcribe(
     models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None = None, decode: Decode = decode_greedily
@@ -31,21 +44,25 @@ def transcribe(
         decode: how to find the characters.
 
     Returns:
-        What `transcribe_encoded` returns.
+        The answers, see `Reading.phrase`.
     """
+    return [reading.phrase for reading in _read(models, frames, mask, decode)]
+
+
+def _read(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None, decode: Decode) -> list[Reading]:
     frames = normalize(frames)
-    return transcribe_encoded(models, [model.encode(frames, mask) for model in models], frames, mask, decode)
+    return read_encoded(models, [model.encode(frames, mask) for model in models], frames, mask, decode)
 
 
 @torch.inference_mode()
-def transcribe_encoded(
+def read_encoded(
     models: Sequence[FingerspellingModel],
     encoded: Sequence[Encoded],
     frames: Tensor,
     mask: Tensor | None,
     decode: Decode = decode_greedily,
-) -> list[str]:
-    """Read the phrases of a batch of clips that the models have encoded.
+) -> list[Reading]:
+    """Read a batch of clips that the models have encoded.
 
     Args:
         models: one model, or several whose logits are averaged; in evaluation mode.
@@ -53,12 +70,9 @@ def transcribe_encoded(
         frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
         mask: their mask.
         decode: how to find the characters.
-
-    Returns:
-        The phrases; `text.CONSTANT_PHRASE` for clips that are not `readable`, and where nothing is decoded.
     """
     pairs = zip(decode(models, encoded), readable(models, encoded, frames, mask).tolist(), strict=True)
-    return [text.decode(ids) if ids and worth else text.CONSTANT_PHRASE for ids, worth in pairs]
+    return [Reading(text.decode(ids), worth) for ids, worth in pairs]
 
 
 def readable(
@@ -67,7 +81,7 @@ def readable(
     """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
     They have at least min_frames, a hand is seen in one of these, and the models' confidence heads, if there are any,
-    predict on average a score of at least min_confidence.
+    predict a score of at least min_confidence, from the mean of their logits.
 
     Args:
         models: the ensemble.
@@ -78,12 +92,12 @@ def readable(
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
     worth = (lengths >= config.min_frames) & hand_seen(frames).any(1)
-    confidences = [
-        model.confidence(hidden[:, 0]).sigmoid()[:, 0]
+    logits = [
+        model.confidence(hidden[:, 0])[:, 0]
         for model, (hidden, _) in zip(models, encoded, strict=True)
         if model.confidence is not None
     ]
-    return worth & (torch.stack(confidences).mean(0) >= config.min_confidence) if confidences else worth
+    return worth & (torch.stack(logits).mean(0).sigmoid() >= config.min_confidence) if logits else worth
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:
@@ -109,15 +123,27 @@ def transcribe_store(
     label: str = "reading",
     decode: Decode = decode_greedily,
 ) -> list[str]:
-    """Read clips of a store in batches of similar length; the phrases come in the order of `clips`."""
+    """Read clips of a store in batches of similar length; the answers come in the order of `clips`."""
+    return [reading.phrase for reading in read_store(models, store, clips, label, decode)]
+
+
+@torch.inference_mode()
+def read_store(
+    models: Sequence[FingerspellingModel],
+    store: ClipStore,
+    clips: Sequence[int] | np.ndarray,
+    label: str = "reading",
+    decode: Decode = decode_greedily,
+) -> list[Reading]:
+    """Read as `transcribe_store` does, and return what is behind the answers."""
     for model in models:
         model.eval()
     device, max_frames = models[0].device, models[0].config.max_frames
     dataset = ClipDataset(store)
-    phrases: dict[int, str] = {}
+    readings: dict[int, Reading] = {}
     plan = LengthGroupedSampler(store, clips, eval_batch_size(device), seed=0, max_frames=max_frames, shuffle=False)
     for requests in track(plan, label, "batches", len(plan)):
         batch = collate([dataset[request] for request in requests])
-        phrases_read = transcribe(models, batch["frames"].to(device), batch["mask"].to(device), decode)
-        phrases.update(zip(batch["clips"].tolist(), phrases_read, strict=True))
-    return [phrases[clip] for clip in clips]
+        read = _read(models, batch["frames"].to(device), batch["mask"].to(device), decode)
+        readings.update(zip(batch["clips"].tolist(), read, strict=True))
+    return [readings[clip] for clip in clips]

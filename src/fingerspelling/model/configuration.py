@@ -27,7 +27,7 @@ class FingerspellingConfig(PreTrainedConfig):
     encoder_layers: int = 14
     encoder_attention_heads: int = 4
     conv_kernel: int = 51  # frames that the encoder's depthwise convolution spans, odd
-    dropout: float = 0.1  # of feed-forward and convolution; the attention has none
+    dropout: float = 0.1  # of the encoder, whose attention has none, and of the decoders
     encoder_block: Literal["squeezeformer", "conformer"] = "squeezeformer"  # the second is what the first improved on
     rotary: bool = True  # positions in attention; without, only the convolutions know what comes first
     cnn_features: bool = True  # a convolution over time and points before each frame's projection

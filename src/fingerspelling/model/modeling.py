@@ -39,6 +39,7 @@ def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
             decoder_attention_heads=config.decoder_attention_heads,
             decoder_ffn_dim=config.decoder_ffn_dim,
             dropout=config.dropout,
+            activation_dropout=config.dropout,
             attention_dropout=config.decoder_attention_dropout,
             max_target_positions=256,
             pad_token_id=config.pad_token_id,
@@ -131,9 +132,10 @@ class FingerspellingModel(PreTrainedModel):
         labels: Tensor,
         masked_inputs: Tensor | None = None,
         scores: Tensor | None = None,
+        counts: Tensor | None = None,
     ) -> FingerspellingOutput:
         """Encode clips (see `encode`) and compute the training loss (see `losses`)."""
-        return self.losses(*self.encode(frames, mask), labels, masked_inputs, scores)
+        return self.losses(*self.encode(frames, mask), labels, masked_inputs, scores, counts)
 
     def losses(
         self,
@@ -142,6 +144,7 @@ class FingerspellingModel(PreTrainedModel):
         labels: Tensor,
         masked_inputs: Tensor | None = None,
         scores: Tensor | None = None,
+        counts: Tensor | None = None,
     ) -> FingerspellingOutput:
         """Score the phrases' characters, each given those before it, and compute the training loss.
 
@@ -153,30 +156,37 @@ class FingerspellingModel(PreTrainedModel):
             hidden: the hidden states that `encode` returns.
             mask: their mask.
             labels: int64 [batch, tokens]: the phrase's ids, the end token, then padding.
-            masked_inputs: bool [batch, tokens], True where the decoders' input token is replaced by the mask
-                token; None replaces none.
+            masked_inputs: bool [2, batch, tokens], True where the forward and the backward decoder's input token is
+                replaced by the mask token; None replaces none.
             scores: float [batch], targets of the confidence head; None takes 1 for every clip.
+            counts: float [2], what sums over tokens (characters and ends of phrases) and over clips are divided by;
+                None takes the batch's own numbers. With those of a whole step, divided by how many batches it has,
+                the mean of the batches' losses gives every token the same weight, and every clip.
         """
         config = self.config
-        logits = self._decode(self.decoder, self.output_projection, labels, masked_inputs, hidden, mask)
-        loss_parts = {"forward": self._cross_entropy(logits, labels)}
+        n_tokens, n_clips = ((labels != config.pad_token_id).sum(), len(labels)) if counts is None else counts
+        masked, masked_backward = (None, None) if masked_inputs is None else masked_inputs
+        logits = self._decode(self.decoder, self.output_projection, labels, masked, hidden, mask)
+        loss_parts = {"forward": self._cross_entropy(logits, labels) / n_tokens}
         loss = loss_parts["forward"]
         if self.backward_decoder is not None:
             reversed_labels = reverse_labels(labels, config.pad_token_id, config.eos_token_id)
             backward = self._decode(
-                self.backward_decoder, self.backward_projection, reversed_labels, masked_inputs, hidden, mask
+                self.backward_decoder, self.backward_projection, reversed_labels, masked_backward, hidden, mask
             )
-            loss_parts["backward"] = self._cross_entropy(backward, reversed_labels)
+            loss_parts["backward"] = self._cross_entropy(backward, reversed_labels) / n_tokens
             loss = (1 - config.backward_weight) * loss + config.backward_weight * loss_parts["backward"]
         if self.confidence is not None:
             confidence = self.confidence(hidden[:, 0]).squeeze(-1).float()
             targets = torch.ones_like(confidence) if scores is None else scores.to(confidence.dtype)
-            loss_parts["confidence"] = F.binary_cross_entropy_with_logits(confidence, targets)
+            entropy = F.binary_cross_entropy_with_logits(confidence, targets, reduction="sum")
+            loss_parts["confidence"] = entropy / n_clips
             loss = (1 - config.confidence_weight) * loss + config.confidence_weight * loss_parts["confidence"]
         ctc_logits = None
         if self.ctc is not None:
             ctc_logits = self.ctc(hidden).float()
-            loss_parts["ctc"] = self._ctc_loss(ctc_logits, mask, labels)
+            n_characters = (n_tokens - n_clips).clamp(min=1)
+            loss_parts["ctc"] = self._ctc_loss(ctc_logits, mask, labels) / n_characters
             loss = (1 - config.ctc_weight) * loss + config.ctc_weight * loss_parts["ctc"]
         return FingerspellingOutput(loss=loss, logits=logits, loss_parts=loss_parts, ctc_logits=ctc_logits)
 
@@ -197,18 +207,18 @@ class FingerspellingModel(PreTrainedModel):
         return projection(decoded.last_hidden_state)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=self.config.pad_token_id)
+        pad, logits = self.config.pad_token_id, logits.flatten(0, 1).float()
+        return F.cross_entropy(logits, labels.flatten(), ignore_index=pad, reduction="sum")
 
     def _ctc_loss(self, logits: Tensor, mask: Tensor | None, labels: Tensor) -> Tensor:
-        """CTC (Graves et al., 2006), averaged over the characters as the cross-entropy is."""
+        """CTC (Graves et al., 2006), the sum over the clips."""
         blank = self.config.pad_token_id
         log_probabilities = logits.log_softmax(-1).transpose(0, 1)
         frames = logits.shape[1] if mask is None else mask.sum(1)
         frames = torch.as_tensor(frames, device=logits.device).expand(len(logits))
         characters = (labels < blank).sum(1)
         # A clip with fewer frames than characters cannot be aligned: its loss counts as 0.
-        losses = F.ctc_loss(log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True)
-        return losses / characters.sum().clamp(min=1)
+        return F.ctc_loss(log_probabilities, labels, frames, characters, blank, reduction="sum", zero_infinity=True)
 
 
 def reverse_labels(labels: Tensor, pad: int, end: int) -> Tensor:

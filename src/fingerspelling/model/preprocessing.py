@@ -23,16 +23,6 @@ def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.de
     return (torch.arange(resized, device=device, dtype=torch.float32) * n_frames / resized).int()
 
 
-def _standardize(frames: Tensor, dim: tuple[int, ...]) -> Tensor:
-    """Subtract the mean and divide by the standard deviation of the values present along dim; NaN stays NaN."""
-    present = frames == frames  # only NaN differs from itself; ~isnan would be two operators in the exported file
-    count = present.to(frames.dtype).sum(dim, keepdim=True).clamp(min=1)
-    mean = torch.where(present, frames, 0.0).sum(dim, keepdim=True) / count
-    centred = frames - mean
-    variance = torch.where(present, centred * centred, 0.0).sum(dim, keepdim=True) / count
-    return centred / variance.sqrt().clamp(min=EPSILON)
-
-
 def normalize(frames: Tensor) -> Tensor:
     """Standardise each clip: per coordinate, over all of its points and frames that are present.
 
@@ -43,12 +33,25 @@ def normalize(frames: Tensor) -> Tensor:
         float32, the same shape; NaN where the input is NaN, infinite or beyond `FARTHEST`, finite elsewhere.
     """
     frames = frames.float()  # half precision, as clips are stored, is too small for sums of squares
-    return _standardize(torch.where(frames.abs() <= FARTHEST, frames, torch.nan), (1, 2))
+    frames = torch.where(frames.abs() <= FARTHEST, frames, torch.nan)
+    present = frames == frames  # only NaN differs from itself; ~isnan would be two operators in the exported file
+    count = present.to(frames.dtype).sum((1, 2), keepdim=True).clamp(min=1)
+    mean = torch.where(present, frames, 0.0).sum((1, 2), keepdim=True) / count
+    centred = frames - mean
+    variance = torch.where(present, centred * centred, 0.0).sum((1, 2), keepdim=True) / count
+    return centred / variance.sqrt().clamp(min=EPSILON)
 
 
 def normalize_per_frame(part: Tensor) -> Tensor:
     """Standardise one part of the body within every frame, per coordinate, over its points.
 
     Where the part is and how large is lost, its shape stays. float [batch, frames, points, 3] to the same.
+
+    A missing point counts as 0, the clip's mean, and stays NaN, as in the winner's code. A detector sees all of a part
+    or nothing, so this concerns what augmentation drops: the rest of a hand is moved and shrunk by it.
     """
-    return _standardize(part, (2,))
+    present = part == part
+    points = torch.where(present, part, 0.0)
+    centred = points - points.mean(2, keepdim=True)
+    deviation = (centred * centred).mean(2, keepdim=True).sqrt().clamp(min=EPSILON)
+    return torch.where(present, centred / deviation, torch.nan)

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
-from fingerspelling.plots.style import BLUE, FINGERS, GREEN, GREY, HEIGHT_OVER_WIDTH, ORANGE, bare, finished
+from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 
 
 def _places(part: str, numbers: Sequence[int]) -> list[int]:
@@ -21,45 +21,74 @@ _ARMS = [_places("pose", [11, 13, 15]), _places("pose", [12, 14, 16]), _places("
 _EYES = [_places("face", [33, 160, 158, 133, 153, 144, 33]), _places("face", [263, 387, 385, 362, 380, 373, 263])]
 _LIPS = [_places("face", [61, 39, 0, 269, 291, 405, 17, 181, 61])]
 _NOSE = [_places("face", [98, 2, 327]), _places("face", [1, 2])]
+BODY = [*_ARMS, *_EYES, *_LIPS, *_NOSE]  # lines of a person without the hands, as places among the selected points
+
+
+def bone_colours() -> list[str]:
+    """Return the colour of the finger that each of a hand's bones belongs to."""
+    return [FINGERS[max(first, last) // 4 - (max(first, last) % 4 == 0)] for first, last in HAND_BONES]
 
 
 def draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
     """Draw a hand, float [21, >= 2], each finger in its colour."""
-    colours = [FINGERS[max(first, last) // 4 - (max(first, last) % 4 == 0)] for first, last in HAND_BONES]
+    colours = bone_colours()
     lines = [points[list(bone), :2] for bone in HAND_BONES]
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=width, capstyle="round"))
 
 
-def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10) -> Figure:
+def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.ndarray | None = None) -> Figure:
     """Draw a clip over time: the whole picture above, a close-up of the spelling hand below.
 
     Args:
         frames: float [frames, 130, 3], raw landmarks.
         phrase: what is spelled, for the title.
-        n_frames: how many frames, evenly spaced.
+        n_frames: how many pictures at most: of letters of the phrase where `signed` says when they are, in the middle
+            of each, or else of frames, evenly spaced.
+        signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
     """
     frames = np.asarray(frames, np.float32)
-    hand = PARTS[_spelling_hand(frames)]
-    chosen = np.linspace(0, len(frames) - 1, min(n_frames, len(frames))).round().astype(int)
-    figure, axes = plt.subplots(2, len(chosen), figsize=(1.15 * len(chosen), 3.1), squeeze=False)
+    hand = PARTS[spelling_hand(frames)]
+    moments = _moments(frames, phrase, signed)
+    chosen = np.linspace(0, len(moments) - 1, min(n_frames, len(moments))).round().astype(int)
+    figure, axes = plt.subplots(2, len(chosen), figsize=(WIDTH * min(1, len(chosen) / 8), 3.3), squeeze=False)
     figure.suptitle(f"{phrase!r}, {len(frames)} frames", x=0.01, ha="left", fontsize=11)
-    for column, i in enumerate(chosen):
+    for column, (i, letter) in enumerate(moments[place] for place in chosen):
         _draw_body(axes[0, column], frames[i])
         bare(axes[0, column], f"frame {i}")
         draw_hand(axes[1, column], frames[i, hand], 2.2)
-        _close_up(axes[1, column], frames[i, hand])
+        close_up(axes[1, column], frames[i, hand])
         bare(axes[1, column])
-    return finished(figure)
+        axes[1, column].set_xlabel(letter, fontsize=14, fontweight="bold", family="monospace")
+    share = np.isfinite(frames[:, hand[0], 0]).mean()
+    drawn = f"Pictures of a clip that spells {phrase!r}: the signer above, the spelling hand close up below."
+    return finished(figure, drawn, f"The spelling hand was found in **{share:.0%}** of the {len(frames)} frames.")
 
 
-def _spelling_hand(frames: np.ndarray) -> str:
+def _moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[tuple[int, str]]:
+    """Return frames to show and the letter that is signed in each: the middle of every letter, if that is known."""
+    if signed is None:
+        return [(i, "") for i in range(len(frames))]
+    runs = [(np.flatnonzero(signed == place), letter.replace(" ", "␣")) for place, letter in enumerate(phrase)]
+    return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for run, letter in runs if len(run)]
+
+
+def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
+    """Return the frame nearest to one, and within reach of it, in which the spelling hand was found, or else itself."""
+    seen = np.flatnonzero(np.isfinite(frames[:, PARTS[spelling_hand(frames)][0], 0]))
+    near = seen[np.abs(seen - frame) <= reach]
+    return int(near[np.abs(near - frame).argmin()]) if len(near) else frame
+
+
+def spelling_hand(frames: np.ndarray) -> str:
+    """Return which hand is seen more often, "left_hand" or "right_hand"."""
     left, right = np.isfinite(frames[:, WRISTS, 0]).sum(0)
     return "left_hand" if left >= right else "right_hand"
 
 
-def _close_up(axes: Axes, points: np.ndarray) -> None:
+def close_up(axes: Axes, points: np.ndarray) -> None:
+    """Point the axes at a hand, float [21, >= 2]; where none was found, say so."""
     if np.isnan(points).any():
-        axes.text(0.5, 0.5, "no hand", ha="center", va="center", color=GREY, fontsize=8, transform=axes.transAxes)
+        axes.text(0.5, 0.5, "no hand", ha="center", va="center", color="#555555", fontsize=9, transform=axes.transAxes)
         axes.set_aspect("equal", adjustable="box")
         return
     low, high = points[:, :2].min(0), points[:, :2].max(0)
@@ -73,7 +102,7 @@ def _close_up(axes: Axes, points: np.ndarray) -> None:
 
 def _draw_body(axes: Axes, frame: np.ndarray) -> None:
     """Draw one frame, float [130, 3], as the camera saw it."""
-    for chain in (*_ARMS, *_EYES, *_LIPS, *_NOSE):
+    for chain in BODY:
         axes.plot(*frame[chain, :2].T, color=GREY, linewidth=1.2)
     for hand in ("left_hand", "right_hand"):
         draw_hand(axes, frame[PARTS[hand]], 1.6)
@@ -81,16 +110,35 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
 
 
 def selected_points(frame: np.ndarray) -> Figure:
-    """Draw the 130 points of one frame, and next to them the frame mirrored; a point keeps its colour."""
+    """Draw the 130 points of one frame with its bones, and next to them the frame mirrored; a point keeps its colour.
+
+    Thin lines join each point with its partner, whose place it takes in the mirror.
+    """
     mirrored = frame[MIRROR] * [-1, 1, 1] + [1, 0, 0]
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4.6))
-    for axis, points, name in ((axes[0], frame, "as recorded"), (axes[1], mirrored, "mirrored")):
-        for (part, places), colour in zip(PARTS.items(), (ORANGE, BLUE, GREY, GREEN), strict=True):
-            axis.scatter(*points[places, :2].T, s=8, color=colour, label=f"{part.replace('_', ' ')}, {len(places)}")
+    sides = np.sign(np.arange(len(MIRROR)) - MIRROR)  # which of two partners a point is; 0 if it is its own
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 5.6))
+    for axis, points, own, name in (
+        (axes[0], frame, sides, "as recorded"),
+        (axes[1], mirrored, sides[MIRROR], "mirrored"),
+    ):
+        pairs = [points[[i, partner], :2] for i, partner in enumerate(MIRROR) if i < partner]
+        axis.add_collection(LineCollection(pairs, colors="#c8c8c8", linewidths=0.6))
+        for chain in BODY:
+            axis.plot(*points[chain, :2].T, color=GREY, linewidth=1)
+        for hand in ("left_hand", "right_hand"):
+            draw_hand(axis, points[PARTS[hand]], 1.6)
+        for side, colour, label in (
+            (-1, ORANGE, "one of two partners"),
+            (1, BLUE, "the other"),
+            (0, "black", "neither"),
+        ):
+            axis.scatter(*points[own == side, :2].T, s=9, color=colour, label=label, zorder=3)
         axis.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
     axes[0].legend(frameon=False, fontsize=8, loc="upper left")
-    return finished(figure)
+    seen = [f"{np.isfinite(frame[places, 0]).sum()} of {part.replace('_', ' ')}" for part, places in PARTS.items()]
+    reading = f"Of the 130 points, {np.isfinite(frame[:, 0]).sum()} were found in this frame: {', '.join(seen)}."
+    return finished(figure, "The points of one frame as recorded and mirrored, with lines between partners.", reading)
 
 
 def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
@@ -103,10 +151,13 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
         row[: len(frames)] = mpl.colors.to_rgb("#dddddd")
         row[: len(frames)][right] = mpl.colors.to_rgb(BLUE)
         row[: len(frames)][left] = mpl.colors.to_rgb(ORANGE)
-    figure, axes = plt.subplots(figsize=(11, 0.26 * len(store_frames) + 0.8))
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.26 * len(store_frames) + 0.8))
     axes.imshow(seen, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(labels)), labels, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
-    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)")
+    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)", fontsize=9)
     axes.grid(False)
-    return finished(figure)
+    none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
+    frames_in_all = max(sum(map(len, store_frames)), 1)
+    reading = f"No hand was found in **{none / frames_in_all:.0%}** of the frames of these {len(store_frames)} clips."
+    return finished(figure, "When each hand was detected, a row per clip.", reading)

@@ -1,12 +1,19 @@
 """What all figures have in common."""
 
+from dataclasses import dataclass
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from IPython.core.pylabtools import print_figure
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#e07b39", "#4a9d6e", "#c0504d", "#8c8c8c"
-FINGERS = ["#c0504d", "#e07b39", "#b59a2c", "#4a9d6e", "#3b6fb6"]  # thumb to little finger
+# A test holds colours far enough apart for those who see no difference between red and green.
+BLUE, ORANGE, GREEN, RED, GREY = "#3f75e5", "#ce841a", "#1ab466", "#bb0c1d", "#8c8c8c"
+FINGERS = ["#6a1239", "#cca007", "#59c38d", "#6ea0c7", "#5042b5"]  # thumb to little finger
+FINGER_NAMES = "thumb wine red, index finger gold, middle finger green, ring finger light blue, little finger violet"
+WIDTH = 9.5  # inches, at most: what a cell of JupyterLab shows on a laptop's screen without shrinking it
 # Of the frame: the recordings are portrait videos of a phone's selfie camera.
 HEIGHT_OVER_WIDTH = 16 / 9
 
@@ -28,9 +35,42 @@ mpl.rcParams.update(
 )
 
 
-def finished(figure: Figure) -> Figure:
+def finished(figure: Figure, drawn: str = "", reading: str = "") -> Figure:
+    """Return a figure that is ready to be shown.
+
+    Args:
+        figure: the figure.
+        drawn: what it draws, for those who cannot see it.
+        reading: what it shows, computed from its numbers; the line beneath it.
+    """
     plt.close(figure)  # or Jupyter would show it a second time
+    figure.set_label(f"{drawn}\n{reading}")
     return figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a cell shows it: an image with its alternative text, and under it the line that reads it."""
+
+    figure: Figure
+
+    @property
+    def alt(self) -> str:
+        """What the figure draws and what it shows, in words."""
+        return " ".join(self.figure.get_label().split("\n")).strip()
+
+    @property
+    def reading(self) -> str:
+        return self.figure.get_label().partition("\n")[2]
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _ipython_display_(self) -> None:
+        image, alt = print_figure(self.figure, "png", base64=True), self.alt
+        display({"image/png": image, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+        if self.reading:
+            display({"text/markdown": self.reading, "text/plain": self.reading}, raw=True)
 
 
 def bare(axes: Axes, title: str = "") -> None:

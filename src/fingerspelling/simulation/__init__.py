@@ -5,9 +5,18 @@ phrases -> movement (postures of the alphabet in time) -> body (hand, arms, face
 
 from fingerspelling.simulation.alphabet import hand_shape
 from fingerspelling.simulation.config import SimulationConfig
-from fingerspelling.simulation.dataset import simulate
+from fingerspelling.simulation.dataset import signed_places, simulate
 from fingerspelling.simulation.phrases import sample_phrase, training_phrases
 from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
 
-__all__ = ["Signer", "SimulationConfig", "hand_shape", "render_clip", "sample_phrase", "simulate", "training_phrases"]
+__all__ = [
+    "Signer",
+    "SimulationConfig",
+    "hand_shape",
+    "render_clip",
+    "sample_phrase",
+    "signed_places",
+    "simulate",
+    "training_phrases",
+]

@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import zlib
 from pathlib import Path
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import content, written_whole
 
 SEAL = "files.json"  # in a checkpoint, written last: the size and checksum of each of its files
 
@@ -13,14 +12,14 @@ SEAL = "files.json"  # in a checkpoint, written last: the size and checksum of e
 def seal(checkpoint: Path) -> None:
     """Note what a checkpoint consists of, once all processes have written their files."""
     with written_whole(checkpoint / SEAL) as temporary:
-        temporary.write_text(json.dumps({file.name: _content(file) for file in _files(checkpoint)}, indent=1))
+        temporary.write_text(json.dumps({file.name: content(file) for file in _files(checkpoint)}, indent=1))
 
 
 def is_whole(checkpoint: Path) -> bool:
     """Tell whether a checkpoint has all of its files as they were written."""
     try:
         sealed = json.loads((checkpoint / SEAL).read_text())
-        return {file.name: _content(file) for file in _files(checkpoint)} == sealed
+        return {file.name: content(file) for file in _files(checkpoint)} == sealed
     except (OSError, ValueError):
         return False
 
@@ -37,12 +36,3 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _files(checkpoint: Path) -> list[Path]:
     return sorted(file for file in checkpoint.iterdir() if file.is_file() and file.name != SEAL)
-
-
-def _content(file: Path) -> list[int]:
-    """Return a file's size in bytes and the CRC-32 of its content."""
-    checksum = 0
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 24):
-            checksum = zlib.crc32(block, checksum)
-    return [file.stat().st_size, checksum]

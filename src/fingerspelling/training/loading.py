@@ -42,6 +42,7 @@ def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_fr
         config.temporal,
         max_frames,
         sampled_per_phrase=split.supplemental,
+        batches_per_step=config.gradient_accumulation_steps,
     )
 
 

@@ -17,7 +17,7 @@ from transformers.integrations import TensorBoardCallback, is_tensorboard_availa
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.transcribe import Reading, read_store
 from fingerspelling.files import DataError, disk_full_named, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
@@ -47,7 +47,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         store: the clips.
         recipe: the model and how it is trained.
         run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
-            the predictions for the held-out clips with each clip's score.
+            the predictions for the held-out clips with each clip's score and raw_score (`write_predictions`).
 
     Raises:
         DataError: run_dir holds a training with other parameters.
@@ -60,7 +60,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, inputs, run_dir)
-    print(f"the trained model is in {finished}")
+        print(f"the trained model is in {finished}")
     try:
         return FingerspellingModel.from_pretrained(finished).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -81,6 +81,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
+    if _prolonged(there, inputs, run_dir):
+        return
     changed = sorted(
         f"{part}.{name}"
         for part, values in inputs.items()
@@ -93,6 +95,18 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
+    """Return whether the same training gets other epochs while its learning rate is not yet falling."""
+    epochs = [part["training"]["epochs"] for part in (before, inputs)]
+    decay = inputs["training"]["decay_epochs"]
+    same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
+    checkpoint = last_checkpoint(run_dir / "checkpoints")
+    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+        return False
+    done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
+    return bool(done <= min(epochs) - decay)
 
 
 def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
@@ -128,11 +142,11 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
-    predictions = transcribe_store([trainer.result], store, share, "held-out clips")
-    prediction_of = dict(gather_object(list(zip(share.tolist(), predictions, strict=True))))
+    readings = read_store([trainer.result], store, share, "held-out clips")
+    reading_of = dict(gather_object(list(zip(share.tolist(), readings, strict=True))))
     if arguments.should_save:
         clips = store.table.iloc[split.validation]
-        in_order = [prediction_of[clip] for clip in split.validation]
+        in_order = [reading_of[clip] for clip in split.validation]
         write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
@@ -151,20 +165,23 @@ def _stopped(config: TrainingConfig, progress: str) -> str:
 
 
 def write_predictions(
-    path: Path, clips: pd.DataFrame, predictions: Sequence[str], **attributes: object
+    path: Path, clips: pd.DataFrame, readings: Sequence[Reading], **attributes: object
 ) -> pd.DataFrame:
     """Write what was read of clips, with each clip's score, as a parquet file.
 
     Args:
         path: the file; it appears only when whole.
         clips: a row per clip of a store's table.
-        predictions: of each clip.
+        readings: of each clip.
         attributes: kept as the table's attrs.
 
     Returns:
-        The clips with the columns prediction and score.
+        The clips with the columns prediction and score, of the answers, and raw_score, of what was decoded whether or
+        not the clip is readable: the target of the confidence head, which decides that.
     """
-    table = clips.assign(prediction=predictions, score=metric.clip_scores(predictions, clips["phrase"]))
+    predictions, decoded = [reading.phrase for reading in readings], [reading.decoded for reading in readings]
+    scores, raw_scores = (metric.clip_scores(phrases, clips["phrase"]) for phrases in (predictions, decoded))
+    table = clips.assign(prediction=predictions, score=scores, raw_score=raw_scores)
     table.attrs |= attributes
     with written_whole(path) as temporary:
         table.to_parquet(temporary)
@@ -190,7 +207,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
         warmup_steps=round(config.warmup_epochs * steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,

@@ -70,8 +70,8 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
 
     Args:
         store: the clips.
-        files: parquet files with sequence_id and score; relative paths start beside the store, so that a run's folder
-            can be moved.
+        files: parquet files with sequence_id and raw_score (`write_predictions`); relative paths start beside the
+            store, so that a run's folder can be moved.
 
     Raises:
         DataError: a file of out-of-fold scores cannot be read.
@@ -79,9 +79,9 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
     known = pd.Series(dtype=float)
     for file in files:
         try:
-            scores = pd.read_parquet(store.folder.parent / file, columns=["sequence_id", "score"])
+            scores = pd.read_parquet(store.folder.parent / file, columns=["sequence_id", "raw_score"])
         except (OSError, ValueError) as error:
             raise DataError(f"{file}: no readable out-of-fold scores ({error})") from error
-        known = pd.concat([known, scores.set_index("sequence_id")["score"]])
+        known = pd.concat([known, scores.set_index("sequence_id")["raw_score"]])
     targets = store.table["sequence_id"].map(known[~known.index.duplicated()]).fillna(1.0)
     return targets.mask(store.table["supplemental"], SUPPLEMENTAL_SCORE).to_numpy(float)

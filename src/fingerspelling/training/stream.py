@@ -10,15 +10,13 @@ from fingerspelling import text
 from fingerspelling.data.augmentation import TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler
-from fingerspelling.landmarks import POINTS, SELECTED
+from fingerspelling.landmarks import SELECTED_PLACES
 from fingerspelling.simulation.config import SimulationConfig
-from fingerspelling.simulation.phrases import sample_phrase
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.wild import phrase_of, sample_signer
 
 BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
 CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
-_PLACES = [POINTS.index(point) for point in SELECTED]
 STREAM = 100  # first word of the random streams' keys; those of simulated files begin with small ones
 
 
@@ -33,13 +31,13 @@ class Cast:
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
         """Simulate clips; the same seed and key give the same ones."""
         rng = config.generator(STREAM, *key)
-        signers = [Signer.sample(rng, config.left_handed) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
+        signers = [sample_signer(rng, config) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
         participants = np.arange(clips) // CLIPS_PER_SIGNER
-        phrases = [sample_phrase(rng, None, config.min_length, config.max_length) for _ in range(clips)]
+        phrases = [phrase_of(signers[person], rng, config) for person in participants]
         self._frames, self.alignments = [], []
         for person, phrase in zip(participants, phrases, strict=True):
             frames, characters = render_aligned_clip(signers[person], phrase, rng, config)
-            self._frames.append(frames[:, _PLACES].astype(np.float16))
+            self._frames.append(frames[:, SELECTED_PLACES].astype(np.float16))
             self.alignments.append(np.array([*text.encode(phrase), text.PAD])[characters])  # -1 is the last place
         lengths = [len(frames) for frames in self._frames]
         self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
@@ -89,6 +87,6 @@ class SimulatedBatches(IterableDataset[list[dict]]):
                 cast, np.arange(clips), self.batch_size, self.config.seed, self.augmentation, self.max_frames
             )
             plan.set_epoch(self.epoch * casts + number)
-            dataset = ClipDataset(cast, augmentation=self.augmentation, alignments=cast.alignments)
+            dataset = ClipDataset(cast, alignments=cast.alignments)
             for requests in plan:
                 yield [dataset[request] for request in requests]

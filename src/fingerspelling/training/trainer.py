@@ -12,15 +12,18 @@ from accelerate.data_loader import DataLoaderShard
 from accelerate.utils import gather_object, reduce
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.optimization import get_wsd_schedule
 from transformers.trainer_utils import TrainOutput
 
+from fingerspelling import text
 from fingerspelling.data.augmentation import augment
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import eval_batch_size, transcribe_encoded
+from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
 from fingerspelling.files import disk_full_named
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
@@ -30,7 +33,7 @@ from fingerspelling.training.checkpoints import seal
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import Plan, training_loader
-from fingerspelling.training.optim import MuonWithAdamW
+from fingerspelling.training.optim import MuonWithAdamW, warmup_then_cosine
 from fingerspelling.training.split import Split, confidence_targets
 from fingerspelling.training.stream import SimulatedBatches
 
@@ -59,7 +62,7 @@ class FingerspellingTrainer(Trainer):
         callbacks: list[TrainerCallback],
     ) -> None:
         self.store, self.split, self.plan, self.config = store, split, plan, config
-        training = ClipDataset(store, confidence_targets(store, config.scores), config.temporal)
+        training = ClipDataset(store, confidence_targets(store, config.scores))
         super().__init__(model, args, train_dataset=training, eval_dataset=ClipDataset(store), callbacks=callbacks)
         self.remove_callback(PrinterCallback)
         slow_statistics(model, args.world_size)
@@ -71,14 +74,32 @@ class FingerspellingTrainer(Trainer):
         """The model that is validated and kept: the averaged one where there is one."""
         return cast(FingerspellingModel, self.averaged.module) if self.averaged else self.model
 
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Return all names: the winner's weight decay spares no parameter, Trainer's would spare biases and norms."""
+        return [name for name, _ in model.named_parameters()]
+
     def create_optimizer(self, *model: FingerspellingModel) -> Optimizer:  # none in transformers 5.0
         if self.config.optimizer == "muon":
-            decayed = set(self.get_decay_parameter_names(self.model))
-            self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay, decayed)
+            self.optimizer = MuonWithAdamW(self.model, self.args.learning_rate, self.args.weight_decay)
         optimizer = super().create_optimizer(*model)
         if (averaged := self.averaged) is not None:
             optimizer.register_step_post_hook(lambda *_: averaged.update_parameters(self.model))
         return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
+        if self.lr_scheduler is None:
+            warmup = self.args.get_warmup_steps(num_training_steps)
+            batches = self.config.gradient_accumulation_steps
+            optimizer = cast(Optimizer, optimizer or self.optimizer)
+            if self.config.decay_epochs is None:
+                self.lr_scheduler = warmup_then_cosine(optimizer, warmup, num_training_steps, batches)
+            else:
+                decay = round(num_training_steps * self.config.decay_epochs / self.config.epochs)
+                self.lr_scheduler = get_wsd_schedule(
+                    optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
+                )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         super().save_model(output_dir, _internal_call)
@@ -118,20 +139,27 @@ class FingerspellingTrainer(Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict], num_batches: int, device: torch.device
     ) -> tuple[list[dict], Any]:
-        """Return the batches of a step, each with its weight in the mean over those of all processes.
+        """Return the batches of a step, each with its weight and with what the step's sums of losses are divided by.
 
         The weight is 1, unless an epoch's last batches cannot be dealt evenly: then those that stand in for none have
-        the weight 0, and the others more than 1, so that they still make up the mean.
+        the weight 0. Trainer averages over all batches of all processes, so the counts are those per batch: then
+        every token weighs the same in a step, whichever batch and process has it.
         """
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         args, batches_in_epoch = self.args, self._epoch_batches
         batches_in_step = args.gradient_accumulation_steps * args.world_size
         steps_in_epoch = math.ceil(batches_in_epoch / batches_in_step)
         first = (self.state.global_step % steps_in_epoch) * batches_in_step  # number of the step's first batch
-        weight = len(batches) * args.world_size / min(batches_in_step, batches_in_epoch - first)
         for i, batch in enumerate(batches):
             number = first + i * args.world_size + args.process_index
-            batch["weight"] = weight if number < batches_in_epoch else 0.0
+            batch["weight"] = float(number < batches_in_epoch)
+        counted = [batch["labels"] for batch in batches if batch["weight"]]
+        own = [sum(int((labels != text.PAD).sum()) for labels in counted), sum(map(len, counted))]
+        counts = torch.tensor(own, dtype=torch.float32)
+        if args.world_size > 1:
+            counts = reduce(counts.to(args.device), "sum")
+        for batch in batches:
+            batch["counts"] = counts / (len(batches) * args.world_size)
             batch["seed"] = int(batch["seed"])  # while it is on the CPU: a GPU would have to be waited for
             self._clips += len(batch["labels"]) * args.world_size
         self._steps += 1
@@ -152,9 +180,10 @@ class FingerspellingTrainer(Trainer):
                 norm.eval()
         torch.manual_seed(inputs["seed"])
         frames = augment(frames, mask, self.config.spatial)
-        masked_inputs = torch.rand(labels.shape, device=labels.device) < self.config.mask_tokens
-        outputs = model(frames, mask, labels, masked_inputs, inputs["scores"])
-        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+        masked_inputs = torch.rand((2, *labels.shape), device=labels.device) < self.config.mask_tokens
+        outputs = model(frames, mask, labels, masked_inputs, inputs["scores"], inputs["counts"])
+        epoch = self.config.epochs * self.state.global_step / self.state.max_steps
+        if weight := alignment_weight(epoch, self.config.alignment):
             stride = self.model.config.frame_stride
             outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
             outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
@@ -196,8 +225,8 @@ class FingerspellingTrainer(Trainer):
                 frames = normalize(batch["frames"])
                 encoded = model.encode(frames, batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
-                predictions = transcribe_encoded([model], [encoded], frames, batch["mask"])
-            results += [(request.clip, words, loss) for request, words in zip(requests, predictions, strict=True)]
+                readings = read_encoded([model], [encoded], frames, batch["mask"])
+            results += [(request.clip, read.phrase, loss) for request, read in zip(requests, readings, strict=True)]
         places, transcripts, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
         metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(transcripts, phrases)}

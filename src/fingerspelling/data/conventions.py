@@ -1,0 +1,109 @@
+"""How a file's points differ from the competition's, and putting them right.
+
+The competition's are shares of the picture's width and height, NaN where a point was not detected, and left and right
+are the signer's own, as a camera that does not mirror sees them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pydantic import PositiveInt
+
+from fingerspelling.landmarks import COLUMNS, SELECTED
+from fingerspelling.parameters import parameters
+
+POINT_COLUMNS = frozenset(COLUMNS)
+LOOKED_AT = SELECTED[::10]  # points of every part, which tell a file's unit
+ROWS = 300  # that are looked at in a file
+# Medians of shares are below 1, as points rarely leave the picture; those of pixels are larger with any camera.
+LARGEST_MEDIAN = 3.0
+ZEROS = 0.005  # of the points looked at: a detected point is never exactly at the picture's corner
+# Width and height of usual videos, from the smallest; a phone's are upright.
+PICTURES = [(480, 640), (640, 480), (720, 1280), (1280, 720), (1080, 1920), (1920, 1080), (2160, 3840), (3840, 2160)]
+OUTERMOST = 98  # percentile of coordinates of face and hands that has to be inside of the picture
+
+
+@parameters
+class ExtractionConfig:
+    """What the competition's files, or others in their format, cannot say about themselves."""
+
+    # Width and height of the videos whose coordinates are in pixels. None estimates them, which is of no consequence to
+    # a model: it standardizes each coordinate.
+    picture_size: tuple[PositiveInt, PositiveInt] | None = None
+    mirror: bool = False  # x becomes 1 - x, for pictures that were mirrored after the points were named
+    swap_hands: bool = False  # exchange the hands: for files whose left hand is the signer's right one
+
+
+AS_THEY_ARE = ExtractionConfig()
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a file's columns become the competition's."""
+
+    picture: tuple[float, float] | None = None  # width and height, in pixels, where coordinates are
+    zeros: bool = False  # undetected points are at 0, 0
+    mirror: bool = False
+    swap_hands: bool = False
+
+    def __str__(self) -> str:
+        """Say in words what is put right, "" for nothing."""
+        changes = ["pixels of {:.0f} x {:.0f}".format(*self.picture)] if self.picture else []
+        changes += ["0 for undetected"] * self.zeros + ["mirrored"] * self.mirror + ["hands swapped"] * self.swap_hands
+        return ", ".join(changes)
+
+    def column(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
+        """Return a column of points as the competition would have it, float32 [rows]."""
+        if self.swap_hands:
+            axis, point = name.split("_", 1)
+            other = {"left": "right", "right": "left"}
+            side, _, rest = point.partition("_")
+            name = f"{axis}_{other[side]}_{rest}" if side in other else name
+        values = _values(batch, name)
+        if self.zeros:
+            values = np.where(
+                (_values(batch, f"x{name[1:]}") == 0) & (_values(batch, f"y{name[1:]}") == 0), np.nan, values
+            )
+        if self.picture:
+            values = values / np.float32(self.picture[name[0] == "y"])  # z counts widths, too
+        return 1 - values if self.mirror and name[0] == "x" else values
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return rows of a file with all of their points as the competition would have them."""
+        columns = {name: batch[name] for name in batch.schema.names}
+        points = {
+            name: pa.array(self.column(batch, name), from_pandas=True) for name in columns if name in POINT_COLUMNS
+        }
+        return pa.record_batch(columns | points).replace_schema_metadata(batch.schema.metadata)
+
+
+def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> Convention | None:
+    """Return how a file's columns differ from the competition's, by the first of its rows; None if they do not.
+
+    Raises:
+        pa.ArrowException: a column holds no numbers.
+    """
+    rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
+    names = [name for name in LOOKED_AT if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
+    points = np.array([[_values(batch, f"{axis}_{name}", rows) for axis in "xy"] for name in names])
+    zero = (points == 0).all(1)
+    zeros = bool(zero.size and zero.mean() > ZEROS)
+    inside = points.swapaxes(0, 1)[:, ~zero & np.isfinite(points).all(1)]  # [axes, points that are there]
+    picture = None
+    if inside.size and np.median(np.abs(inside)) > LARGEST_MEDIAN:
+        whole = np.array([not name.startswith("pose") for name in names])  # arms may be below the picture
+        seen = points[whole].swapaxes(0, 1)[:, (~zero & np.isfinite(points).all(1))[whole]]
+        picture = config.picture_size or _smallest_picture(*np.percentile(seen if seen.size else inside, OUTERMOST, 1))
+    found = Convention(picture, zeros, config.mirror, config.swap_hands)
+    return None if found == Convention() else found
+
+
+def _values(batch: pa.RecordBatch, name: str, rows: pa.Array | None = None) -> np.ndarray:
+    column = batch[name] if rows is None else batch[name].take(rows)
+    return column.cast(pa.float32()).fill_null(np.nan).to_numpy()
+
+
+def _smallest_picture(right: float, bottom: float) -> tuple[float, float]:
+    """Return the width and height of the smallest usual picture that reaches as far."""
+    return next((size for size in PICTURES if right <= size[0] and bottom <= size[1]), (right, bottom))

@@ -1,0 +1,95 @@
+"""How sure models are of what they read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fingerspelling import text
+from fingerspelling.data.dataset import ClipDataset, collate
+from fingerspelling.data.sampler import LengthGroupedSampler
+from fingerspelling.data.store import ClipStore
+from fingerspelling.decoding.transcribe import eval_batch_size
+from fingerspelling.model import Encoded, FingerspellingModel
+from fingerspelling.model.preprocessing import normalize
+from fingerspelling.progress import track
+
+
+@torch.inference_mode()
+def certainty(
+    models: Sequence[FingerspellingModel],
+    store: ClipStore,
+    clips: Sequence[int] | np.ndarray,
+    phrases: Sequence[str],
+    ctc_weight: float,
+) -> pd.DataFrame:
+    """Ask models how sure they are of what they read.
+
+    Args:
+        models: the ensemble, in evaluation mode.
+        store: the clips.
+        clips: places in the store.
+        phrases: what was read of each.
+        ctc_weight: of the search that read them.
+
+    Returns:
+        A row per clip, in the order given. search: the probability per character that the search gives to the phrase,
+        its end included, as the geometric mean. confidence: the score that the confidence heads predict, a column that
+        is there only if all models have one.
+    """
+    device, max_frames = models[0].device, models[0].config.max_frames
+    plan = LengthGroupedSampler(store, clips, eval_batch_size(device), seed=0, max_frames=max_frames, shuffle=False)
+    phrase_of = dict(zip(map(int, clips), phrases, strict=True))
+    dataset, rows = ClipDataset(store), {}
+    for requests in track(plan, "how sure", "batches", len(plan)):
+        batch = collate([dataset[request] for request in requests])
+        frames, mask = normalize(batch["frames"].to(device)), batch["mask"].to(device)
+        encoded = [model.encode(frames, mask) for model in models]
+        places = batch["clips"].tolist()
+        sure = {"search": _search(models, encoded, [phrase_of[place] for place in places], ctc_weight)}
+        if all(model.confidence is not None for model in models):
+            heads = [
+                model.confidence(hidden[:, 0]).sigmoid()[:, 0]
+                for model, (hidden, _) in zip(models, encoded, strict=True)
+            ]
+            sure["confidence"] = torch.stack(heads).mean(0)
+        values = {name: column.tolist() for name, column in sure.items()}
+        rows.update({place: {name: column[i] for name, column in values.items()} for i, place in enumerate(places)})
+    return pd.DataFrame([rows[int(clip)] for clip in clips])
+
+
+def _search(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], phrases: Sequence[str], ctc_weight: float
+) -> Tensor:
+    """Return the phrases' probabilities per character, as a beam search counts them: float [batch]."""
+    config, device = models[0].config, encoded[0][0].device
+    labels = torch.full((len(phrases), max(map(len, phrases)) + 1), config.pad_token_id)
+    for row, phrase in zip(labels, phrases, strict=True):
+        row[: len(phrase) + 1] = torch.tensor([*text.encode(phrase), config.eos_token_id])
+    labels, real = labels.to(device), (labels != config.pad_token_id).to(device)
+    logits = [model.losses(*clip, labels).logits for model, clip in zip(models, encoded, strict=True)]
+    by_decoder = torch.stack(logits).mean(0).float().log_softmax(-1)
+    end = config.pad_token_id  # whichever special token is likeliest ends the phrase
+    following = torch.cat([by_decoder[..., :end], by_decoder[..., end:].amax(-1, keepdim=True)], -1)
+    tokens = following.gather(2, labels.clamp(max=end)[..., None])[..., 0]
+    total = (tokens * real).sum(1)
+    if ctc_weight:
+        mask, lengths = encoded[0][1], real.sum(1) - 1
+        frames = torch.full_like(lengths, encoded[0][0].shape[1]) if mask is None else mask.sum(1)
+        losses = [
+            F.ctc_loss(
+                model.ctc(hidden).float().log_softmax(-1).transpose(0, 1),
+                labels,
+                frames,
+                lengths,
+                end,
+                reduction="none",
+            )
+            for model, (hidden, _) in zip(models, encoded, strict=True)
+        ]
+        ctc = -torch.stack(losses).mean(0)
+        total = (1 - ctc_weight) * total + ctc_weight * ctc
+    return (total / real.sum(1)).exp()

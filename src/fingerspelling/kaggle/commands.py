@@ -1,0 +1,139 @@
+"""`fingerspelling kaggle ...`: from the laptop to Kaggle and back.
+
+push 02 --follow    a notebook's kernel, built from the working tree, and what it prints
+status              how far the run's kernels are, the GPU hours left, the last submission
+fetch 03            a kernel's output into the run's folder
+submit              what the kernel of 05 has written
+weights RUN         a run's models as a dataset
+wheels              packages that Kaggle's image lacks, as a dataset
+"""
+
+import argparse
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+from fingerspelling.config import RunConfig
+from fingerspelling.data.competition import SLUG
+from fingerspelling.kaggle import datasets
+from fingerspelling.kaggle.client import POLL, Client, KaggleError, Submission
+from fingerspelling.kaggle.fetch import fetch
+from fingerspelling.kaggle.kernels import TRIAL, Kernel
+from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
+from fingerspelling.parameters import read_parameters
+
+SUBMISSION = "submission.zip"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one of the commands; returns the exit status: 1 where a kernel or a submission has failed."""
+    return {
+        "push": _push,
+        "status": _status,
+        "fetch": _fetch,
+        "submit": _submit,
+        "weights": _weights,
+        "wheels": _wheels,
+    }[options.action](Client(), options)
+
+
+def _push(client: Client, options: argparse.Namespace) -> int:
+    """Push kernels; where there are several, each once the one before has completed, and trainings until they have."""
+    waiting = deque(options.numbers)
+    while waiting:
+        kernel = push(client, waiting[0], options.params, options.simulated, options.uncommitted)
+        name, _, version = kernel.rpartition("/")
+        print(f"version {version} of {name} runs: {address(kernel)}", flush=True)
+        if not options.follow and len(waiting) == 1:
+            return 0
+        status, stopped = follow(client, kernel)
+        if status:
+            return status
+        if not stopped:
+            waiting.popleft()
+    return 0
+
+
+def _kernels(client: Client, options: argparse.Namespace) -> dict[str, Kernel]:
+    """Return the run's kernels; only their names are needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        return find_kernels(client, options.params, Path(folder))
+
+
+def _version(client: Client, kernel: Kernel, version: int | None = None) -> str:
+    """Return "owner/slug/version": the newest, where none is named.
+
+    Raises:
+        KaggleError: it has not been pushed.
+    """
+    name = kernel.metadata["id"]
+    if version is None and not (version := client.version(name)):
+        raise KaggleError(f"{name}: has not been pushed; `fingerspelling kaggle push {kernel.number}`")
+    return f"{name}/{version}"
+
+
+def _status(client: Client, options: argparse.Namespace) -> int:
+    failed = False
+    for kernel in _kernels(client, options).values():
+        name = kernel.metadata["id"]
+        if not (version := client.version(name)):
+            print(f"{kernel.number}  {name}: not pushed")
+            continue
+        session = client.session(name)
+        failed |= session.finished and session.status != "COMPLETE"
+        print(f"{kernel.number}  {name}/{version}: {session.status} {session.failure}".rstrip(), flush=True)
+    quota = client.quota()
+    print(f"GPU: {quota.hours:.1f} hours left" + (f" until {quota.renewed:%A %d %B}" if quota.renewed else ""))
+    for submission in client.submissions(SLUG)[:1]:
+        print(_describe(submission))
+    return int(failed)
+
+
+def _fetch(client: Client, options: argparse.Namespace) -> int:
+    run_dir = options.into or RunConfig.from_values(read_parameters(options.params or TRIAL)).run_dir
+    kernels, failed = _kernels(client, options), False
+    for number in options.numbers:
+        kernel = _version(client, choose(kernels, number), options.version)
+        session = client.session(kernel)
+        if not session.finished:
+            raise KaggleError(f"{kernel}: is {session.status}; wait for it, then fetch it")
+        replaced = fetch(client, kernel, run_dir)
+        print(f"{kernel} is in {run_dir}" + (f"; what it replaced is in {replaced}" if replaced else ""), flush=True)
+        failed |= bool(report(kernel, session))
+    return int(failed)
+
+
+def _submit(client: Client, options: argparse.Namespace) -> int:
+    kernel = _version(client, choose(_kernels(client, options), options.number), options.version)
+    session = client.session(kernel)
+    if session.status != "COMPLETE":
+        advice = "push it again" if session.finished else "wait for it"
+        raise KaggleError(f"{kernel}: is {session.status}, so there is nothing to submit; {advice}")
+    name, _, version = kernel.rpartition("/")
+    number = client.submit(SLUG, name, int(version), SUBMISSION, options.message or kernel)
+    print(f"submitted {kernel}: submission {number}", flush=True)
+    while options.follow:
+        submission = next((one for one in client.submissions(SLUG) if one.number == number), None)
+        if submission is not None and submission.status != "PENDING":
+            print(_describe(submission))
+            return int(submission.status != "COMPLETE")
+        time.sleep(POLL)
+    return 0
+
+
+def _describe(submission: Submission) -> str:
+    if submission.status != "COMPLETE":
+        return f"submission {submission.number}: {submission.status} {submission.failure}".rstrip()
+    private = f", {submission.private_score} (private)" if submission.private_score else ""
+    return f"submission {submission.number}: score {submission.public_score} (public){private}"
+
+
+def _weights(client: Client, options: argparse.Namespace) -> int:
+    print(f"the dataset is ready: https://www.kaggle.com/datasets/{datasets.upload_weights(client, options.run_dir)}")
+    return 0
+
+
+def _wheels(client: Client, options: argparse.Namespace) -> int:
+    print(f"the dataset is ready: https://www.kaggle.com/datasets/{datasets.upload_wheels(client)}")
+    return 0

@@ -1,0 +1,174 @@
+"""Pushing kernels: built from the working tree, checked here as far as possible, and watched until they end."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fingerspelling.config import ROOT
+from fingerspelling.kaggle.client import Client, KaggleError, Session
+from fingerspelling.kaggle.kernels import LIMIT_BYTES, Kernel, build
+from fingerspelling.provenance import changed_files
+
+METADATA = "kernel-metadata.json"
+# The documentation and the code of Kaggle's client disagree on what these are where nothing is said.
+SWITCHES = ("is_private", "enable_gpu", "enable_internet")
+STOPPED = "stopped in time (training.stop_after_hours"  # what a training says that another version goes on with
+LEAST_HOURS = 0.1  # of GPU time that a push makes sense with
+
+
+def find_kernels(client: Client, params: Path | None, folder: Path, simulated: bool = False) -> dict[str, Kernel]:
+    """Build a run's kernels into a folder; returns them by their numbers, such as "03"."""
+    return {kernel.number: kernel for kernel in build(folder, client.owner, params, simulated)}
+
+
+def choose(kernels: dict[str, Kernel], number: str) -> Kernel:
+    """Return the kernel of a number, written "3", "03" or "03-training"."""
+    digits = re.match(r"\d+", number)
+    if digits is None or (kernel := kernels.get(f"{int(digits[0]):02}")) is None:
+        raise KaggleError(f"{number}: no such kernel; there are {', '.join(kernels)}")
+    return kernel
+
+
+def push(
+    client: Client,
+    number: str,
+    params: Path | None = None,
+    simulated: bool = False,
+    uncommitted: bool = False,
+    suffix: str = "",
+) -> str:
+    """Build a kernel from the working tree and push it; returns "owner/slug/version".
+
+    A kernel that goes on where its last version stopped reads from itself once there is one.
+
+    Args:
+        client: of the user whom the kernel will belong to.
+        number: of the notebook, such as "03".
+        params: a YAML file of parameters; None for those of the trial.
+        simulated: whether to run on simulated signers.
+        uncommitted: whether files may differ from the last commit.
+        suffix: of the kernel's name and title, for one that stands beside the run's own.
+
+    Raises:
+        ParameterError: the parameters cannot be used.
+        KaggleError: something would be pushed that nobody could see in the commit, the metadata are wrong, an input is
+            not there, the week's GPU hours are used up, or Kaggle refuses.
+    """
+    if not uncommitted:
+        refuse_hidden(params)
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = choose(find_kernels(client, params, Path(folder), simulated), number)
+        if suffix:
+            _rename(kernel, suffix)
+        metadata = check_metadata(kernel.folder, client.owner)
+        name = metadata["id"]
+        check_inputs(client, metadata)
+        if kernel.resumes and client.version(name):
+            metadata["kernel_sources"].append(name)
+            (kernel.folder / METADATA).write_text(json.dumps(metadata))
+        if metadata["enable_gpu"]:
+            check_quota(client, name)
+        return f"{name}/{client.push(kernel.folder, name)}"
+
+
+def _rename(kernel: Kernel, suffix: str) -> None:
+    title, name = f"{kernel.metadata['title']} {suffix}", f"{kernel.metadata['id']}-{suffix}"
+    (kernel.folder / METADATA).write_text(json.dumps(kernel.metadata | {"id": name, "title": title}))
+
+
+def refuse_hidden(params: Path | None) -> None:
+    """Refuse to push what the last commit does not hold: on Kaggle, nobody could tell what ran.
+
+    Raises:
+        KaggleError: files differ from the commit; names them.
+    """
+    paths = [ROOT / "src", ROOT / "notebooks", *([params.absolute()] if params else [])]
+    if changed := changed_files(paths):
+        names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        raise KaggleError(f"not committed: {names}; commit what is to be pushed, or push it with --uncommitted")
+
+
+def check_metadata(folder: Path, owner: str) -> dict[str, Any]:
+    """Return a kernel's metadata, if Kaggle will understand them as they are meant.
+
+    Raises:
+        KaggleError: it would not, or the user may not push to this kernel; names the entry.
+    """
+    from slugify import slugify
+
+    path = folder / METADATA
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        size = (folder / metadata["code_file"]).stat().st_size
+        (id_owner, slug), title = metadata["id"].split("/"), metadata["title"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KaggleError(f"{path}: no metadata of a kernel ({error}); `make kaggle` writes them") from error
+    problems = {
+        f"id: belongs to {id_owner}, the credentials to {owner}": id_owner != owner,
+        "title: Kaggle wants 5 characters at least": len(title) < 5,
+        f"title: Kaggle makes {slugify(title)} of it, not {slug}, and so a new kernel": slugify(title) != slug,
+        f"code_file: has {size} bytes, more than {LIMIT_BYTES}": size > LIMIT_BYTES,
+        **{f"{name}: has to be true or false": type(metadata.get(name)) is not bool for name in SWITCHES},
+    }
+    for problem, present in problems.items():
+        if present:
+            raise KaggleError(f"{folder.name}/{METADATA}: {problem}; put it right where the kernel is built")
+    return metadata
+
+
+def check_inputs(client: Client, metadata: dict[str, Any]) -> None:
+    """Return once a kernel's inputs are there: Kaggle starts it without those that are not.
+
+    Raises:
+        KaggleError: a dataset does not exist, or a kernel that it reads from has not completed.
+    """
+    for dataset in metadata["dataset_sources"]:
+        client.wait_for_dataset(dataset)
+    for kernel in metadata["kernel_sources"]:
+        if not client.version(kernel):
+            raise KaggleError(f"{metadata['id']} reads from {kernel}, which has not been pushed; push that one first")
+        if (session := client.session(kernel)).status != "COMPLETE":
+            advice = "push that one again" if session.finished else "wait for it (`fingerspelling kaggle status`)"
+            raise KaggleError(f"{metadata['id']} reads from {kernel}, which is {session.status}; {advice}")
+
+
+def check_quota(client: Client, kernel: str) -> None:
+    """Return if there are GPU hours left.
+
+    Raises:
+        KaggleError: there are none.
+    """
+    quota = client.quota()
+    if quota.hours < LEAST_HOURS:
+        until = f" until {quota.renewed:%A %d %B, %H:%M} UTC" if quota.renewed else ""
+        raise KaggleError(f"{kernel}: no GPU hours are left{until}; wait, or push a kernel that needs no GPU")
+
+
+def follow(client: Client, kernel: str) -> tuple[int, bool]:
+    """Print what a kernel prints until it runs no more.
+
+    Returns:
+        The exit status, 1 where it has failed; and whether its training has stopped in time, for another version.
+    """
+    stopped = False
+    for text in client.follow(kernel):
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+        stopped |= STOPPED in text
+    return report(kernel, client.session(kernel)), stopped
+
+
+def report(kernel: str, session: Session) -> int:
+    """Print how a kernel has ended; returns the exit status: 1 where it has failed."""
+    if session.status == "COMPLETE":
+        print(f"{kernel}: complete")
+        return 0
+    reason = f": {session.failure}" if session.failure else ""
+    print(f"{kernel}: {session.status}{reason}; its log says more: {address(kernel)}")
+    return 1
+
+
+def address(kernel: str) -> str:
+    """Return the page of a kernel, "owner/slug" or "owner/slug/version"."""
+    return f"https://www.kaggle.com/code/{'/'.join(kernel.split('/')[:2])}"

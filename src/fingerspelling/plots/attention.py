@@ -1,0 +1,99 @@
+"""What a model sees in a clip: where the decoder looks and what CTC finds, under the clip's film."""
+
+from statistics import median
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fingerspelling.decoding.inspection import Inspection
+from fingerspelling.landmarks import PARTS
+from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen, spelling_hand
+from fingerspelling.plots.style import RED, WIDTH, bare, finished
+from fingerspelling.text import CHARACTERS, align
+
+FILM = 12  # pictures
+NEAR = 6  # frames; a fifth of a second
+
+
+def attention(
+    frames: np.ndarray, phrase: str, prediction: str, seen: Inspection, signed: np.ndarray | None = None
+) -> Figure:
+    """Draw the attention of the decoder and the probabilities of CTC, characters by frames, under the clip's film.
+
+    Args:
+        frames: float [frames, 130, 3], raw landmarks.
+        phrase: what is spelled.
+        prediction: what was read.
+        seen: what the models saw, by `inspect_clip`.
+        signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
+    """
+    spelled = [*prediction.replace(" ", "␣"), "end"]
+    letters = list(dict.fromkeys(prediction + phrase)) if seen.ctc is not None else []
+    heights = [1.0, 0.19 * len(spelled), 0.19 * (len(letters) + 1)]
+    figure = plt.figure(figsize=(WIDTH, sum(heights) + 1.4))
+    grid = figure.add_gridspec(3 if letters else 2, 1, height_ratios=heights[: 3 if letters else 2])
+    film, looks = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    _film(film, frames, phrase, signed)
+    edges = np.append(seen.frames, len(frames)) - 0.5
+    _map(looks, edges, seen.attention / seen.attention.max(1, keepdims=True), spelled)
+    looks.set_title("where the decoder looks, as it spells each character", fontsize=9)
+    looks.plot(seen.read_at, range(len(seen.read_at)), ".", color=RED, markersize=5)
+    if letters:
+        finds = figure.add_subplot(grid[2], sharex=looks)
+        rows = np.vstack([seen.ctc[:, [CHARACTERS.index(c) for c in letters]].T, seen.ctc[:, -1]])
+        _map(finds, edges, rows, ["␣" if c == " " else c for c in letters] + ["none"])
+        finds.plot(seen.read_at, [letters.index(c) for c in prediction], ".", color=RED, markersize=5)
+        finds.set_title("what CTC finds in each frame; dots: where it reads the character", fontsize=9)
+    figure.axes[-1].set_xlabel("frame")
+    drawn = f"Two maps of characters by frames for a clip that spells {phrase!r}, under pictures of its hand."
+    return finished(figure, drawn, _reading(len(frames), phrase, prediction, seen, signed))
+
+
+def _map(axes: Axes, edges: np.ndarray, values: np.ndarray, names: list[str]) -> None:
+    axes.pcolormesh(edges, np.arange(len(values) + 1) - 0.5, values, cmap="Greys", vmin=0, vmax=1)
+    axes.set_yticks(range(len(names)), names, family="monospace", fontsize=9)
+    axes.invert_yaxis()
+    axes.set_xlim(edges[0], edges[-1])
+    axes.grid(False)
+
+
+def _film(axes: Axes, frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> None:
+    """Draw hands in a row, each above its time, and over them what is signed where that is known."""
+    bare(axes)
+    axes.set(xlim=(-0.5, len(frames) - 0.5), ylim=(0, 1))
+    joints = PARTS[spelling_hand(frames)]
+    for place in range(FILM):
+        middle, reach = (place + 0.5) / FILM * len(frames), len(frames) / FILM / 2
+        hand = frames[nearest_seen(frames, int(middle), int(reach)), joints]
+        picture = axes.inset_axes((place / FILM, 0, 1 / FILM, 0.8))
+        draw_hand(picture, hand, 1.4)
+        close_up(picture, hand)
+        picture.axis("off")
+    for place, letter in enumerate(phrase if signed is not None else ""):
+        if len(when := np.flatnonzero(signed == place)):
+            letter = letter.replace(" ", "␣")
+            axes.text(when.mean(), 0.97, letter, ha="center", va="top", family="monospace", weight="bold")
+    axes.set_title("the hand, and the letters as they are signed" if signed is not None else "the hand", fontsize=9)
+
+
+def _reading(n_frames: int, phrase: str, prediction: str, seen: Inspection, signed: np.ndarray | None) -> str:
+    if not prediction:
+        return "Nothing was read."
+    near = np.abs(seen.frames - seen.read_at[:, None]) <= NEAR
+    share, even = (seen.attention[:-1] * near).sum(1).mean(), near.mean()
+    text = (
+        f"The decoder spends **{share:.0%}** of its attention within {NEAR} frames of where the character is read; "
+        f"looking everywhere alike would be {even:.0%}."
+    )
+    lags, true, read = [], -1, -1
+    for spelled, found in align(phrase, prediction):
+        true, read = true + bool(spelled), read + bool(found)
+        if signed is not None and spelled == found and len(when := np.flatnonzero(signed == true)):
+            lags.append(seen.read_at[read] - when.mean())
+    if lags:
+        lag = median(lags)
+        when = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"
+        text += f" In the median, letters are read {when} the middle of being signed."
+    return text

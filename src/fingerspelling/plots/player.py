@@ -1,0 +1,129 @@
+"""A clip that plays in the page: the signer, the spelling hand close up, and when which letter is signed and read.
+
+It is one piece of HTML with its data and script, so that it works in JupyterLab, on Kaggle, and in a saved page without
+a network. Where no script may run, `clip_strip` shows the same clip as a filmstrip.
+"""
+
+import base64
+import itertools
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS
+from fingerspelling.plots.clips import BODY, bone_colours, spelling_hand
+from fingerspelling.plots.style import GREY, HEIGHT_OVER_WIDTH
+
+TEMPLATE = Template(Path(__file__).with_name("player.html").read_text(encoding="utf-8"))
+STEPS = 254  # of a coordinate, from one edge of a picture to the other; 255 stands for a point that is missing
+FPS = 30
+_numbers = itertools.count()  # of the players in a page
+
+
+@dataclass(frozen=True)
+class ClipPlayer:
+    """A clip with its letters, which a cell that ends with it shows.
+
+    Attributes:
+        frames: float [frames, 130, 3], raw landmarks.
+        phrase: what is spelled.
+        signed: int [frames], the place in the phrase of the character that is signed, -1 for none; None where nobody
+            knows, as for recordings.
+        prediction: what was read, if anything.
+        read_at: int [characters of the prediction], the frame at which each was read.
+    """
+
+    frames: np.ndarray
+    phrase: str
+    signed: np.ndarray | None = None
+    prediction: str = ""
+    read_at: Sequence[int] = ()
+
+    def __repr__(self) -> str:
+        read = f", read as {self.prediction!r}" if self.prediction else ""
+        return f"moving picture of a clip of {len(self.frames)} frames that spells {self.phrase!r}{read}"
+
+    def _repr_html_(self) -> str:
+        points, person, hand = _points(np.asarray(self.frames, np.float32))
+        rows = []
+        if self.signed is not None:
+            runs = [np.flatnonzero(self.signed == place) for place in range(len(self.phrase))]
+            spans = [(letter, run) for letter, run in zip(self.phrase, runs, strict=True) if len(run)]
+            rows.append(["signed", [[_shown(letter), run.mean(), len(run) / 2] for letter, run in spans]])
+        if self.prediction:
+            rows.append(
+                ["read", [[_shown(c), int(at), 0] for c, at in zip(self.prediction, self.read_at, strict=True)]]
+            )
+        clip = {
+            "frames": len(self.frames),
+            "fps": FPS,
+            "points": base64.b64encode(points.tobytes()).decode(),
+            "person": person,
+            "hand": hand,
+            "rows": rows,
+            "signed": None if self.signed is None else [_shown(self.phrase[i]) if i >= 0 else "" for i in self.signed],
+        }
+        name = f"clip-{next(_numbers)}-{zlib.crc32(points.tobytes()):08x}"
+        seen = np.flatnonzero(points[:, -1, 0] < 255)
+        # No "<" in the script's data, or "</script>" in a phrase would end it.
+        data = json.dumps(clip, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        start = int(seen[len(seen) // 2]) if len(seen) else 0
+        phrase = escape(self.phrase.replace(" ", "␣"))
+        return TEMPLATE.substitute(id=name, label=escape(repr(self)), phrase=phrase, clip=data, start=start)
+
+
+def _shown(character: str) -> str:
+    return "␣" if character == " " else character
+
+
+def _points(frames: np.ndarray) -> tuple[np.ndarray, list, list]:
+    """Return the clip in 255 steps, and the lines to draw.
+
+    Returns:
+        uint8 [frames, points, 2]: the person and both hands in the picture, then the spelling hand in a square that
+        follows it; 255 where a point is missing.
+        The lines of the person and of the hand close up: [from, to, colour, width].
+    """
+    joints = sorted({place for chain in BODY for place in chain})
+    hands = [PARTS[name] for name in ("left_hand", "right_hand")]
+    chosen = np.concatenate([joints, *hands])
+    first = len(joints)
+    person = [[joints.index(a), joints.index(b), GREY, 2] for chain in BODY for a, b in itertools.pairwise(chain)]
+    colours = bone_colours()
+    for start in (first, first + 21):
+        person += [[start + a, start + b, colour, 2.5] for (a, b), colour in zip(HAND_BONES, colours, strict=True)]
+    close = [[first + 42 + a, first + 42 + b, colour, 9] for (a, b), colour in zip(HAND_BONES, colours, strict=True)]
+    points = np.concatenate([frames[:, chosen, :2], _close_up(frames)], 1)
+    missing = ~np.isfinite(points).all(-1)
+    steps = np.where(missing[..., None], 0, points).clip(0, 1) * STEPS
+    whole = steps.round().astype(np.uint8)
+    whole[missing] = 255
+    return whole, person, close
+
+
+def _close_up(frames: np.ndarray) -> np.ndarray:
+    """Return the spelling hand in a square of a fixed size that follows it, 0..1 inside: float [frames, 21, 2].
+
+    Where only the other hand was found, this is taken for it, as the detector sometimes confuses them.
+    """
+    own = PARTS[spelling_hand(frames)]
+    other = PARTS["left_hand" if own[0] == WRISTS[1] else "right_hand"]
+    hand = np.where(np.isfinite(frames[:, own[:1], :1]), frames[:, own, :2], frames[:, other, :2])
+    hand = hand * [1, HEIGHT_OVER_WIDTH]  # in frame widths
+    seen = np.flatnonzero(np.isfinite(hand[:, 0, 0]))
+    if not len(seen):
+        return hand
+    low, high = hand[seen].min(1), hand[seen].max(1)
+    size = 1.25 * np.percentile((high - low).max(1), 95)
+    centres = (low + high) / 2
+    window = np.exp(-0.5 * np.square(np.arange(-15, 16) / 6))  # the camera follows slowly, or nothing would move
+    steady = np.stack([np.interp(np.arange(len(hand)), seen, centres[:, axis]) for axis in (0, 1)], 1)
+    padded = np.pad(steady, [(15, 15), (0, 0)], mode="edge")
+    smooth = np.stack([np.convolve(padded[:, axis], window / window.sum(), "valid") for axis in (0, 1)], 1)
+    return (hand - smooth[:, None]) / size + 0.5

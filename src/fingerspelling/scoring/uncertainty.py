@@ -1,0 +1,66 @@
+"""How sure a score is, and from when on a constant answer is better."""
+
+import numpy as np
+import pandas as pd
+
+from fingerspelling.text import CONSTANT_PHRASE, edit_distance
+
+DRAWS = 2000
+COVERED = 95  # percent of the draws lie in the interval
+
+
+def score_table(clips: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Score groups of clips, each with an interval by the bootstrap.
+
+    What is drawn anew, with replacement, are the signers of a group: other people would be other people, while clips of
+    one person are alike. Of a group with a single signer, clips are drawn.
+
+    Args:
+        clips: a row per clip: participant_id, phrase, prediction.
+        groups: the group of each clip.
+
+    Returns:
+        A row per group, from the lowest score to the highest: score, low, high, clips, signers.
+    """
+    counts = pd.DataFrame(
+        {
+            "edits": list(map(edit_distance, clips["prediction"], clips["phrase"])),
+            "characters": clips["phrase"].str.len().to_numpy(),
+            "signer": clips["participant_id"].to_numpy(),
+        }
+    )
+    rows = {name: _score(rows) for name, rows in counts.groupby(np.asarray(groups))}
+    return pd.DataFrame.from_dict(rows, "index").sort_values("score", kind="stable")
+
+
+def _score(counts: pd.DataFrame) -> dict[str, float]:
+    signers = counts["signer"].nunique()
+    units = counts.drop(columns="signer") if signers == 1 else counts.groupby("signer").sum()
+    edits, characters = units["edits"].to_numpy(), units["characters"].to_numpy()
+    drawn = np.random.default_rng(0).integers(0, len(units), (DRAWS, len(units)))
+    scores = 1 - edits[drawn].sum(1) / np.maximum(characters[drawn].sum(1), 1)
+    low, high = np.percentile(scores, [50 - COVERED / 2, 50 + COVERED / 2])
+    score = 1 - edits.sum() / max(characters.sum(), 1)
+    return {"score": score, "low": low, "high": high, "clips": len(counts), "signers": signers}
+
+
+def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
+    """Score all clips with the constant phrase wherever the reader is less sure than a threshold, for each threshold.
+
+    Args:
+        sure: float [clips], how sure the reader is.
+        clips: a row per clip: phrase, prediction.
+
+    Returns:
+        A row per threshold that makes a difference, rising from 0, where everything is read: threshold, score, share of
+        the clips that get the constant phrase.
+    """
+    order = np.argsort(sure, kind="stable")
+    read = np.array(list(map(edit_distance, clips["prediction"], clips["phrase"])))[order]
+    constant = np.array([edit_distance(CONSTANT_PHRASE, phrase) for phrase in clips["phrase"]])[order]
+    edits = read.sum() + np.concatenate([[0], np.cumsum(constant - read)])
+    characters = max(int(clips["phrase"].str.len().sum()), 1)
+    sorted_sure = np.asarray(sure)[order]
+    thresholds = np.append(0, np.append((sorted_sure[1:] + sorted_sure[:-1]) / 2, 1))
+    share = np.arange(len(order) + 1) / max(len(order), 1)
+    return pd.DataFrame({"threshold": thresholds, "score": 1 - edits / characters, "share": share})

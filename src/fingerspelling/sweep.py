@@ -1,0 +1,296 @@
+"""Many runs that differ in some parameters, and a table of them.
+
+    fingerspelling sweep notebooks/params/demo.yaml training.learning_rate=1e-3,2e-3 model.frame_stride=1,2
+
+    outputs/sweep_demo/
+      learning_rate=0.001,frame_stride=1/       a run's folder; beside it, with its name:
+        .yaml  .log  .json                      its parameters, what it printed, and how it ended
+      sweep.csv  sweep.png                      all runs
+
+Runs that have finished are kept: a sweep that was killed goes on where it was, and what failed is tried again.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import yaml
+
+from fingerspelling import provenance
+from fingerspelling.config import ROOT, RunConfig, effective_values
+from fingerspelling.files import written_whole
+from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.plots.sweep import sweep_scores
+from fingerspelling.processes import end_with_parent, only_process
+from fingerspelling.scoring.metric import score
+
+NOTEBOOKS = [sys.executable, "-m", "fingerspelling.notebooks"]
+PAUSE = 0.5  # seconds between two looks at runs on this machine
+KAGGLE_SESSIONS = 2  # with a GPU that Kaggle runs at a time
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of a sweep's runs: its folder, and what it has instead of the parameters of the file."""
+
+    folder: Path
+    changes: tuple[tuple[str, Any], ...]
+
+    def beside(self, ending: str) -> Path:
+        """Return the file of a run that lies beside its folder."""
+        return self.folder.with_name(self.folder.name + ending)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Its parameters."""
+        return yaml.safe_load(self.beside(".yaml").read_text())
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """How it ended: score, seconds, failure ("" where it has finished); without them before that."""
+        try:
+            return json.loads(self.beside(".json").read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def keep(self, **outcome: Any) -> None:
+        """Keep how it ended, or where it is."""
+        with written_whole(self.beside(".json")) as temporary:
+            temporary.write_text(json.dumps(outcome) + "\n")
+
+
+class Place(Protocol):
+    """Where runs run."""
+
+    def start(self, run: Run) -> None:
+        """Start a run, or go on with one."""
+
+    def look(self, run: Run) -> str | None:
+        """Return why a run has failed, "" where it has finished, and None while it is at work."""
+
+    def stop(self) -> None:
+        """End what is still at work."""
+
+
+class Here:
+    """Runs on this machine, each in a process of its own.
+
+    Args:
+        notebooks: what is run of each.
+        parallel: how many run at a time; they share the cores.
+    """
+
+    def __init__(self, notebooks: Sequence[str], parallel: int) -> None:
+        self._notebooks = notebooks
+        self._threads = str(max(1, (os.cpu_count() or 1) // parallel))
+        self._processes: dict[Run, subprocess.Popen] = {}
+
+    def start(self, run: Run) -> None:
+        """Start the notebooks; what they print goes into the run's log."""
+        command = [*NOTEBOOKS, "--params", str(run.beside(".yaml")), "--notebooks", *self._notebooks]
+        with run.beside(".log").open("w") as log:
+            self._processes[run] = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": self._threads, "PYTHONUNBUFFERED": "1"},
+                preexec_fn=end_with_parent,
+            )
+
+    def look(self, run: Run) -> str | None:
+        """Return why the process has failed: its last words, or the signal that has killed it."""
+        status = self._processes[run].poll()
+        if status is None:
+            return None
+        del self._processes[run]
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        lines = [line for line in run.beside(".log").read_text(errors="replace").splitlines() if line.strip()]
+        said = [line for line in lines if not line.startswith("the notebook with the whole error")]
+        return (said or [f"exit status {status}"])[-1] if status else ""
+
+    def stop(self) -> None:
+        """End the processes, which put in order what they have begun."""
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait()
+
+
+class OnKaggle:
+    """Trainings on Kaggle's machines, each a kernel of its own that reads the clips of the file's own run.
+
+    Args:
+        params: the file.
+        uncommitted: whether it and the code may differ from the last commit.
+    """
+
+    def __init__(self, params: Path, uncommitted: bool) -> None:
+        from fingerspelling.kaggle.client import Client
+        from fingerspelling.kaggle.push import refuse_hidden
+
+        if not uncommitted:
+            refuse_hidden(params)
+        self._client, self._params = Client(), params
+
+    def start(self, run: Run) -> None:
+        """Push the run's kernel, unless it was."""
+        from fingerspelling.kaggle.push import push
+
+        if kernel := run.outcome.get("kernel"):
+            print(f"{run.folder.name}: goes on as {kernel}")
+            return
+        suffix = f"{zlib.crc32(run.folder.name.encode()):08x}"[:6]
+        values = run.values | {"run_dir": str(RunConfig.from_values({"params": str(self._params)}).run_dir)}
+        params = run.beside(".kaggle.yaml")
+        params.write_text(yaml.safe_dump(values))
+        kernel = push(self._client, "03", params, uncommitted=True, suffix=suffix)
+        run.keep(kernel=kernel)
+        print(f"{run.folder.name}: runs as {kernel}", flush=True)
+
+    def look(self, run: Run) -> str | None:
+        """Fetch the output of a version that has ended."""
+        from fingerspelling.kaggle.client import POLL
+        from fingerspelling.kaggle.fetch import fetch
+
+        kernel = run.outcome["kernel"]
+        session = self._client.session(kernel)
+        if not session.finished:
+            time.sleep(POLL)
+            return None
+        fetch(self._client, kernel, run.folder)
+        if session.status != "COMPLETE":
+            return f"{kernel}: {session.status} {session.failure}".strip()
+        trained = all((run.folder / f"seed{seed}/model").is_dir() for seed in RunConfig.from_values(run.values).seeds)
+        return "" if trained else f"{kernel}: stopped in time; the next sweep goes on"
+
+    def stop(self) -> None:
+        """Leave the kernels at work: the next sweep waits for them."""
+
+
+def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None = None) -> list[Run]:
+    """Write the parameters of all combinations, each beside its run's folder.
+
+    Args:
+        params: a YAML file of parameters.
+        values: such as "training.learning_rate=1e-3,2e-3".
+        folder: for the runs.
+        data_dir: the competition's data, instead of the file's.
+
+    Raises:
+        ParameterError: the file or a value cannot be used, or the folder holds a run with other parameters.
+    """
+    base = effective_values({"params": str(params), **({"data_dir": data_dir} if data_dir else {})})
+    base = {name: value for name, value in base.items() if name not in {"params", "overrides"}}
+    axes: dict[str, list[Any]] = {}
+    for text in values:
+        name, equals, choices = text.partition("=")
+        leaf: Any = parse_override(f"{name}=[{choices}]" if equals else text)
+        for part in name.split("."):
+            leaf = leaf[part]
+        if not leaf:
+            raise ParameterError(f"{name}: expected values, such as {name}=1,2")
+        axes[name] = leaf
+    last = [name.rpartition(".")[2] for name in axes]
+    short = dict(zip(axes, last if len(set(last)) == len(last) else axes, strict=True))
+    runs, contents = [], []
+    for chosen in itertools.product(*axes.values()):
+        changes = dict(zip(axes, chosen, strict=True))
+        name = re.sub(r"[^\w.,=+-]", "_", ",".join(f"{short[key]}={value}" for key, value in changes.items()))
+        run, own = Run(folder / name, tuple(changes.items())), base | {"run_dir": str(folder / name)}
+        for key, value in changes.items():
+            own = lay_over(own, parse_override(f"{key}={json.dumps(value)}"))
+        RunConfig.from_values(own)
+        content = f"# {params}, {name}\n" + yaml.safe_dump(own, sort_keys=False)
+        if (file := run.beside(".yaml")).is_file() and yaml.safe_load(file.read_text()) != own:
+            raise ParameterError(f"{file}: was run with other parameters; choose another --folder")
+        runs.append(run)
+        contents.append(content)
+    folder.mkdir(parents=True, exist_ok=True)
+    for run, content in zip(runs, contents, strict=True):
+        with written_whole(run.beside(".yaml")) as temporary:
+            temporary.write_text(content)
+    return runs
+
+
+def execute(runs: Sequence[Run], place: Place, parallel: int) -> None:
+    """Run what has not finished, so many at a time; what fails is kept as a failure, and the others go on."""
+    waiting = deque(run for run in runs if run.outcome.get("failure") != "")
+    began: dict[Run, float] = {}
+    try:
+        while waiting or began:
+            while waiting and len(began) < parallel:
+                run = waiting.popleft()
+                began[run] = time.monotonic()
+                place.start(run)
+            time.sleep(PAUSE)
+            for run in list(began):
+                if (failure := place.look(run)) is None:
+                    continue
+                seconds = time.monotonic() - began.pop(run)
+                if not failure and (found := read_score(run.folder)) is None:
+                    failure = "has left no predictions to score"
+                result = found if not failure else None
+                run.keep(score=result, seconds=seconds, failure=failure)
+                ended = failure or f"score {result:.4f}"
+                print(f"{run.folder.name}: {ended}, after {provenance.duration(seconds)}", flush=True)
+    finally:
+        place.stop()
+
+
+def read_score(folder: Path) -> float | None:
+    """Return a run's score of the held-out clips, by all its models or by its only one; None where it has none."""
+    files = [folder / "out_of_fold.parquet", *sorted(folder.glob("seed*/out_of_fold.parquet"))]
+    file = next(filter(Path.is_file, files), None)
+    if file is None:
+        return None
+    clips = pd.read_parquet(file)
+    return score(clips["prediction"].tolist(), clips["phrase"].tolist())
+
+
+def tabulate(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row per run, the best first: the parameters that differ, score, duration, failure."""
+    rows = [
+        {
+            "run": run.folder.name,
+            **dict(run.changes),
+            "score": run.outcome.get("score"),
+            "duration": provenance.duration(run.outcome.get("seconds", 0.0)),
+            "failure": run.outcome.get("failure", "has not run"),
+        }
+        for run in runs
+    ]
+    table = pd.DataFrame(rows).set_index("run").astype({"score": float})
+    return table.sort_values("score", ascending=False, na_position="last", kind="stable")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `fingerspelling sweep`; returns the exit status: 1 where a run has failed."""
+    folder = (options.folder or ROOT / "outputs" / f"sweep_{options.params.stem}").absolute()
+    parallel = options.parallel or (KAGGLE_SESSIONS if options.kaggle else 1)
+    with only_process(folder):
+        runs = plan(options.params.absolute(), options.values, folder, options.data)
+        kaggle = options.kaggle
+        place: Place = OnKaggle(options.params, options.uncommitted) if kaggle else Here(options.notebooks, parallel)
+        execute(runs, place, parallel)
+        table = tabulate(runs)
+        table.to_csv(folder / "sweep.csv")
+        sweep_scores(table).savefig(folder / "sweep.png")
+    print(table.reset_index(drop=True).to_string(index=False))
+    failed = int((table["failure"] != "").sum())
+    print(f"{len(table) - failed} of {len(table)} runs finished; all of them are in {folder}/sweep.csv and sweep.png")
+    return int(failed > 0)
