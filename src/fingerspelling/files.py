@@ -1,12 +1,14 @@
 """What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
 import errno
+import json
 import os
 import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp"  # ends the names of temporary files and folders, which begin with a point
 FULL = 1 << 20  # bytes: a disk with less is full; so much is what a library may have given back when its write fails
@@ -22,6 +24,18 @@ class InputError(Exception):
 
 class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Parse JSON that somebody else may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 @contextmanager

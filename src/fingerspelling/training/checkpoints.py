@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from fingerspelling.files import content, written_whole
+from fingerspelling.files import content, parse_json, written_whole
 
 SEAL = "files.json"  # in a checkpoint, written last: the size and checksum of each of its files
 
@@ -18,7 +18,7 @@ def seal(checkpoint: Path) -> None:
 def is_whole(checkpoint: Path) -> bool:
     """Tell whether a checkpoint has all of its files as they were written."""
     try:
-        sealed = json.loads((checkpoint / SEAL).read_text())
+        sealed = parse_json((checkpoint / SEAL).read_text())
         return {file.name: content(file) for file in _files(checkpoint)} == sealed
     except (OSError, ValueError):
         return False
