@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp"  # ends the names of temporary files and folders, which begin with a point
 FULL = 1 << 20  # bytes: a disk with less is full; so much is what a library may have given back when its write fails
@@ -23,6 +24,18 @@ class InputError(Exception):
 
 class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Parse JSON that somebody else may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 @contextmanager
@@ -87,7 +100,7 @@ def seal(folder: Path) -> None:
 def is_whole(folder: Path) -> bool:
     """Tell whether a folder has all files of its seal as they were written."""
     try:
-        sealed = json.loads((folder / SEAL).read_text())
+        sealed = parse_json((folder / SEAL).read_text())
         return {name: content(folder / name) for name in sealed} == sealed
     except (OSError, ValueError, TypeError):
         return False

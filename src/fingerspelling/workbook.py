@@ -115,7 +115,8 @@ class Workbook:
     def data_dir(self) -> Path:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
-            self._note_file.write_text(self._note)
+            with written_whole(self._note_file) as temporary:
+                temporary.write_text(self._note)
             folders = [str(folder.relative_to(self.run_dir)) for folder in (*self.folds, *self.trainings)]
             note(self.run_dir, "run", folders)
             if self._competition is not None and self.config.data_fraction == 1:
