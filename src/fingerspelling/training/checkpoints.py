@@ -1,5 +1,6 @@
 """Checkpoints that count only when they are whole."""
 
+import shutil
 from pathlib import Path
 
 from fingerspelling.files import is_whole
@@ -7,9 +8,10 @@ from fingerspelling.stages import checkpoints
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint, or None; says which newer ones are not."""
+    """Return the newest whole checkpoint, or None; removes newer ones that are not, and says so."""
     for path in checkpoints(folder):
         if is_whole(path):
             return path
         print(f"{path}: not whole, an earlier checkpoint is used")
+        shutil.rmtree(path, ignore_errors=True)  # several processes do so
     return None

@@ -24,7 +24,7 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
-from fingerspelling.files import seal
+from fingerspelling.files import disk_full_named, seal
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
@@ -106,10 +106,12 @@ class FingerspellingTrainer(Trainer):
             torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
 
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
-        super()._save_checkpoint(*arguments, **named)
+        checkpoint = Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")
+        with disk_full_named(checkpoint):
+            super()._save_checkpoint(*arguments, **named)
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
-            seal(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}"))
+            seal(checkpoint)
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:
