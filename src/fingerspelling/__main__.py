@@ -5,6 +5,7 @@
     fingerspelling status outputs/demo                      which stages of a run are done, and which no longer fit
     fingerspelling kaggle push 03 --follow                  a notebook on Kaggle's machines; status, fetch, submit ...
     fingerspelling sweep X.yaml training.epochs=3,6         many runs, and a table of them
+    fingerspelling compare outputs/*                        runs side by side, and which differences are chance
     fingerspelling read video.mp4                           what a video spells; --camera 0 for a webcam
 
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others need is imported there.
@@ -49,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     stating.set_defaults(run=print_status)
     _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
     _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
+    comparing = commands.add_parser("compare", help="set runs side by side")
+    comparing.add_argument("folders", nargs="+", type=Path, metavar="folder", help="of a run, such as outputs/demo")
+    comparing.add_argument("--figure", type=Path, default="compare.png", help="for the curves (default: %(default)s)")
+    comparing.set_defaults(run=compare)
     reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
     command.add_arguments(reading)
     reading.set_defaults(run=command.run)
@@ -112,6 +117,15 @@ def sweep(options: argparse.Namespace) -> int:
         from fingerspelling.sweep import run
     except ImportError as error:
         raise DataError(f"a sweep needs the package {error.name}; install fingerspelling[workbook]") from error
+    return run(options)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Set runs side by side."""
+    try:
+        from fingerspelling.compare import run
+    except ImportError as error:
+        raise DataError(f"comparing needs the package {error.name}; install fingerspelling[workbook]") from error
     return run(options)
 
 
