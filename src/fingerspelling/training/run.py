@@ -110,11 +110,17 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
 
 def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
     """Return whether the same training gets other epochs while its learning rate is not yet falling."""
-    epochs = [part["training"].get("epochs") for part in (before, inputs)]
+    epochs = [part["training"].get("epochs", 0) for part in (before, inputs)]
     decay = inputs["training"]["decay_epochs"]
     same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
     checkpoint = last_checkpoint(run_dir / "checkpoints")
-    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+    if (
+        not same
+        or not isinstance(epochs[0], int)
+        or decay is None
+        or checkpoint is None
+        or (run_dir / "model").is_dir()
+    ):
         return False
     done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
     return bool(done <= min(epochs) - decay)
