@@ -40,8 +40,9 @@ TOOLS = [
     "pytest==8.4.2",
     "pytest-timeout",
     "hypothesis",
-    "papermill",
-]  # papermill is on Kaggle's image without a version
+    "papermill",  # on Kaggle's image without a version
+    "nbconvert",  # there as 6.4.5, beside an nbclient with which pip would not install that
+]
 
 # What matters of the two images. Both lack rapidfuzz and ai-edge-litert. The package itself is not installed there.
 KAGGLE = """

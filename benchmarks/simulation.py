@@ -1,6 +1,6 @@
 """How near the simulated signers come to real ones: every published figure of the real ones next to the simulated.
 
-    python benchmarks/simulation.py [--clips 4000] [--real ../shared/real] [--full] [--speed]
+    python benchmarks/simulation.py [--clips 4000] [--real ../shared/real] [--full] [--speed] [--wild]
 
 Clips are simulated in memory. The folder of public recordings of hands that --real names (see real_letters.py) is not
 part of this project; without it, the comparison with them is left out.
@@ -34,13 +34,26 @@ from fingerspelling.data.published import SUPPLEMENTAL, WORDS
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, sample_phrase, simulate
 from fingerspelling.simulation.body import hand_of
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
+from fingerspelling.simulation.config import Footage, Tracker, View, Wild
 from fingerspelling.simulation.dataset import participant
 from fingerspelling.simulation.movement import sign
+from fingerspelling.simulation.render import render_aligned_clip
+from fingerspelling.simulation.wild import wild_signer
 from fingerspelling.simulation.words import SENTENCES
 
 SIGNERS = 500  # more than the competition's 94, so that the figures depend less on chance
 CONFIG = SimulationConfig()
 CLEAR = replace(CONFIG, lost_hand=0, junk=0)  # every frame of the spelling is seen
+# Wild signers whose hands are seen in every frame, in portrait pictures.
+WILD = replace(
+    CLEAR,
+    wild=Wild(
+        share=1,
+        view=View(aspects=(WIDTH_OVER_HEIGHT,)),
+        footage=Footage(idle=0, other_hand=0),
+        tracker=Tracker(swapped=0, zeros=0, no_depth=0, never_lost=1),
+    ),
+)
 FRAMES = 20000  # that a classifier is trained on
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"
 WANTED = {"letters": 0.55, "digits": 0.70}  # shares read correctly
@@ -77,15 +90,15 @@ def word_pace(signers: list[Signer], seed: int) -> np.ndarray:
     return np.array(paces)
 
 
-def hands_in_flow(signers: list[Signer], characters: str, count: int, seed: int) -> Hands:
+def hands_in_flow(
+    signers: list[Signer], characters: str, count: int, seed: int, config: SimulationConfig = CLEAR
+) -> Hands:
     """Simulate strings of random characters; a hand is labelled with the character whose time it is."""
     points, labels = [], []
     for number in range(count):
         signer = signers[number % len(signers)]
         phrase = "".join(stream(seed, 3, number).choice(list(characters), 18))
-        # The same random stream gives the same movement, here with the character of each frame.
-        _, places = sign(phrase, signer, stream(seed, 4, number), CLEAR)
-        clip = render_clip(signer, phrase, stream(seed, 4, number), CLEAR)
+        clip, places = render_aligned_clip(signer, phrase, stream(seed, 4, number), config)
         points.append((clip[:, hand_of(signer)] * [signer.side, 1 / WIDTH_OVER_HEIGHT, 1])[places >= 0])
         labels.append(np.array(list(phrase))[places[places >= 0]])
     return Hands("simulated", np.concatenate(points), np.concatenate(labels))
@@ -133,7 +146,10 @@ def measure_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[R
 def hand_rows(signers: list[Signer], arguments: argparse.Namespace) -> list[Row]:
     """Train on simulated hands and test on real ones; prints which characters are read worst."""
     tests = list(read_sets(arguments.real))
-    flow = hands_in_flow(signers, FLOW_LETTERS + DIGITS, max(400, arguments.clips // 2), arguments.seed)
+    config = WILD if arguments.wild else CLEAR
+    if arguments.wild:
+        signers = [wild_signer(stream(arguments.seed, 8, number), config) for number in range(SIGNERS)]
+    flow = hands_in_flow(signers, FLOW_LETTERS + DIGITS, max(400, arguments.clips // 2), arguments.seed, config)
     chosen = stream(arguments.seed, 5).permutation(len(flow.labels))[:FRAMES]
     hands = Hands("simulated", flow.points[chosen], flow.labels[chosen])
     rows = []
@@ -194,6 +210,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, default=REAL, help="folder of public recordings of hands")
     parser.add_argument("--full", action="store_true", help="also train on each real set and test on the others")
     parser.add_argument("--speed", action="store_true", help="also measure the pace of simulation")
+    parser.add_argument("--wild", action="store_true", help="compare wild signers' hands with the real ones")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     pd.set_option("display.width", 200, "display.max_columns", 20)

@@ -1,7 +1,6 @@
 """Do the kernels run with exactly the versions of Kaggle's image, and of Colab's?
 
-    python kaggle/check_image.py                # both: 8 GB of disk each, and some ten minutes
-    python kaggle/check_image.py kaggle
+    python kaggle/check_image.py kaggle colab   # 8 GB of disk each, and some ten minutes
 
 Makes the image's environment where it is not there yet (benchmarks/environments.py has the versions), and runs the
 tests of the chain of kernels (tests/test_kaggle_chain.py) with its Python on the emulated machine.
@@ -24,7 +23,7 @@ IMAGES = ["kaggle", "colab"]
 def main() -> int:
     """Parse the command line and run the chain in each image; the exit status is 1 where a test fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("images", nargs="*", choices=IMAGES, default=IMAGES, metavar="IMAGE", help=" or ".join(IMAGES))
+    parser.add_argument("images", nargs="+", choices=IMAGES, metavar="IMAGE", help=" or ".join(IMAGES))
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/environments", help="where they are kept")
     arguments = parser.parse_args()
     failed = False

@@ -78,11 +78,12 @@ def _frame(signer: Signer, head: np.ndarray, skull: np.ndarray, scene: np.ndarra
         canvas.triangle(face[corners], normal, 0.0, part)
     pose = scene[:, POSED]
     neck = pose[:, [11, 12]].mean(1)
-    rod(head.mean(1) + [0, 0.05, 0.09], neck + [0, 0.03, 0.02], 0.055, SKIN)
-    rod(pose[:, 11] + [0, 0.02, 0], pose[:, 12] + [0, 0.02, 0], 0.06, SHIRT)
+    rod(head.mean(1) + np.array([0, 0.05, 0.09]), neck + np.array([0, 0.03, 0.02]), 0.055, SKIN)
+    lower = np.array([0, 0.02, 0])
+    rod(pose[:, 11] + lower, pose[:, 12] + lower, 0.06, SHIRT)
     for share in np.linspace(0.1, 0.9, 7):
-        top = pose[:, 11] * share + pose[:, 12] * (1 - share) + [0, 0.06, 0.0]
-        rod(top, top + [0, 0.6, 0.02], 0.085, SHIRT)
+        top = pose[:, 11] * share + pose[:, 12] * (1 - share) + 3 * lower
+        rod(top, top + 30 * lower, 0.085, SHIRT)
     for shoulder, elbow, wrist in ((11, 13, 15), (12, 14, 16)):
         rod(pose[:, shoulder], pose[:, elbow], 0.05, SHIRT)
         rod(pose[:, elbow], pose[:, elbow] * 0.45 + pose[:, wrist] * 0.55, 0.042, SHIRT)

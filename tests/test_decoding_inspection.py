@@ -5,7 +5,7 @@ import pytest
 import torch
 from synthetic import make_model
 
-from fingerspelling.decoding.inspection import aligned, inspect_clip, runners_up
+from fingerspelling.decoding.inspection import aligned, follow_clip, inspect_clip, runners_up
 from fingerspelling.decoding.search import make_decoder
 from fingerspelling.decoding.transcribe import transcribe_clip
 
@@ -79,3 +79,32 @@ def test_runners_up_begin_with_what_is_read() -> None:
     assert found[0][0] == transcribe_clip([model], points, make_decoder(4, 0.3))
     likely = [probability for _, probability in found]
     assert likely == sorted(likely, reverse=True) and len({phrase for phrase, _ in found}) == 4
+
+
+def test_clip_is_followed_through_the_model_itself() -> None:
+    model = make_model(ctc_weight=0.5, frame_stride=2, part_extractors=True)
+    stages = follow_clip(model, clip(41), "abc")
+    d_model = model.config.d_model
+    shapes = {key: stage.shape for key, stage in stages.items()}
+    assert shapes == {
+        "clip": (41, 130, 3),
+        "convolution": (21, 65, 32),
+        "features": (21, d_model),
+        "encoder": (21, d_model),
+        "ctc": (21, 60),
+        "decoder": (4, d_model),
+        "characters": (4, 63),
+    }
+    for key, stage in stages.items():
+        assert stage.values.shape == (stage.shape[1], stage.shape[0]), key
+        assert np.isfinite(stage.values).all()
+    unused = [model.backward_decoder, model.backward_projection, model.confidence]
+    training_only = sum(weight.numel() for part in unused for weight in part.parameters())
+    assert sum(stage.weights for stage in stages.values()) + training_only == model.num_parameters()
+    np.testing.assert_allclose(stages["ctc"].values.sum(0), 1, rtol=1e-5)
+    assert not model.encoder._forward_pre_hooks and not model.extractor.conv._forward_hooks
+
+
+def test_models_without_parts_are_followed_too() -> None:
+    stages = follow_clip(make_model(ctc_weight=0.0, cnn_features=False), clip(30), "")
+    assert {*stages} == {"clip", "features", "encoder", "decoder", "characters"}

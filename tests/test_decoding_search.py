@@ -4,7 +4,7 @@ from synthetic import make_model
 
 from fingerspelling.decoding.beam import BeamSearch
 from fingerspelling.decoding.greedy import GreedySearch
-from fingerspelling.decoding.search import decode, make_search
+from fingerspelling.decoding.search import decode, decoding_name, make_search
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_what_cannot_be_searched_is_refused(num_beams: int, ctc_weight: float, r
     models = [make_model(ctc_weight=0.5), make_model()]
     with pytest.raises(ValueError, match=reason):
         decode(models, [(torch.zeros(1, 20, 32), None)] * 2, num_beams, ctc_weight)
+
+
+def test_ways_of_decoding_have_names() -> None:
+    names = [decoding_name(*settings) for settings in [(1, 0.0), (1, 0.3), (4, 0.0), (4, 0.3)]]
+    assert names == ["greedy", "greedy with 0.3 of CTC", "beam of 4", "beam of 4 with 0.3 of CTC"]

@@ -1,7 +1,11 @@
+import base64
+import io
 import json
+import lzma
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import nbformat
@@ -48,13 +52,8 @@ def test_metadata_says_everything(tmp_path: Path) -> None:
         assert kernel.resumes is (kernel.number == "03")
     sources = {number: kernel.metadata["kernel_sources"] for number, kernel in kernels.items()}
     extraction, training = (f"somebody/{kernels[number].slug}" for number in ("02", "03"))
-    assert sources == {
-        "01": [],
-        "02": [],
-        "03": [extraction],
-        "04": [extraction, training],
-        "05": [extraction, training],
-    }
+    assert not sources.pop("00") and not sources.pop("01") and not sources.pop("02")
+    assert sources == {"03": [extraction], "04": [extraction, training], "05": [extraction, training]}
     simulated = build(tmp_path, "somebody", TINY, simulated=True)
     assert all(kernel.metadata["competition_sources"] == [] for kernel in simulated)
 
@@ -70,12 +69,26 @@ def test_a_kernel_is_the_chapter_and_three_cells(tmp_path: Path) -> None:
         assert places["about-the-package"] == 1 and places["package"] == 2
         package, parameters = (ours.cells[places[name]] for name in ("package", "parameters"))
         assert package.metadata == FOLDED
+        assert parameters.source.startswith("# Parameters\n")  # by which the workbook knows it
         values: dict = {}
         exec(parameters.source, values)
-        expected = read_parameters(TINY) | {"run_dir": "/kaggle/working"}
-        assert {name: values[name] for name in expected} == expected | {
-            "first_round": "notebooks/params/tiny_first_round.yaml"
-        }
+        assert (values["params"], values["run_dir"]) == ("tests/tiny.yaml", "/kaggle/working")
+
+
+def test_the_files_that_parameters_name_are_brought_along(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"params": "tests/tiny.yaml", "run_dir": "outputs/own"}))
+    (kernel, *_) = build(tmp_path / "kernels", params=tmp_path / "own.yaml")
+    notebook = nbformat.read(kernel.folder / kernel.metadata["code_file"], 4)
+    (package,) = (cell.source for cell in notebook.cells if cell.id == "package")
+    archive = lzma.decompress(base64.b64decode(package.split('"""')[1]))
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        names = tar.getnames()
+        assert tar.extractfile("notebooks/params/own.yaml").read() == (tmp_path / "own.yaml").read_bytes()
+    assert {"tests/tiny.yaml", "tests/tiny_first_round.yaml", "notebooks/params/demo.yaml", "pyproject.toml"} <= set(
+        names
+    )
+    assert not [name for name in names if "__pycache__" in name]
+    assert any('params = "notebooks/params/own.yaml"' in cell.source for cell in notebook.cells)
 
 
 def test_chapters_are_notebooks() -> None:

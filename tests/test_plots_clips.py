@@ -26,6 +26,7 @@ def test_the_hand_that_is_seen_more_often_is_shown_close_up(left: str, right: st
 
 def test_a_row_shows_when_which_hand_was_seen() -> None:
     figure = plots.visibility([clip("x..", ".x."), clip(".xx..", ".....")], ["first", "second"])
+    assert "**50%** of the frames of these 2 clips" in figure.get_label()
     rows = figure.axes[0].images[0].get_array()
     nothing, white = to_rgb("#dddddd"), (1, 1, 1)
     np.testing.assert_allclose(rows[0], [to_rgb(ORANGE), to_rgb(BLUE), nothing, white, white])
@@ -36,10 +37,15 @@ def test_a_row_shows_when_which_hand_was_seen() -> None:
 def test_a_point_keeps_its_colour_in_the_mirror() -> None:
     frame = clip("x", "x")[0].astype(float)
     recorded, mirrored = plots.selected_points(frame).axes
-    (left, right), (left_mirrored, right_mirrored) = recorded.collections[:2], mirrored.collections[:2]
-    np.testing.assert_allclose(left_mirrored.get_offsets(), right.get_offsets() * [-1, 1] + [1, 0])
-    np.testing.assert_allclose(right_mirrored.get_offsets(), left.get_offsets() * [-1, 1] + [1, 0])
-    assert (left.get_facecolor() == left_mirrored.get_facecolor()).all()
+    dots = [[points for points in axes.collections if points.get_label()[0] != "_"] for axes in (recorded, mirrored)]
+    assert [[points.get_label() for points in of] for of in dots] == [
+        ["one of two partners", "the other", "neither"]
+    ] * 2
+    for before, after in zip(*dots, strict=True):
+        places = [{(round(x, 6), round(y, 6)) for x, y in points.get_offsets()} for points in (before, after)]
+        assert places[1] == {(round(1 - x, 6), y) for x, y in places[0]}
+        assert (before.get_facecolor() == after.get_facecolor()).all()
+    assert len(dots[0][0].get_offsets()) == len(dots[0][1].get_offsets()) > 55
 
 
 def test_letters_stand_under_a_frame_in_which_they_are_signed_and_seen() -> None:

@@ -12,16 +12,21 @@ def test_each_model_has_its_curves() -> None:
     )
     parts = history.assign(loss_forward=[4, None, 3, None], loss_ctc=[5, None, 4, None])
     losses, score, rate = plots.training_curves({"seed1": parts, "seed2": history}).axes
-    assert [line.get_ydata().tolist() for line in losses.lines] == [[4, 3], [5, 4], [2.5, 1.5], [3, 2], [2.5, 1.5]]
+    drawn = [[3, 2], [4, 3], [5, 4], [2.5, 1.5], [3, 2], [2.5, 1.5]]
+    assert [line.get_ydata().tolist() for line in losses.lines] == drawn
     assert [text.get_text() for text in losses.get_legend().texts] == [
+        "training, all",
         "training, forward",
         "training, ctc",
-        "validation",
+        "validation, all",
     ]
     assert [text.get_text() for text in score.get_legend().texts] == ["seed1", "seed2", "a constant answer"]
     assert len({line.get_linestyle() for line in rate.lines}) == 2
-    assert len({line.get_color() for line in losses.lines[:3]}) == 3
+    assert len({line.get_color() for line in losses.lines[:4]}) == 4
     assert score.get_ylim()[0] <= -0.3
+    said = "from 0.100 to **-0.300** and never passed a constant's; the validation loss was lowest at the end"
+    assert said in losses.figure.get_label()
+    assert len(losses.get_yticks()) > 2
 
 
 def test_shares_of_clips_by_score() -> None:
@@ -30,3 +35,11 @@ def test_shares_of_clips_by_score() -> None:
     assert heights == {0.0: 40, 0.1: 20, 0.5: 20, 0.95: 20}
     colours = [bar.get_facecolor() for bar in axes.patches]
     assert {to_hex(colour) for colour in colours[:3]} == {GREY} and {to_hex(colour) for colour in colours[3:]} == {BLUE}
+
+
+def test_latency_says_how_long_a_clip_takes() -> None:
+    figure = plots.latency([10, 20, 30], [0.01, 0.02, 0.06], {"another": {10: 50, 20: 60}})
+    (axes,) = figure.axes
+    assert axes.collections[0].get_offsets()[:, 1].tolist() == [10, 20, 60]
+    assert "**20 ms**" in figure.get_label() and "60 ms at most" in figure.get_label()
+    assert len(axes.get_yticks()) > 2

@@ -45,3 +45,13 @@ def test_one_clip_is_drawn() -> None:
     clips = pd.DataFrame({"phrase": ["ab"], "prediction": ["ab"], "participant_id": [1]})
     plots.reliability(np.array([0.5]), np.array([1.0]), threshold_scores(np.array([0.5]), clips), "sure")
     plots.score_bars(score_table(clips, pd.Series(["a"])), "kind", 1.0)
+
+
+def test_score_over_what_it_may_depend_on_says_from_where_on_it_is_good() -> None:
+    values = np.repeat([1.0, 2.0, 3.0, 40.0], 20)
+    scores = np.repeat([0.2, 0.6, 0.89, 0.9], 20)
+    figure = plots.score_over(values, scores, "frames per character", 15)
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xydata()[[0, -1]], [[1, 0.2], [15, 0.9]])
+    assert "15 and more" in axes.get_xlabel()
+    assert "about 1.0 frames per character, scores **0.200**; from about 3.0 on" in Picture(figure).reading

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fingerspelling import processes
 from fingerspelling.files import DataError
-from fingerspelling.processes import FolderInUse, Terminated, exit_status, only_process
+from fingerspelling.processes import HELD, FolderInUse, Terminated, exit_status, only_process
 
 
 def interrupted() -> int:
@@ -116,10 +117,39 @@ def test_locks_of_several_folders_are_held_within_each_other(tmp_path: Path) -> 
         subprocess.run([sys.executable, "-c", code, str(inner)], check=True)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux'")
-def test_a_child_ends_with_a_killed_parent(tmp_path: Path) -> None:
-    child = """
-import os, time
+def test_who_takes_the_lock_clears_what_a_killed_process_left(holder: subprocess.Popen, tmp_path: Path) -> None:
+    left = tmp_path / "seed1/.metrics.json.7.tmp"
+    left.parent.mkdir()
+    left.touch()
+    with pytest.raises(FolderInUse), only_process(tmp_path):
+        pass
+    assert left.exists()  # another one's work
+    holder.kill()
+    holder.wait()
+    with only_process(tmp_path):
+        assert not left.exists()
+        left.touch()
+        with only_process(tmp_path):
+            assert left.exists()  # its own
+
+
+def test_a_process_whose_starter_was_killed_has_no_share_in_the_lock(
+    holder: subprocess.Popen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    monkeypatch.setenv(HELD, f"{dead.pid} {tmp_path}")
+    monkeypatch.setattr(processes, "end_with_parent", lambda: None)
+    with pytest.raises(FolderInUse), only_process(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "getppid"), reason="Windows has another way to kill")
+@pytest.mark.parametrize("platform", [sys.platform, "none of them"])
+def test_a_child_ends_with_a_killed_parent(platform: str) -> None:
+    child = f"""
+import os, sys, time
+sys.platform = {platform!r}
 from fingerspelling.processes import end_with_parent
 end_with_parent()
 print(os.getpid(), flush=True)

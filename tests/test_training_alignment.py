@@ -32,7 +32,7 @@ def test_the_loss_is_that_of_the_frames_with_a_hand() -> None:
 
 
 def test_it_fades_out() -> None:
-    assert [alignment_weight(progress, 0.5) for progress in (0.0, 0.25, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0]
+    assert [alignment_weight(epoch, 2) for epoch in (0, 1, 2, 4)] == [1.0, 0.5, 0.0, 0.0]
     assert alignment_weight(0.0, 0.0) == 0
 
 
@@ -41,14 +41,14 @@ def test_it_teaches_the_first_part_of_a_training_and_nothing_where_it_is_off(
 ) -> None:
     weights: list[float] = []
 
-    def watching(progress: float, share: float) -> float:
-        weights.append(alignment_weight(progress, share))
+    def watching(epoch: float, epochs: float) -> float:
+        weights.append(alignment_weight(epoch, epochs))
         return weights[-1]
 
     monkeypatch.setattr(trainer, "alignment_weight", watching)
     without = train(store, Recipe(WITH_CTC, STREAMED), tmp_path / "without")
     assert weights == [0.0] * 9
-    taught = train(store, Recipe(WITH_CTC, replace(STREAMED, alignment=0.3)), tmp_path / "with")
+    taught = train(store, Recipe(WITH_CTC, replace(STREAMED, alignment=0.9)), tmp_path / "with")
     assert weights[9:] == pytest.approx([1, 0.63, 0.26] + [0] * 6, abs=0.01)
     assert any(
         not torch.equal(one, other) for one, other in zip(without.parameters(), taught.parameters(), strict=True)
@@ -62,7 +62,7 @@ def test_it_teaches_the_first_part_of_a_training_and_nothing_where_it_is_off(
     [
         ({"alignment": 0.5}, {"ctc_weight": 0.5}, r"training: alignment needs .*: set training\.simulation"),
         ({"alignment": 0.5, "simulation": {}}, {}, r"training\.alignment teaches the CTC head: set model\.ctc_weight"),
-        ({"alignment": 1.5, "simulation": {}}, {"ctc_weight": 0.5}, r"training\.alignment: .*got 1\.5"),
+        ({"alignment": -1, "simulation": {}}, {"ctc_weight": 0.5}, r"training\.alignment: .*got -1"),
     ],
 )
 def test_what_it_cannot_be_used_with_is_said(training: dict, model: dict, reason: str) -> None:

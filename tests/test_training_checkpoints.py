@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from fingerspelling.training.checkpoints import SEAL, is_whole, last_checkpoint, seal
+from fingerspelling.files import SEAL, is_whole, seal
+from fingerspelling.training.checkpoints import last_checkpoint
 
 FILES = {
     "model.safetensors": b"weights",
@@ -35,6 +36,7 @@ def test_a_checkpoint_with_any_damaged_file_does_not_count(tmp_path: Path, name:
         file.write_bytes({"cut": content[:-1], "changed": content[:-1] + b"?", "grown": content + b"?"}[damage])
     assert not is_whole(newer)
     assert last_checkpoint(tmp_path) == older
+    assert not newer.exists()
 
 
 def test_a_checkpoint_survives_a_copy(tmp_path: Path) -> None:

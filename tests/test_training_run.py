@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,15 @@ from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
 from fingerspelling.text import CONSTANT_PHRASE
-from fingerspelling.training import Recipe, confidence_targets, run, split_by_signer, train, write_predictions
+from fingerspelling.training import (
+    FingerspellingTrainer,
+    Recipe,
+    confidence_targets,
+    run,
+    split_by_signer,
+    train,
+    write_predictions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +209,26 @@ def test_a_training_with_other_scores_is_refused(store: ClipStore, tmp_path: Pat
     pd.DataFrame({"sequence_id": ids, "raw_score": 0.6}).to_parquet(scores)
     with pytest.raises(DataError, match="run: holds a training with other scores of the first round;"):
         train(store, Recipe(MODEL, config), tmp_path / "run")
+
+
+def test_a_training_gets_more_epochs_while_its_learning_rate_is_not_yet_falling(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, warmup_epochs=0.0, decay_epochs=1)
+    rates: list[float] = []
+    step = FingerspellingTrainer.get_batch_samples
+
+    def watching(self: FingerspellingTrainer, *arguments: Any) -> tuple[list[dict], Any]:
+        rates.append(self.optimizer.param_groups[0]["lr"] / config.learning_rate)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(FingerspellingTrainer, "get_batch_samples", watching)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        watch_evaluations(patch, die_in=2)
+        train(store, Recipe(MODEL, replace(config, epochs=2)), tmp_path)
+    assert rates == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3])
+    rates.clear()
+    train(store, Recipe(MODEL, replace(config, epochs=3)), tmp_path)  # goes on from the first epoch's checkpoint
+    assert rates == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3])
+    with pytest.raises(DataError, match=r"with other parameters \(training\.epochs\)"):
+        train(store, Recipe(MODEL, replace(config, epochs=4)), tmp_path)

@@ -1,9 +1,16 @@
 """What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
+import errno
+import json
+import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+TEMPORARY = ".tmp"  # ends the names of temporary files and folders, which begin with a point
+FULL = 1 << 20  # bytes: a disk with less is full; so much is what a library may have given back when its write fails
 
 
 class InputError(Exception):
@@ -22,13 +29,14 @@ class DataError(InputError):
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` once the block ends: a crash leaves no half-written file.
 
-    The temporary name is always the same, so there can be one writer at a time; what a killed run left is overwritten.
+    Its name is this process's own. What a killed process leaves, `clear_temporary` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with disk_full_named(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -40,3 +48,46 @@ def content(file: Path) -> list[int]:
         while block := stream.read(1 << 24):
             checksum = zlib.crc32(block, checksum)
     return [file.stat().st_size, checksum]
+
+
+@contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Raise what fails within as an OSError that names the file, where the disk is full.
+
+    PyTorch, safetensors and TensorFlow have errors of their own for it, pyarrow one without the file's name.
+    """
+    try:
+        yield
+    except Exception as error:
+        folder = next(folder for folder in path.absolute().parents if folder.is_dir())
+        if shutil.disk_usage(folder).free >= FULL or (isinstance(error, OSError) and error.filename):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+
+
+def clear_temporary(folder: Path) -> None:
+    """Remove what killed processes have left below a folder to which no other process writes."""
+    for left in folder.rglob(f".*{TEMPORARY}"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
+
+
+def seal(folder: Path) -> None:
+    """Note what a folder consists of, once all of its files have been written."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
+    with written_whole(folder / SEAL) as temporary:
+        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder has all files of its seal as they were written."""
+    try:
+        sealed = json.loads((folder / SEAL).read_text())
+        return {name: content(folder / name) for name in sealed} == sealed
+    except (OSError, ValueError, TypeError):
+        return False

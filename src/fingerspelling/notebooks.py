@@ -20,7 +20,7 @@ from papermill.exceptions import PapermillExecutionError
 from fingerspelling import provenance
 from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
 from fingerspelling.files import written_whole
-from fingerspelling.processes import exit_status
+from fingerspelling.processes import exit_status, only_process
 from fingerspelling.workbook import Workbook, open_run
 
 NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
@@ -34,6 +34,7 @@ def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBO
     Raises:
         ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
         DataError: the data cannot be used.
+        FolderInUse: another process is at work in run_dir.
     """
     book = open_run(params, data_dir)
     values = {
@@ -43,6 +44,12 @@ def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBO
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
+    with only_process(book.run_dir):
+        return _execute(book, values, names)
+
+
+def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> int:
+    """Execute notebooks one after another, up to one that fails; returns the exit status."""
     executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()

@@ -7,11 +7,13 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 
-from fingerspelling.files import DataError, InputError
+from fingerspelling.files import DataError, InputError, clear_temporary
 
 try:
     import fcntl
@@ -19,7 +21,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
-HELD = "FINGERSPELLING_HELD"  # environment variable: the folder whose lock a parent process holds
+HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -69,22 +71,30 @@ def _is_main() -> bool:
 
 
 def end_with_parent() -> None:
-    """Let this process receive SIGTERM when its parent dies, however it dies; on Linux alone."""
-    if sys.platform == "linux":
+    """Let this process end when its parent dies, however it dies."""
+    if sys.platform == "linux":  # at once, and it outlasts exec
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    else:
+        Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def only_process(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, as the one process that writes to it.
+    """Hold a folder's lock, as the one process that writes to it, and clear away what a killed one has left there.
 
-    Processes that this one starts share it, and so do those of one torchrun. The lock ends with its holder, even when
-    that is killed.
+    Processes that this one starts share it, and end with it; so do those of one torchrun. The lock ends with its
+    holder, even when that is killed.
 
     Raises:
         FolderInUse: another process holds it.
     """
-    if os.environ.get(HELD) == str(folder) or not _is_main() or fcntl is None:
+    if _shared(folder) or not _is_main() or fcntl is None:
         yield
         return
     outer = os.environ.get(HELD)  # of another folder
@@ -102,7 +112,8 @@ def only_process(folder: Path) -> Iterator[None]:
         file.truncate(0)
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
         file.flush()
-        os.environ[HELD] = str(folder)
+        clear_temporary(folder)
+        os.environ[HELD] = f"{os.getpid()} {folder}"
         try:
             yield
         finally:
@@ -110,6 +121,20 @@ def only_process(folder: Path) -> Iterator[None]:
             if outer:
                 os.environ[HELD] = outer
             file.truncate(0)
+
+
+def _shared(folder: Path) -> bool:
+    """Tell whether this process holds the lock already, or was started by the one that does."""
+    holder, _, held = os.environ.get(HELD, "0 ").partition(" ")
+    if held != str(folder):
+        return False
+    if int(holder) != os.getpid():
+        end_with_parent()
+        try:
+            os.kill(int(holder), 0)
+        except ProcessLookupError:  # it died before
+            return False
+    return True
 
 
 def _holder(lock: str) -> str:

@@ -39,14 +39,15 @@ class ClipDataset(Dataset[dict]):
         With alignments, also aligned, int64 [frames].
         """
         frames, labels = self._whole(request.clip)
-        aligned = None if self.alignments is None else self.alignments[request.clip]
+        alignments = self.alignments
+        aligned = None if alignments is None else alignments[request.clip]
         score = self.scores[request.clip]
         if request.partner != NO_PARTNER:
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
-            if aligned is not None:
-                aligned = np.concatenate([self.alignments[request.partner][skipped:], aligned[:kept]])
+            if alignments is not None:
+                aligned = np.concatenate([alignments[request.partner][skipped:], alignments[request.clip][:kept]])
             skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
             labels = end_labels[skipped:] + labels[:kept]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]

@@ -1,15 +1,14 @@
 """Independent tasks in processes of this machine, or on a dask cluster."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 from typing import TypeVar
 
 from fingerspelling.files import DataError
+from fingerspelling.processes import end_with_parent
 
 SCHEDULER_TIMEOUT = 30  # seconds in which a dask scheduler has to answer
 
@@ -65,7 +64,7 @@ def _in_processes(function: Callable[[Task], Result], tasks: Sequence[Task], pro
     waiting = dict(enumerate(tasks))
     while waiting:
         context = get_context("spawn")  # fork would copy Jupyter's threads
-        pool = ProcessPoolExecutor(processes, context, initializer=_die_with_parent)
+        pool = ProcessPoolExecutor(processes, context, initializer=end_with_parent)
         try:
             calls: dict[Future[Result], int] = {}
             with suppress(BrokenProcessPool):
@@ -82,17 +81,6 @@ def _in_processes(function: Callable[[Task], Result], tasks: Sequence[Task], pro
             del waiting[place]
             yield place, LostTask()
         processes = 1
-
-
-def _die_with_parent() -> None:
-    """Let this process end when its parent is killed: else it would wait for calls forever."""
-
-    def watch() -> None:
-        if parent := parent_process():
-            parent.join()
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _on_cluster(function: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Results[Result]:

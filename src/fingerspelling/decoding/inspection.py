@@ -126,3 +126,74 @@ def aligned(log_probabilities: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     visited = np.array(path[::-1])
     places = [np.flatnonzero(visited == 2 * i + 1) for i in range(len(ids))]
     return np.array([there[emitted[there, 2 * i + 1].argmax()] for i, there in enumerate(places)], int)
+
+
+class Stage(NamedTuple):
+    """What a part of a model makes of a clip.
+
+    Attributes:
+        name: the part, in words.
+        shape: of what it makes, without the batch.
+        values: float [rows, steps], to be drawn: time or the phrase runs to the right.
+        weights: how many it has.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: np.ndarray
+    weights: int
+
+
+@torch.inference_mode()
+def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> dict[str, Stage]:
+    """Follow a clip through a model that spells a phrase.
+
+    Args:
+        model: in evaluation mode.
+        frames: float [frames, 130, 3], raw landmarks.
+        phrase: what the decoder spells.
+
+    Returns:
+        Stages by key: clip, convolution (where there is one), features, encoder, ctc (where there is one), decoder,
+        characters.
+    """
+    batch = _normalized(frames, model)
+    encoder, decoder, output = model.encoder, model.decoder, model.output_projection
+    kept: dict[str, Tensor] = {}
+    hooks = [encoder.register_forward_pre_hook(lambda _, inputs: kept.update(features=inputs[0]))]
+    if (convolution := model.extractor.conv) is not None:
+        hooks.append(convolution.register_forward_hook(lambda *about: kept.update(convolution=about[2][0])))
+    try:
+        hidden, _ = model.encode(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    tokens = torch.tensor([[model.config.bos_token_id, *text.encode(phrase)]])
+    spelled = decoder(input_ids=tokens, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
+    seen = torch.nan_to_num(batch[0])
+    stages = {"clip": Stage("the clip, normalized", tuple(seen.shape), seen[..., 0].T.numpy(), 0)}
+    if convolution is not None:
+        maps = kept["convolution"]  # [channels, frames, points]
+        shape = (maps.shape[1], maps.shape[2], maps.shape[0])
+        stages["convolution"] = Stage(
+            "convolution over time and points", shape, maps[0].T.numpy(), _weights(convolution)
+        )
+    extractors = _weights(model.extractor) + _weights(model.part_extractors)
+    projections = extractors - (stages["convolution"].weights if "convolution" in stages else 0)
+    made = {
+        "features": ("features of each frame", kept["features"], projections),
+        "encoder": (f"encoder, {len(encoder.blocks)} blocks", hidden[0], _weights(encoder)),
+        "decoder": (f"decoder, {model.config.decoder_layers} layers", spelled[0], _weights(decoder)),
+        "characters": ("next character", output(spelled[0]).softmax(-1), _weights(output)),
+    }
+    if model.ctc is not None:
+        made["ctc"] = ("CTC head", model.ctc(hidden[0]).softmax(-1), _weights(model.ctc))
+    stages |= {
+        key: Stage(name, tuple(values.shape), values.float().T.numpy(), weights)
+        for key, (name, values, weights) in made.items()
+    }
+    return stages
+
+
+def _weights(module: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())

@@ -162,4 +162,11 @@ def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
     return partial(decode, num_beams=num_beams, ctc_weight=ctc_weight)
 
 
+def decoding_name(num_beams: int, ctc_weight: float) -> str:
+    """Return what these settings do, in words."""
+    if num_beams == 1:
+        return f"greedy with {ctc_weight:g} of CTC" if ctc_weight else "greedy"
+    return f"beam of {num_beams} with {ctc_weight:g} of CTC" if ctc_weight else f"beam of {num_beams}"
+
+
 decode_greedily: Decode = make_decoder(num_beams=1, ctc_weight=0.0)

@@ -18,7 +18,7 @@ from torch.export import Dim, ExportedProgram
 from fingerspelling import text
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.transcriber import ClipTranscriber
-from fingerspelling.files import written_whole
+from fingerspelling.files import TEMPORARY, disk_full_named, written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 
@@ -65,7 +65,9 @@ def export_tflite(
         program = _trace(ClipTranscriber(_folded(models), constant_phrase, num_beams, ctc_weight))
     with _step("loading TensorFlow"):
         conversion = _conversion()
-    with tempfile.TemporaryDirectory() as folder:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = tempfile.TemporaryDirectory(TEMPORARY, f".{path.name}.", path.parent)  # to be cleared where one is killed
+    with disk_full_named(path), beside as folder:
         with _step("building the TensorFlow graph"):
             conversion.save(program, folder, None if loop else models[0].config.max_new_tokens)
         with _step(f"converting to TensorFlow Lite, {precision}"):

@@ -27,7 +27,9 @@ from fingerspelling.workbook import Workbook
 
 NOTE = "kernel.json"  # in a kernel's output: the chapter and the run that made it
 DEPTH = 3  # of outputs in /kaggle/input: <kernel>, or notebooks/<owner>/<kernel>
-PARTS = ["competition", "clips", "first_round", "scores.parquet", "seed*", "out_of_fold.parquet", "metrics.json"]
+PARTS = ["competition", "clips", "first_round", "scores.parquet", "seed*", "out_of_fold.parquet"]
+PARTS += ["metrics.json", "stages.json"]
+OWN_PARTS = [*PARTS, "training.log", "run.json"]
 OUTPUT_BYTES = 20e9  # that Kaggle keeps
 CHECKPOINTS = 3  # there are at most while one is written
 MODELS_PER_CHECKPOINT = 4  # the weights, their average, and two moments of the gradient
@@ -59,7 +61,8 @@ def take_over(
             "succeeded, add its output as an input of this one"
         )
     for name, folder in outputs.items():
-        parts = [path for pattern in PARTS for path in sorted(folder.glob(pattern))]
+        patterns = OWN_PARTS if name == chapter else PARTS
+        parts = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
         parts = [path for path in parts if not (WORKING / path.name).exists()]
         if name == chapter:
             _copy(parts)

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from fingerspelling.config import DEMO, ROOT, RunConfig
+from fingerspelling.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
 from fingerspelling.data.competition import SCRATCH, SLUG, WORKING
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -50,8 +50,9 @@ from fingerspelling.kaggle.image import check_image
 
 check_image(Path(PLACE), Path("{scratch}"))"""
 PARAMETERS = """\
-# Those of {params}.
-{assignments}"""
+# Parameters
+params = "{params}"
+run_dir = "{run_dir}"  # what Kaggle keeps as the kernel's output"""
 TAKE_OVER = """\
 # What the kernels before this one have left.
 from fingerspelling.kaggle.chain import take_over
@@ -134,7 +135,7 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
         kernels = [_describe(notebook.stem, run, owner or NOBODY, folder) for notebook in notebooks]
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
-    archive = _archive(params)
+    archive = _archive(run.files)
     for notebook, kernel in zip(notebooks, kernels, strict=True):
         built = _assemble(notebook, run, archive)
         if len(built.encode()) > LIMIT_BYTES:
@@ -147,11 +148,14 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
 
 
 class _Run(NamedTuple):
-    """A run as its kernels need it; values are those of params, with the kernels' paths."""
+    """A run: its name, its files of parameters by their place in a kernel, and whether its signers are simulated.
+
+    The first of the files is the run's; it may be laid over others, or name a first round.
+    """
 
     name: str
     params: Path
-    values: dict[str, Any]
+    files: dict[str, Path]
     simulated: bool
 
     def slug(self, notebook: str) -> str:
@@ -159,15 +163,24 @@ class _Run(NamedTuple):
 
 
 def _read_run(params: Path, simulated: bool) -> _Run:
-    """Read and check a run's parameters; the paths in them become those of the kernels."""
-    values = read_parameters(params)
-    name = RunConfig.from_values(values).run_dir.name.lower().removeprefix("kaggle_")
-    if values.get("data_dir"):
+    """Read and check a run's parameters, and list the files that they are in."""
+    if not IN_PLACE:
+        raise ParameterError("kernels are built in a checkout of the project, whose files they bring along")
+    config = RunConfig.from_values(read_parameters(params))
+    if config.data_dir:
         raise ParameterError("data_dir: on Kaggle, the competition's data are found without it; leave it out")
-    values["run_dir"] = str(WORKING)
-    if first_round := values.get("first_round"):
-        values["first_round"] = f"notebooks/params/{Path(first_round).name}"
-    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, values, simulated)
+    files: dict[str, Path] = {}
+    waiting = [params.resolve()]
+    while waiting:
+        file = waiting.pop()
+        if files and not file.is_relative_to(ROOT):
+            raise ParameterError(f"{file} is outside of {ROOT}: a kernel would not find it")
+        place = file.relative_to(ROOT) if file.is_relative_to(ROOT) else Path("notebooks/params", file.name)
+        files[place.as_posix()] = file
+        values = read_parameters(file)
+        waiting += [parameter_file(values[name]) for name in ("params", "first_round") if values.get(name)]
+    name = config.run_dir.name.lower().removeprefix("kaggle_")
+    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, files, simulated)
 
 
 def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
@@ -199,8 +212,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
     notebook, after = nbformat.read(path, 4), CHAPTERS.get(path.stem, Chapter()).after
     lines = "\n".join(archive[start : start + WIDTH] for start in range(0, len(archive), WIDTH))
     unpack = UNPACK.format(place=SCRATCH / "fingerspelling", scratch=SCRATCH / "tmp", archive=lines)
-    assignments = "\n".join(f"{name} = {value!r}" for name, value in run.values.items())
-    parameters = PARAMETERS.format(params=run.params.name, assignments=assignments)
+    parameters = PARAMETERS.format(params=next(iter(run.files)), run_dir=WORKING)
     take_over = TAKE_OVER.format(chapter=path.stem, run=run.name, after=list(after), simulated=run.simulated)
     (place,) = (i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
     new_code, new_text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
@@ -218,21 +230,16 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def _archive(params: Path) -> str:
-    """Pack what a kernel brings along, the package and parameter files, as a text: base 64 of tar.xz."""
-    package = ROOT / "src/fingerspelling"
-    files = {path.relative_to(ROOT): path for path in package.rglob("*") if path.is_file()}
-    files |= {path.relative_to(ROOT): path for path in (DEMO, ROOT / "pyproject.toml")}
-    if first_round := read_parameters(params).get("first_round"):
-        file = ROOT / Path(first_round).expanduser()
-        files[Path("notebooks/params", file.name)] = file
+def _archive(files: dict[str, Path]) -> str:
+    """Pack what a kernel brings along, the package and files of parameters, as a text: base 64 of tar.xz."""
+    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file()]
+    brought += [DEMO, ROOT / "pyproject.toml"]
+    files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name != "__pycache__"}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in sorted(files, key=Path.as_posix):
-            if "__pycache__" in name.parts:
-                continue
+        for name in sorted(files):
             content = files[name].read_bytes()
-            entry = tarfile.TarInfo(name.as_posix())  # of 1970, by nobody
+            entry = tarfile.TarInfo(name)  # of 1970, by nobody
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return base64.b64encode(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME)).decode()
@@ -241,7 +248,7 @@ def _archive(params: Path) -> str:
 def main() -> int:
     """Parse the command line and build the kernels; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.kaggle.kernels", description="Build the kernels.")
-    parser.add_argument("--params", type=Path, default=TRIAL, help="a YAML file (default: the trial's)")
+    parser.add_argument("--params", type=named_file, default=TRIAL, help="a YAML file (default: the trial's)")
     parser.add_argument("--owner", help="the name of the Kaggle account")
     parser.add_argument("--folder", type=Path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)")
     parser.add_argument(

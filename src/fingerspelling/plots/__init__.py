@@ -1,14 +1,16 @@
 """Every figure of the notebooks. Each function returns a closed Figure, which a cell that ends with it shows."""
 
+from fingerspelling.plots.architecture import architecture
 from fingerspelling.plots.attention import attention
 from fingerspelling.plots.augmentations import Change, changed_points, changed_time
 from fingerspelling.plots.clips import clip_strip, selected_points, visibility
-from fingerspelling.plots.data import bars, characters, lengths_in_batches, quantiles, scatter, shares
+from fingerspelling.plots.data import characters, lengths_in_batches, quantiles, shares
+from fingerspelling.plots.errors import commonest_confusions, compared, confusions
 from fingerspelling.plots.hands import alphabet
 from fingerspelling.plots.parameters import ParameterTable
 from fingerspelling.plots.player import ClipPlayer
-from fingerspelling.plots.results import clip_scores, compared, confusions, latency, training_curves
-from fingerspelling.plots.scores import reliability, score_bars
+from fingerspelling.plots.results import clip_scores, latency, training_curves
+from fingerspelling.plots.scores import reliability, score_bars, score_over
 from fingerspelling.plots.style import Picture
 
 __all__ = [
@@ -17,21 +19,22 @@ __all__ = [
     "ParameterTable",
     "Picture",
     "alphabet",
+    "architecture",
     "attention",
-    "bars",
     "changed_points",
     "changed_time",
     "characters",
     "clip_scores",
     "clip_strip",
+    "commonest_confusions",
     "compared",
     "confusions",
     "latency",
     "lengths_in_batches",
     "quantiles",
     "reliability",
-    "scatter",
     "score_bars",
+    "score_over",
     "selected_points",
     "shares",
     "training_curves",

@@ -12,47 +12,71 @@ from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import PARTS, hand_seen
 from fingerspelling.plots.clips import draw_hand
-from fingerspelling.plots.style import BLUE, GREY, ORANGE, bare, finished
+from fingerspelling.plots.style import BLUE, GREY, ORANGE, RED, WIDTH, bare, finished
 
 HANDS = ("left_hand", "right_hand")
 BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # rows of the raster per point, from above
 TIP = 8  # the index finger's, among a hand's points
-TIES = 12  # lines, about, that connect moments before and after
+TIES = 6  # lines, about, that connect moments before and after
+COLUMNS = 4  # of clips side by side
+KEPT, DROPPED = "#c4c4c4", "black"  # points; no colour of a finger, which mean something else
 
 
-def changed_points(before: np.ndarray, versions: Mapping[str, np.ndarray]) -> Figure:
+def changed_points(
+    before: np.ndarray, versions: Mapping[str, np.ndarray], probabilities: Mapping[str, float]
+) -> Figure:
     """Draw a clip after each augmentation: one of its frames above, and below which points are there when.
 
-    In the raster, points that are there are blue, dropped ones orange; a line marks the frame above. In the frame, pale
+    In the raster, points that are there are grey, dropped ones black; a line marks the frame above. In the frame, pale
     dots show where all points were.
 
     Args:
         before: float [frames, 130, 3], normalised, NaN where a point is missing.
         versions: name of an augmentation -> float [frames, 130, 3].
+        probabilities: name of an augmentation -> how often the run applies it; its title is grey where it does not.
     """
-    figure, axes = plt.subplots(2, len(versions), figsize=(1.75 * len(versions), 4.8), height_ratios=(3, 2))
+    columns = min(COLUMNS, len(versions))
+    bands = -(-len(versions) // columns)
+    size = (WIDTH * columns / COLUMNS, 4.7 * bands)
+    figure, axes = plt.subplots(2 * bands, columns, figsize=size, height_ratios=(3, 2) * bands, squeeze=False)
     rows = np.concatenate([np.repeat(PARTS[part], times) for part, times in BANDS.items()])
     was = np.isfinite(before[..., 0])
-    for (top, bottom), (name, after) in zip(axes.T, versions.items(), strict=True):
+    pairs = np.concatenate([axes[2 * band : 2 * band + 2].T for band in range(bands)])
+    for unused in pairs[len(versions) :].flat:
+        unused.remove()
+    for (top, bottom), (name, after) in zip(pairs, versions.items(), strict=False):
         there = np.isfinite(after[..., 0])
         # Of the frames with a hand, one in the middle of those that lose most.
         lost = np.where(hand_seen(before), (was & ~there).sum(1), -1)
         worst = np.flatnonzero(lost == lost.max())
         frame = worst[len(worst) // 2]
         _draw_frame(top, before[frame], after[frame])
-        bare(top, name)
+        bare(top)
+        _title(top, name, probabilities)
         raster = np.ones((len(rows), len(before), 3))
-        raster[there.T[rows]] = mpl.colors.to_rgb(BLUE)
-        raster[(was & ~there).T[rows]] = mpl.colors.to_rgb(ORANGE)
+        raster[there.T[rows]] = mpl.colors.to_rgb(KEPT)
+        raster[(was & ~there).T[rows]] = mpl.colors.to_rgb(DROPPED)
         bottom.imshow(raster, aspect="auto", interpolation="nearest")
-        bottom.axvline(frame, color="black", linewidth=0.8)
+        bottom.axvline(frame, color=RED, linewidth=1)
         bottom.set(xticks=[0, len(before) - 1], yticks=[])
         bottom.grid(False)
     heights = np.array([times * len(PARTS[part]) for part, times in BANDS.items()])
     names = [part.replace("_", " ").replace("pose", "arms") for part in BANDS]
-    axes[1, 0].set_yticks(heights.cumsum() - heights / 2, names, fontsize=8)
-    axes[1, 0].set_xlabel("frame", fontsize=8)
-    return finished(figure)
+    for _, bottom in pairs[: len(versions) : columns]:
+        bottom.set_yticks(heights.cumsum() - heights / 2, names, fontsize=8)
+        bottom.set_xlabel("frame", fontsize=8)
+    on = [name for name in versions if probabilities.get(name)]
+    reading = f"This run applies {len(on)} of these {len(versions)}: {', '.join(on) or 'none'}."
+    return finished(
+        figure, "A clip after each augmentation: a frame above, below which points are there when.", reading
+    )
+
+
+def _title(axes: Axes, name: str, probabilities: Mapping[str, float]) -> None:
+    """Say what it is and how often the run does it; grey where it never does."""
+    share = probabilities.get(name, 0)
+    label = f"{name.replace('_', ' ')}, {f'p {share:g}' if share else 'off in this run'}"
+    axes.set_title(label, fontsize=9, loc="left", color="black" if share else GREY)
 
 
 def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
@@ -77,15 +101,20 @@ class Change(NamedTuple):
     phrase: str
 
 
-def changed_time(changes: Mapping[str, Change]) -> Figure:
+def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, float]) -> Figure:
     """Draw how high the tip of the index finger is, before and after each augmentation in time.
 
     Thin lines connect the same moments.
+
+    Args:
+        changes: name of an augmentation -> a clip before and after it.
+        probabilities: as of `changed_points`.
     """
-    figure, axes = plt.subplots(len(changes), 1, figsize=(11, 2.1 * len(changes)), squeeze=False)
+    figure, axes = plt.subplots(len(changes), 1, figsize=(WIDTH, 2.0 * len(changes)), squeeze=False)
     longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))
     for axis, (name, change) in zip(axes.flat, changes.items(), strict=True):
-        axis.set_title(f"{name}: {change.phrase!r}")
+        _title(axis, name, probabilities)
+        axis.text(1, 1.02, f"spells {change.phrase!r} afterwards", ha="right", fontsize=9, transform=axis.transAxes)
         for row, ((phrase, frames), colour) in enumerate(zip(change.before.items(), (BLUE, ORANGE), strict=False)):
             height = len(change.before) - row
             label = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # keeps the other clip's lines off it
@@ -97,9 +126,12 @@ def changed_time(changes: Mapping[str, Change]) -> Figure:
             ties = [[(places[after], height - 0.05), (after, 0.65)] for after in _ties(places)]
             axis.add_collection(LineCollection(ties, colors=colour, linewidths=0.7, alpha=0.6))
         axis.set(xlim=(0, longest * 1.25), yticks=[0.3, 1.3], yticklabels=["after", "before"])
+        axis.set_ylabel("height of the fingertip", fontsize=8)
         axis.grid(False)
     axes[-1, 0].set_xlabel("frame")
-    return finished(figure)
+    on = [name for name in changes if probabilities.get(name)]
+    reading = f"This run applies {len(on)} of these {len(changes)}: {', '.join(on) or 'none'}."
+    return finished(figure, "How high the index finger's tip is before and after each change in time.", reading)
 
 
 def _tips(frames: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
-from fingerspelling.plots.style import BLUE, FINGERS, GREEN, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
+from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 
 
 def _places(part: str, numbers: Sequence[int]) -> list[int]:
@@ -110,16 +110,36 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
 
 
 def selected_points(frame: np.ndarray) -> Figure:
-    """Draw the 130 points of one frame, and next to them the frame mirrored; a point keeps its colour."""
+    """Draw the 130 points of one frame with its bones, and next to them the frame mirrored; a point keeps its colour.
+
+    Thin lines join each point with its partner, whose place it takes in the mirror.
+    """
     mirrored = frame[MIRROR] * [-1, 1, 1] + [1, 0, 0]
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4.6))
-    for axis, points, name in ((axes[0], frame, "as recorded"), (axes[1], mirrored, "mirrored")):
-        for (part, places), colour in zip(PARTS.items(), (ORANGE, BLUE, GREY, GREEN), strict=True):
-            axis.scatter(*points[places, :2].T, s=8, color=colour, label=f"{part.replace('_', ' ')}, {len(places)}")
-        axis.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
+    sides = np.sign(np.arange(len(MIRROR)) - MIRROR)  # which of two partners a point is; 0 if it is its own
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 5.6))
+    for axis, points, own, name in (
+        (axes[0], frame, sides, "as recorded"),
+        (axes[1], mirrored, sides[MIRROR], "mirrored"),
+    ):
+        pairs = [points[[i, partner], :2] for i, partner in enumerate(MIRROR) if i < partner]
+        axis.add_collection(LineCollection(pairs, colors="#c8c8c8", linewidths=0.6))
+        for chain in BODY:
+            axis.plot(*points[chain, :2].T, color=GREY, linewidth=1)
+        for hand in ("left_hand", "right_hand"):
+            draw_hand(axis, points[PARTS[hand]], 1.6)
+        for side, colour, label in (
+            (-1, ORANGE, "one of two partners"),
+            (1, BLUE, "the other"),
+            (0, "black", "neither"),
+        ):
+            axis.scatter(*points[own == side, :2].T, s=7, color=colour, label=label, zorder=3)
+        (left, top), (right, bottom) = np.nanmin(points[:, :2], 0) - 0.05, np.nanmax(points[:, :2], 0) + 0.05
+        axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
-    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
-    return finished(figure)
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    seen = [f"{np.isfinite(frame[places, 0]).sum()} of {part.replace('_', ' ')}" for part, places in PARTS.items()]
+    reading = f"Of the 130 points, {np.isfinite(frame[:, 0]).sum()} were found in this frame: {', '.join(seen)}."
+    return finished(figure, "The points of one frame as recorded and mirrored, with lines between partners.", reading)
 
 
 def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
@@ -132,10 +152,13 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
         row[: len(frames)] = mpl.colors.to_rgb("#dddddd")
         row[: len(frames)][right] = mpl.colors.to_rgb(BLUE)
         row[: len(frames)][left] = mpl.colors.to_rgb(ORANGE)
-    figure, axes = plt.subplots(figsize=(11, 0.26 * len(store_frames) + 0.8))
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.26 * len(store_frames) + 0.8))
     axes.imshow(seen, aspect="auto", interpolation="nearest")
     axes.set_yticks(range(len(labels)), labels, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
-    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)")
+    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)", fontsize=9)
     axes.grid(False)
-    return finished(figure)
+    none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
+    frames_in_all = max(sum(map(len, store_frames)), 1)
+    reading = f"No hand was found in **{none / frames_in_all:.0%}** of the frames of these {len(store_frames)} clips."
+    return finished(figure, "When each hand was detected, a row per clip.", reading)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fingerspelling.plots.render3d import Canvas
-from fingerspelling.plots.style import FINGERS, finished
+from fingerspelling.plots.style import FINGERS, WIDTH, finished
 
 SKIN = np.array(mpl.colors.to_rgb("#e6c8b2"))
 FINGER_JOINTS = np.arange(1, 21).reshape(5, 4)  # from the thumb to the little finger, from the knuckle to the tip
@@ -55,7 +55,7 @@ def hand_picture(hand: np.ndarray, low: np.ndarray, size: float) -> np.ndarray:
     return canvas.image(COLOURS)
 
 
-def alphabet(characters: Mapping[str, np.ndarray], columns: int = 9) -> Figure:
+def alphabet(characters: Mapping[str, np.ndarray], columns: int = 6) -> Figure:
     """Draw a page of characters; for one that moves, the hand where it starts, pale where it ends, and its path.
 
     Args:
@@ -66,7 +66,7 @@ def alphabet(characters: Mapping[str, np.ndarray], columns: int = 9) -> Figure:
     low = {character: keys[:, :, :2].min((0, 1)) for character, keys in characters.items()}
     high = {character: keys[:, :, :2].max((0, 1)) for character, keys in characters.items()}
     size = max((high[character] - low[character]).max() for character in characters) + 3 * PALM_RADIUS
-    figure, axes = plt.subplots(rows, columns, figsize=(1.4 * columns, 1.6 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.12 * WIDTH / columns * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, (character, keys) in zip(axes.flat, characters.items(), strict=False):
@@ -77,7 +77,7 @@ def alphabet(characters: Mapping[str, np.ndarray], columns: int = 9) -> Figure:
         axis.set_title("space" if character == " " else character, loc="center", fontweight="bold")
         if len(keys) > 1:
             _draw_path(axis, keys)
-    return finished(figure)
+    return finished(figure, f"The shapes of the hand that stand for {' '.join(characters)}.")
 
 
 def _draw_path(axes: Axes, keys: np.ndarray) -> None:

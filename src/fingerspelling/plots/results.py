@@ -1,46 +1,93 @@
-"""Figures of training and of what a model reads."""
+"""Figures of training, of the first round, and of the scorer's time."""
 
 import itertools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
-from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finished
-from fingerspelling.text import CONSTANT_SCORE, align
+from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, finished
+from fingerspelling.text import CONSTANT_SCORE
 
 
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw losses, the score of the validation clips and the learning rate over epochs.
+    """Draw losses, the score of the validation clips, read greedily, and the learning rate over epochs.
 
     Args:
         histories: a model's name -> its metrics.jsonl; each model has its own style of line.
     """
-    figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(13, 3))
+    figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(WIDTH, 3.1))
     for (model, history), line in zip(histories.items(), itertools.cycle(("-", "--", ":", "-.")), strict=False):
         first = model == next(iter(histories))
         names = [name for name in history if name.startswith("loss_")]
-        for i, name in enumerate(names if len(names) > 1 else ["loss"]):
+        for i, name in enumerate(["loss", *(names if len(names) > 1 else [])]):
             rows = history.dropna(subset=[name])
-            label = f"training, {name.removeprefix('loss_')}" if first else None
-            losses.plot(rows["epoch"], rows[name], line, color=f"C{i}", label=label)
+            part = name.removeprefix("loss_") if i else "all"
+            label, colour = (f"training, {part}" if first else None), "black" if i == 0 else f"C{i - 1}"
+            losses.plot(rows["epoch"], rows[name], line, color=colour, linewidth=1.2, label=label)
         validated = history.dropna(subset=["eval_loss"])
-        label = "validation" if first else None
-        losses.plot(validated["epoch"], validated["eval_loss"], "o" + line, color="black", markersize=3, label=label)
+        label = "validation, all" if first else None
+        losses.plot(validated["epoch"], validated["eval_loss"], "o" + line, color=RED, markersize=4, label=label)
         score.plot(validated["epoch"], validated["eval_score"], "o" + line, color=GREEN, markersize=4, label=model)
         rows = history.dropna(subset=["learning_rate"])
         rate.plot(rows["epoch"], rows["learning_rate"], line, color=ORANGE)
     losses.set(xlabel="epoch", title="loss", yscale="log")
+    losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_locator(NullLocator())
     losses.legend(frameon=False, fontsize=8)
     score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
-    score.set(xlabel="epoch", title="score of the validation clips", ylim=(min(0, score.get_ylim()[0]), 1))
+    score.set(xlabel="epoch", title="validation score, greedy", ylim=(min(0, score.get_ylim()[0]), 1))
     score.legend(frameon=False, fontsize=8)
     rate.set(xlabel="epoch", title="learning rate")
     rate.ticklabel_format(axis="y", scilimits=(-2, 2))
-    return finished(figure)
+    drawn = "Curves over the epochs: losses, the score of the validation clips, the learning rate."
+    return finished(figure, drawn, _learning(*next(iter(histories.items()))))
+
+
+def _learning(model: str, history: pd.DataFrame) -> str:
+    validated = history.dropna(subset=["eval_loss"])
+    if validated.empty:
+        return ""
+    passed = validated[validated["eval_score"] > CONSTANT_SCORE]["epoch"]
+    when = (
+        f"passed that of a constant answer by epoch {passed.iloc[0]:g}" if len(passed) else "never passed a constant's"
+    )
+    last, before = validated["eval_loss"].iloc[-1], validated["eval_loss"].iloc[:-1]
+    falls = "was lowest at the end" if last <= before.min() or before.empty else "had been lower before the end"
+    scores = validated["eval_score"]
+    return (
+        f"The score of {model}, read greedily, went from {scores.iloc[0]:.3f} to **{scores.iloc[-1]:.3f}** and {when}; "
+        f"the validation loss {falls}."
+    )
+
+
+def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the validation loss and score of runs over each other.
+
+    Args:
+        histories: a run's name -> its metrics.jsonl.
+    """
+    figure, (loss, score) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    styles = itertools.cycle(itertools.product(("-", "--", ":"), (BLUE, ORANGE, GREEN, RED, "black")))
+    last = {}
+    for (name, history), (line, colour) in zip(histories.items(), styles, strict=False):
+        validated = history.dropna(subset=["eval_loss"])
+        loss.plot(validated["epoch"], validated["eval_loss"], line, color=colour, label=name)
+        score.plot(validated["epoch"], validated["eval_score"], line, color=colour, label=name)
+        last[name] = validated["eval_score"].iloc[-1] if len(validated) else np.nan
+    score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1)
+    loss.set(xlabel="epoch", title="validation loss")
+    score.set(xlabel="epoch", title="validation score, greedy; dashed: a constant answer", ylim=(None, 1))
+    loss.legend(frameon=False, fontsize=8)
+    best = max(last, key=lambda name: np.nan_to_num(last[name], nan=-np.inf), default="none")
+    reading = (
+        f"After its last epoch, {best} scores best of {len(last)} runs: {last.get(best, np.nan):.3f}, read greedily."
+    )
+    return finished(figure, "Curves of validation loss and score, a line per run.", reading)
 
 
 def clip_scores(scores: Sequence[float], least: float) -> Figure:
@@ -60,56 +107,9 @@ def clip_scores(scores: Sequence[float], least: float) -> Figure:
     )
     axes.set(xlabel="score of a clip whose signer the model never saw", ylabel="% of the clips", xlim=(-0.01, 1.01))
     axes.legend(frameon=False, fontsize=8)
-    return finished(figure)
-
-
-def confusions(counts: Mapping[tuple[str, str], int], most: int = 24) -> Figure:
-    """Draw which characters are taken for which: one row per true character, as shares of that row.
-
-    Args:
-        counts: (true, predicted) -> number, as `metric.edit_operations` returns.
-        most: how many characters to show, those with the most errors.
-    """
-    errors: Counter[str] = Counter()
-    for (true, predicted), count in counts.items():
-        if true and true != predicted:
-            errors[true] += count
-    shown = sorted(character for character, _ in errors.most_common(most))
-    columns = [*shown, ""]
-    totals: Counter[str] = Counter()
-    for (true, _), count in counts.items():
-        totals[true] += count
-    shares = [
-        [np.nan if row == column else counts.get((row, column), 0) / totals[row] for column in columns] for row in shown
-    ]
-    figure, axes = plt.subplots(figsize=(0.33 * len(columns) + 2, 0.33 * len(shown) + 1))
-    image = axes.imshow(100 * np.array(shares).reshape(len(shown), len(columns)), cmap="Blues", vmin=0)
-    axes.set_facecolor("#e6e6e6")  # of the diagonal, which is no error
-    names = ["␣" if character == " " else character for character in shown]
-    axes.set_xticks(range(len(columns)), [*names, "missed"], family="monospace")
-    axes.get_xticklabels()[-1].set_rotation(90)
-    axes.set_yticks(range(len(shown)), names, family="monospace")
-    axes.set(xlabel="read as", ylabel="true character")
-    axes.grid(False)
-    figure.colorbar(image, label="% of the true character's occurrences", shrink=0.8)
-    return finished(figure)
-
-
-def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
-    """Draw true phrases above what was read, with the differences in red."""
-    figure, axes = plt.subplots(figsize=(7.2, 0.5 * len(phrases) + 0.3))
-    for place, (predicted, true, score) in enumerate(zip(predictions, phrases, scores, strict=True)):
-        axes.text(0, place, f"{score:.2f}", va="center", color=GREY, family="monospace")
-        pairs = align(true, predicted)
-        for side, row in enumerate((place - 0.2, place + 0.2)):
-            for i, pair in enumerate(pair for pair in pairs if pair[side]):
-                colour = "black" if pair[0] == pair[1] else RED
-                character = pair[side].replace(" ", "␣")
-                axes.text(0.09 + 0.0235 * i, row, character, va="center", color=colour, family="monospace")
-    axes.set(xlim=(0, 1), ylim=(len(phrases) - 0.4, -0.6))
-    axes.axis("off")
-    axes.set_title("score, true phrase above, what was read below; differences in red", fontsize=9)
-    return finished(figure)
+    below = np.mean(np.asarray(scores) < least) if len(scores) else 0
+    reading = f"**{below:.1%}** of {len(scores)} clips score below {least:g}."
+    return finished(figure, "Bars of how many clips have which score.", reading)
 
 
 def latency(
@@ -122,10 +122,18 @@ def latency(
         seconds: of each clip.
         published: name -> {frames: milliseconds}, other submissions' figures to compare with.
     """
-    figure, axes = plt.subplots(figsize=(7, 3.2))
-    axes.scatter(frames, 1000 * np.asarray(seconds), s=10, alpha=0.5, linewidths=0, label="one clip")
+    figure, axes = plt.subplots(figsize=(7, 3.4))
+    milliseconds = 1000 * np.asarray(seconds)
+    axes.scatter(frames, milliseconds, s=10, alpha=0.5, linewidths=0, label="a clip, read by this run's file")
     for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
         axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
-    axes.set(xlabel="frames", ylabel="milliseconds", yscale="log")
-    axes.legend(frameon=False)
-    return finished(figure)
+    axes.set(xlabel="frames of the clip", ylabel="milliseconds", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.legend(frameon=False, fontsize=8)
+    reading = (
+        f"This run's file takes **{np.median(milliseconds):.0f} ms** for a clip in the median of {len(milliseconds)}, "
+        f"and {milliseconds.max():.0f} ms at most."
+    )
+    return finished(figure, "Dots of how long the file takes for clips of which length.", reading)

@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from fingerspelling.plots.style import BLUE, GREY, ORANGE, WIDTH, finished
 
 BINS = 8
+NEAR = 0.02  # of the best: as good as it gets
 
 
 def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
@@ -19,7 +21,7 @@ def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
         overall: the score of all clips, marked by a dashed line.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(table) + 0.9))
-    places = np.arange(len(table))
+    places = range(len(table))
     axes.barh(places, table["score"], 0.7, color=BLUE)
     reach = [table["score"] - table["low"], table["high"] - table["score"]]
     axes.errorbar(table["score"], places, xerr=np.clip(reach, 0, None), fmt="none", color="black", capsize=3)
@@ -45,6 +47,32 @@ def _spread(table: pd.DataFrame, label: str) -> str:
         f"({table.index[-1]}); the intervals of these two "
         f"{'do not overlap' if apart else 'overlap'}, so the difference {'is more than' if apart else 'may be'} chance."
     )
+
+
+def score_over(values: ArrayLike, scores: ArrayLike, label: str, most: float) -> Figure:
+    """Draw one dot per clip, and the mean score of groups of equally many clips.
+
+    Args:
+        values: float [clips], what the score may depend on.
+        scores: float [clips].
+        label: what the values are.
+        most: clips with more are drawn there.
+    """
+    values, scores = np.asarray(values, float), np.asarray(scores, float)
+    figure, axes = plt.subplots(figsize=(7.5, 3.4))
+    axes.scatter(values.clip(max=most), scores, s=9, alpha=0.35, color=BLUE, linewidths=0)
+    groups = np.array_split(np.argsort(values, kind="stable"), min(BINS, len(values)))
+    means = np.array([(np.median(values[group]), scores[group].mean()) for group in groups])
+    axes.plot(means[:, 0].clip(max=most), means[:, 1], "o-", color=ORANGE, label="mean of an eighth of the clips")
+    axes.set(xlabel=f"{label} ({most:g} and more at the right edge)", ylabel="score of the clip", ylim=(-0.02, 1.02))
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    best = means[:, 1].max()
+    enough = means[means[:, 1] >= best - NEAR, 0][0]
+    reading = (
+        f"The eighth of the clips with the least, about {means[0, 0]:.1f} {label}, scores **{means[0, 1]:.3f}**; from "
+        f"about {enough:.1f} on, a clip scores within {NEAR} of the best eighth's {best:.3f}."
+    )
+    return finished(figure, f"Dots of each clip's score over its {label}, with means.", reading)
 
 
 def reliability(sure: np.ndarray, scores: np.ndarray, thresholds: pd.DataFrame, label: str) -> Figure:

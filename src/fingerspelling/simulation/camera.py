@@ -3,6 +3,7 @@
 import numpy as np
 
 from fingerspelling.landmarks import HAND, POSE
+from fingerspelling.simulation.geometry import swing
 
 WIDTH_OVER_HEIGHT = 9 / 16  # width / height of the frame
 # MediaPipe sees an upright open hand with its fingertips 0.3 palms nearer than its wrist (median of the
@@ -37,3 +38,10 @@ def _relative_depth(hand: np.ndarray, focal: float) -> np.ndarray:
     """Return the depth of a hand [frames, 3, 21] relative to its wrist in frame widths, [frames, 21]."""
     relative = hand - hand[:, :, :1]
     return (relative[:, 2] + DEPTH_LEAN * relative[:, 1]) * (focal / hand[:, 2, :1])
+
+
+def shake_camera(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the slow wandering of a hand-held camera, float32 [frames, 2] in frame widths."""
+    hertz = rng.uniform(0.1, 1.2, 8)
+    reach = rng.normal(0, 0.006, 8).astype(np.float32)
+    return (swing(hertz, rng.random(8), frames, fps) * reach).reshape(frames, 4, 2).sum(1)

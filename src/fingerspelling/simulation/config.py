@@ -1,16 +1,120 @@
 """What to simulate: the parameters of a simulated competition, checked."""
 
 import dataclasses
-from typing import Annotated
+import json
+from dataclasses import field
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from fingerspelling.parameters import Probability, parameters
 from fingerspelling.text import MAX_PHRASE
 
 MOST_LOST = 3.0
 Characters = Annotated[int, Field(ge=1, le=MAX_PHRASE)]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[1] < ends[0]:
+        raise ValueError(f"expected the lower end first, got {list(ends)}")
+    return ends
+
+
+Between = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_rising)]
+
+
+@parameters
+class Wording:
+    """What wild signers spell: the kinds' shares, relative to each other."""
+
+    competition: NonNegativeFloat = 0.2  # addresses, names, web addresses, phone numbers
+    word: NonNegativeFloat = 0.34  # a word, of one letter or more; half of the words are invented
+    words: NonNegativeFloat = 0.14  # two to four words
+    name: NonNegativeFloat = 0.1  # given name, surname or both
+    letters: NonNegativeFloat = 0.16  # 1-8 random letters
+    digits: NonNegativeFloat = 0.06  # 1-8 random digits
+
+    def __post_init__(self) -> None:
+        if not any(dataclasses.astuple(self)):
+            raise ValueError("the shares of all kinds are 0: nothing would be spelled")
+
+
+@parameters
+class Pace:
+    """How fast wild signers spell and are filmed."""
+
+    seconds: Between = (0.15, 2.0)  # per character
+    fps: Between = (10.0, 60.0)  # frames per second
+    uneven: NonNegativeFloat = 0.4  # standard deviation of the logarithm of a character's time within a clip, at most
+    movement: Between = (0.15, 0.6)  # seconds that the way from one character to the next takes at most
+    max_frames: PositiveInt = 110  # longer spelling is done faster; in training, frames are what costs time
+
+
+@parameters
+class Footage:
+    """What else there is in wild recordings."""
+
+    idle: Probability = 0.4  # share of clips with time before and after the spelling: the hand rises and falls
+    idle_seconds: NonNegativeFloat = 2.0  # of this time at most, at either end
+    resting: Probability = 0.4  # share of idle hands that are seen; the others are out of the picture
+    pause: Probability = 0.3  # share of clips with pauses between words, up to four times as long as a space
+    other_hand: Probability = 0.35  # share of clips in which the other hand is seen
+
+
+@parameters
+class View:
+    """Where the camera of wild recordings is."""
+
+    aspects: tuple[PositiveFloat, ...] = (9 / 16, 9 / 16, 3 / 4, 1.0, 4 / 3, 16 / 9)  # width over height; one is drawn
+    palm: Between = (0.03, 0.2)  # size of the palm in heights of a portrait picture
+    # Degrees: spread of the camera's yaw, pitch and roll.
+    angles: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat] = (30.0, 20.0, 10.0)
+    left_handed: Probability = 0.35  # share of left hands, those in mirrored pictures included
+
+
+@parameters
+class Tracker:
+    """What trackers do in wild recordings: shares of clips, unless said otherwise."""
+
+    no_face: Probability = 0.12
+    no_pose: Probability = 0.12
+    hand_alone: Probability = 0.15  # neither of them
+    no_depth: Probability = 0.25
+    odd_depth: Probability = 0.15  # depth of the hand means nothing
+    swapped: Probability = 0.08  # the hand is taken for the other one
+    zeros: Probability = 0.03  # what is not detected is 0 instead of missing
+    never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
+    noise: Between = (0.7, 4.0)  # jitter of the hand, relative to MediaPipe's
+    smoothing: tuple[Probability, Probability] = (0.35, 1.0)  # share of the newest frame in a running mean
+
+
+@parameters
+class Shapes:
+    """How wild hands differ from each other."""
+
+    spread: Between = (0.8, 1.6)  # of signers' habits, relative to the usual one
+    still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
+    turned: NonNegativeFloat = 18.0  # degrees by which letters that point aside or down are turned in addition
+    folded: NonNegativeFloat = 9.0  # degrees by which the thumb and folded fingertips differ in addition
+    lax: Probability = 0.25  # how far a shape is left half-formed, at most
+    skew: NonNegativeFloat = 0.07  # spread of scale and shear of the picture of a hand
+
+
+@parameters
+class Wild:
+    """Recordings of other kinds than the competition's, for models that are to read any; ranges are drawn from.
+
+    Ranges of times, rates, sizes and strengths are drawn from evenly in their logarithm.
+    """
+
+    share: Probability = 0.0  # of signers and of clips
+    wording: Wording = field(default_factory=Wording)
+    pace: Pace = field(default_factory=Pace)
+    footage: Footage = field(default_factory=Footage)
+    view: View = field(default_factory=View)
+    tracker: Tracker = field(default_factory=Tracker)
+    shapes: Shapes = field(default_factory=Shapes)
 
 
 @parameters
@@ -36,6 +140,7 @@ class SimulationConfig:
     junk: Probability = 0.08  # share of clips that are cut off somewhere, so that part of the phrase is missing
     noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, relative to MediaPipe's; 0 for none
     left_handed: Probability = 0.19  # share of signers who spell with the left hand
+    wild: Wild = field(default_factory=Wild)  # signers beside the competition's
     processes: NonNegativeInt = 0  # at most; 0 for one per core; does not change the data
 
     def __post_init__(self) -> None:
@@ -51,8 +156,10 @@ class SimulationConfig:
         """Return a random generator of its own for each key, whose draws do not depend on those of any other."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
-    def content(self) -> dict[str, float]:
-        """Return the parameters that determine the data: all but processes."""
+    def content(self) -> dict[str, Any]:
+        """Return the parameters that determine the data: all but processes, and wild where there are none."""
         values = dataclasses.asdict(self)
         del values["processes"]
-        return values
+        if not self.wild.share:
+            del values["wild"]
+        return json.loads(json.dumps(values))  # as it will be read again

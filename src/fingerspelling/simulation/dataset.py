@@ -21,9 +21,10 @@ from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import COLUMNS, as_columns
 from fingerspelling.progress import track
 from fingerspelling.simulation.config import SimulationConfig
-from fingerspelling.simulation.phrases import training_phrases
+from fingerspelling.simulation.phrases import sample_wording, training_phrases
 from fingerspelling.simulation.render import render_aligned_clip, render_clip
 from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.wild import wild_signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS
 
@@ -104,7 +105,9 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         return
     ours, theirs = config.content(), json.loads(parameters.read_text())
     if different := [
-        f"{name}: {theirs.get(name)} instead of {ours[name]}" for name in sorted(ours) if theirs.get(name) != ours[name]
+        f"{name}: {theirs.get(name)} instead of {ours.get(name)}"
+        for name in sorted(ours.keys() | theirs.keys())
+        if theirs.get(name) != ours.get(name)
     ]:
         raise ValueError(
             f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)}); "
@@ -113,9 +116,16 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
 
 
 def participant(config: SimulationConfig, number: int) -> Signer:
-    """Return one of the simulation's signers; left-handers are spread evenly among their numbers."""
+    """Return one of the simulation's signers; left-handers and wild signers are spread evenly among their numbers."""
+    rng = config.generator(PEOPLE, number)
+    if _is_wild(config, number):
+        return wild_signer(rng, config)
     left_handed = number * GOLDEN % 1 < config.left_handed
-    return Signer.sample(config.generator(PEOPLE, number), float(left_handed))
+    return Signer.sample(rng, float(left_handed))
+
+
+def _is_wild(config: SimulationConfig, number: int) -> bool:
+    return number * GOLDEN % 1 >= 1 - config.wild.share
 
 
 def signed_places(config: SimulationConfig, sequence_id: int, participant_id: int, phrase: str) -> np.ndarray:
@@ -141,7 +151,7 @@ def _table(config: SimulationConfig, part: str) -> pd.DataFrame:
         rng.shuffle(phrases)
     files = rng.permutation(10**6)[: -(-count // config.clips_per_file)] + 10**6 * (kind + 1)
     file_ids = np.repeat(files, config.clips_per_file)[:count]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "path": [f"{FOLDERS[part]}/{file_id}.parquet" for file_id in file_ids],
             "file_id": file_ids,
@@ -151,6 +161,10 @@ def _table(config: SimulationConfig, part: str) -> pd.DataFrame:
         },
         columns=TABLE_COLUMNS,
     )
+    if part == "train" and config.wild.share:
+        wild = [_is_wild(config, number) for number in table["participant_id"]]
+        table.loc[wild, "phrase"] = [sample_wording(rng, config.wild.wording) for _ in range(sum(wild))]
+    return table
 
 
 def _cast(signers: int, clips: int, rng: np.random.Generator) -> np.ndarray:

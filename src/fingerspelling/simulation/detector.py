@@ -1,8 +1,8 @@
 """What MediaPipe Holistic makes of the picture: jitter, a low-pass, lost hands, wrong hands, a missing face."""
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -42,54 +42,72 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
     Returns:
         Its frames from the first to the last with a hand.
     """
-    unseen = _lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
-    _jitter(clip, own, config.noise, rng)
+    unseen = lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
+    add_jitter(clip, own, Jitter(config.noise), rng)
     if config.lost_hand > 0:
         clip[unseen, :, own] = np.nan
-        _confuse_hands(clip, own, rng)
+        confuse_hands(clip, own, rng)
         if rng.random() < FACE_LOST_CLIPS:
             _blank(clip, FACE_POINTS, rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS, rng)
     seen = np.flatnonzero((~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]])).any(axis=1))
     return slice(seen[0], seen[-1] + 1)
 
 
-@lru_cache(maxsize=1)
-def _noise(strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise, float32 and periodic, for whole clips and for the spelling hand.
+@dataclass(frozen=True)
+class Jitter:
+    """How a tracker misplaces points.
+
+    Attributes:
+        strength: relative to MediaPipe's usual.
+        joints: of each of the hand's joints, relative to all, float32 [21] or a single number.
+        smoothing: share of this frame and of those before in what is written.
+    """
+
+    strength: float = 1.0
+    joints: np.ndarray | float = 1.0
+    smoothing: np.ndarray = field(default_factory=lambda: SMOOTHING)
+
+
+@cache
+def _noise() -> tuple[np.ndarray, np.ndarray]:
+    """Return noise of the usual strength, float32 and periodic, for whole clips and for the spelling hand.
 
     That of clips, [2 NOISE_FRAMES, 3, 543] in frame widths, is partly slow, and 0 for both hands; that of the hand,
     [2 NOISE_FRAMES, 3, 21] in palms, is new in each frame.
     """
     noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
-    hand = np.float32(strength * HAND_JITTER) * noise[:, :, RIGHT_HAND]
+    hand = np.float32(HAND_JITTER) * noise[:, :, RIGHT_HAND]
     slow: np.ndarray = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
-    clip = np.float32(strength * BODY_JITTER) * (0.4 * noise + 1.5 * slow)
+    clip = np.float32(BODY_JITTER) * (0.4 * noise + 1.5 * slow)
     clip[:, :, LEFT_HAND] = clip[:, :, RIGHT_HAND] = 0
     return np.concatenate([clip, clip]), np.concatenate([hand, hand])
 
 
-def _jitter(clip: np.ndarray, own: slice, strength: float, rng: np.random.Generator) -> None:
+def add_jitter(clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator) -> None:
+    """Misplace the points of a clip [frames, 3, 543] in place; those of the spelling hand by shares of its palm."""
     frames = len(clip)
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
-    of_clip, of_hand = _noise(strength)
-    clip += of_clip[rows]
+    of_clip, of_hand = _noise()
+    strength = np.float32(jitter.strength)
+    clip += of_clip[rows] if strength == 1 else of_clip[rows] * strength  # the usual one needs no copy
     hand = clip[:, :, own]
     along = hand[:, :2, 9] - hand[:, :2, 0]
     palm = np.sqrt((along * along).sum(1))[:, None, None]
-    wrong = _wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(strength * HAND_ERROR)
-    hand += palm * (of_hand[rows] + wrong)
-    hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
-    padded = np.concatenate([np.repeat(hand[:1], len(SMOOTHING) - 1, 0), hand])
-    hand[:] = sum(
-        share * padded[len(SMOOTHING) - 1 - back : len(padded) - back] for back, share in enumerate(SMOOTHING)
+    wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(
+        jitter.strength * HAND_ERROR
     )
+    hand += palm * (of_hand[rows] * strength + wrong) * jitter.joints
+    hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
+    before = len(jitter.smoothing) - 1
+    padded = np.concatenate([np.repeat(hand[:1], before, 0), hand])
+    hand[:] = sum(share * padded[before - back : len(padded) - back] for back, share in enumerate(jitter.smoothing))
 
 
-def _wandering_noise(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
+def wandering_noise(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
     """Return noise that wanders, [frames, columns]: normal draws every so many frames, straight lines between them."""
     knots = rng.standard_normal((max(2, frames // every), columns), np.float32)
     place = np.arange(frames, dtype=np.float32) * np.float32((len(knots) - 1) / max(frames - 1, 1))
@@ -98,7 +116,7 @@ def _wandering_noise(rng: np.random.Generator, frames: int, every: int, columns:
     return knots[left] * (1 - share) + knots[left + 1] * share
 
 
-def _lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
+def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
     """Draw the frames in which a hand [frames, 2, 21] is lost: runs, most often in fast movement or near the edge."""
     frames = len(hand)
     palm = np.abs(hand[:, 1, 9] - hand[:, 1, 0]).mean()
@@ -163,7 +181,8 @@ def _draw_runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarra
     return np.resize(np.repeat(np.tile([False, True], count), lengths.ravel()), frames)
 
 
-def _confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
+def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
+    """Take the hand for the other one, or for two, in a run of frames of some clips, in place."""
     other = LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND
     draw = rng.random()
     if draw < FLIP + BOTH:

@@ -6,6 +6,9 @@ with the tempo, a shape begins to form before the last one is left (coarticulati
 for are reached only in part (undershoot). Each finger, the wrist's turn and the wrist's place move independently.
 """
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
@@ -28,8 +31,33 @@ POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a phrase is spelled in one clip; the defaults are the competition's.
+
+    Attributes:
+        uneven: standard deviation of the logarithm of a character's time.
+        longest: seconds that a movement takes at most; the rest of a character's time is a hold.
+        stagger: seconds by which fingers do not start as one.
+        wobble: how far postures differ from one time to the next, relative to the usual.
+        pause: time of a space, relative to the usual.
+        start, end: shapes of the hand before the first and after the last character.
+    """
+
+    uneven: float = 0.13
+    longest: float = math.inf
+    stagger: float = 0.012
+    wobble: float = 1.0
+    pause: float = 1.0
+    start: str = "relaxed"
+    end: str = "relaxed"
+
+
+USUAL = Manner()
+
+
 def sign(
-    phrase: str, signer: Signer, rng: np.random.Generator, config: SimulationConfig
+    phrase: str, signer: Signer, rng: np.random.Generator, config: SimulationConfig, manner: Manner = USUAL
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move a signer's hand through a phrase.
 
@@ -38,50 +66,57 @@ def sign(
         int [frames]: the character of the phrase that is nearest in time, from halfway to it until halfway to the
             next; -1 before the first and after the last.
     """
-    postures, slots, characters = _stations(phrase, signer, rng)
+    postures, slots, characters = _stations(phrase, signer, rng, manner)
     seconds = slots * signer.seconds_per_character * log_normal(rng, 0.14) / config.tempo
     seconds *= np.linspace(1, log_normal(rng, 0.12), len(seconds))  # getting slower or faster
-    motion, halfway = _movements(postures, seconds, signer, rng, config.fps)
+    motion, halfway = _movements(postures, seconds, signer, rng, config.fps, manner)
     motion += _drift(len(motion), config.fps, signer, rng)
     motion[:, : TURN.start] = within_limits(motion[:, : TURN.start])
     return motion, characters[np.searchsorted(halfway, np.arange(len(motion)) / config.fps, side="right")]
 
 
-def _stations(phrase: str, signer: Signer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stations(
+    phrase: str, signer: Signer, rng: np.random.Generator, manner: Manner
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the postures [stations, 26] to pass, each one's time in characters, and each one's character."""
-    rest = np.zeros((1, CHANNELS), np.float32)
-    rest[0, : TURN.stop] = SHAPES["relaxed"]
-    rows, slots = [_away(rest, rng)], [np.zeros(1)]
+    rows, slots = [_away(manner.start, rng)], [np.zeros(1)]
     for previous, character in zip(" " + phrase, phrase, strict=False):
         keys = signer.postures[character]
         if character == previous != " " and len(keys) == 1:
             keys = keys + signer.doubling
         rows.append(keys)
-        slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE if character == " " else 1))
-    uneven = log_normal(rng, 0.13, len(slots))
+        slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE * manner.pause if character == " " else 1))
+    uneven = log_normal(rng, manner.uneven, len(slots))
     slots = [slot * factor for slot, factor in zip(slots, uneven, strict=True)]
     slots[1][0] += rng.uniform(0.1, 1.0)  # the first character is held longer, and so is the last
     slots[-1][-1] += rng.uniform(0, 1.2)
-    rows.append(_away(rest, rng))
+    rows.append(_away(manner.end, rng))
     slots.append(rng.uniform(0.3, 1.0, 1))
     postures = np.concatenate(rows)
-    postures += rng.standard_normal(postures.shape, np.float32) * np.append(POSTURE_NOISE, [signer.bounce] * 3)
+    wobble = np.append(POSTURE_NOISE * np.float32(manner.wobble), [signer.bounce] * 3)
+    postures += rng.standard_normal(postures.shape, np.float32) * wobble
     postures += rng.standard_normal(CHANNELS, np.float32) * CLIP_NOISE
     characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
     characters[-1] = -1
     return postures, np.concatenate(slots), characters
 
 
-def _away(rest: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the open hand on its way up into the picture or out of it, sometimes hardly lowered at all."""
-    away = rest.copy()
+def _away(shape: str, rng: np.random.Generator) -> np.ndarray:
+    """Return a hand on its way up into the picture or out of it, sometimes hardly lowered at all."""
+    away = np.zeros((1, CHANNELS), np.float32)
+    away[0, : TURN.stop] = SHAPES[shape]
     away[0, PLACE] = rng.normal(0, 0.3), rng.exponential(1.0), rng.normal(0, 0.3)
     away[0, TURN.start + 1] += 15 * away[0, PLACE.start + 1]
     return away
 
 
 def _movements(
-    postures: np.ndarray, seconds: np.ndarray, signer: Signer, rng: np.random.Generator, fps: float
+    postures: np.ndarray,
+    seconds: np.ndarray,
+    signer: Signer,
+    rng: np.random.Generator,
+    fps: float,
+    manner: Manner,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add up the movements from posture to posture: float32 [frames, 26], and when each is halfway done."""
     # Where the time is too short, aim less far, towards the mean of the neighbours; then take more time.
@@ -91,9 +126,9 @@ def _movements(
     needed = _needed(postures)
     seconds[1:] = np.maximum(seconds[1:], np.maximum(needed.max(1) / LONGEST_OVERLAP, 1 / fps))
     ends = np.cumsum(seconds)
-    lasts = np.maximum(seconds[1:, None] * signer.travel, needed)
+    lasts = np.maximum(np.minimum(seconds[1:, None] * signer.travel, manner.longest), needed)
     begins = ends[:-1, None] - signer.anticipation * lasts
-    begins += rng.normal(0, 0.012, begins.shape)  # fingers do not start as one
+    begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
     progress = ((times[:, None, None] - begins) / lasts).astype(np.float32)
     np.clip(progress, 0, 1, out=progress)

@@ -4,11 +4,14 @@ The shares of the kinds and the spread of lengths are those of the 67,208 traini
 together, down to words that do not exist, so that no model gets far by remembering words.
 """
 
+import dataclasses
+import string
 from collections.abc import Callable
 
 import numpy as np
 
 from fingerspelling.simulation import words
+from fingerspelling.simulation.config import Wording
 from fingerspelling.text import MAX_PHRASE
 
 KINDS = {"address": 0.478, "url": 0.285, "phone": 0.237}  # addresses include people's names
@@ -47,6 +50,13 @@ def training_phrases(
         if repeats == PATIENCE:
             raise ValueError(f"found only {before} of {count} phrases of {min_length}-{max_length} characters")
     return list(phrases)
+
+
+def sample_wording(rng: np.random.Generator, wording: Wording) -> str:
+    """Make up what a wild signer spells: words, names, random letters and digits, or a competition phrase."""
+    shares = dataclasses.asdict(wording)
+    kind = str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
+    return (_WORDINGS[kind](rng) if kind in _WORDINGS else sample_phrase(rng))[:MAX_PHRASE].strip()
 
 
 def _pick(rng: np.random.Generator, items: list[str]) -> str:
@@ -164,4 +174,33 @@ def _url(rng: np.random.Generator) -> str:
     return start + "/".join(parts) + ("/" if rng.random() < 0.25 else "")
 
 
+def _word(rng: np.random.Generator) -> str:
+    draw = rng.random()
+    if draw < 0.4:
+        return _pick(rng, words.KNOWN)
+    word = _invented(rng, int(rng.integers(1, 4)))
+    return word if draw < 0.8 else word[: int(rng.integers(1, 5))]  # down to single letters, and cut anywhere
+
+
+def _name(rng: np.random.Generator) -> str:
+    given, surname = _pick(rng, words.GIVEN_NAMES), _surname(rng)
+    return [given, surname, f"{given} {surname}"][int(rng.integers(3))]
+
+
+def _letters(rng: np.random.Generator) -> str:
+    letters = rng.choice(list(string.ascii_lowercase), int(rng.integers(1, 9)))
+    return "".join(letters)
+
+
+def _words(rng: np.random.Generator) -> str:
+    return " ".join(_word(rng) for _ in range(int(rng.integers(2, 5))))
+
+
+_WORDINGS: dict[str, Callable[[np.random.Generator], str]] = {
+    "word": _word,
+    "words": _words,
+    "name": _name,
+    "letters": _letters,
+    "digits": lambda rng: _digits(rng, int(rng.integers(1, 9))),
+}
 _MAKERS: dict[str, Callable[[np.random.Generator], str]] = {"address": _address, "url": _url, "phone": _phone}

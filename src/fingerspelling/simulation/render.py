@@ -3,13 +3,13 @@
 import numpy as np
 
 from fingerspelling.simulation.body import COUNT, FACE_POINTS, hand_of, pose_person, sway_head
-from fingerspelling.simulation.camera import photograph
+from fingerspelling.simulation.camera import photograph, shake_camera
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
 from fingerspelling.simulation.face import move_face, photograph_face
-from fingerspelling.simulation.geometry import swing
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.wild import film
 from fingerspelling.text import encode
 
 JUNK = (0.02, 0.5)  # share of the frames that is left of a junk clip
@@ -34,13 +34,15 @@ def render_aligned_clip(
     """
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
+    if signer.wild:
+        return film(signer, phrase, rng, config)
     motion, characters = sign(phrase, signer, rng, config)
     if rng.random() < config.junk:
         part = _cut_off(len(motion), rng)
         motion, characters = motion[part], characters[part]
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
-    shake = _shake(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
+    shake = shake_camera(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
     clip = np.empty((frames, 3, COUNT), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
     clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
@@ -56,10 +58,3 @@ def _cut_off(frames: int, rng: np.random.Generator) -> slice:
     length = max(1, int(frames * rng.uniform(*JUNK)))
     start = rng.integers(0, frames - length + 1)
     return slice(start, start + length)
-
-
-def _shake(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the slow wandering of a hand-held camera, float32 [frames, 2] in frame widths."""
-    hertz = rng.uniform(0.1, 1.2, 8)
-    reach = rng.normal(0, 0.006, 8).astype(np.float32)
-    return (swing(hertz, rng.random(8), frames, fps) * reach).reshape(frames, 4, 2).sum(1)

@@ -9,9 +9,11 @@ from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.face import sample_face
 from fingerspelling.simulation.geometry import log_normal
 from fingerspelling.simulation.hand import Skeleton, sample_skeleton
+from fingerspelling.simulation.still_letters import STILL
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
 PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)
+OTHER_WAY = 60.0  # degrees by which the hand is turned otherwise in another way of signing a letter
 GENERAL = np.array([2.5] * TURN.start + [14.0, 9.5, 8.5] + [0.0] * 3, np.float32)  # the same for all characters
 
 
@@ -39,6 +41,7 @@ class Signer:
         handheld: whether the other hand holds the camera.
         lost: how readily MediaPipe loses this person's hand, about 1.
         restless: how much head and mouth move, about 1.
+        wild: whether this person is filmed as wild.py does it.
     """
 
     side: int
@@ -60,10 +63,20 @@ class Signer:
     handheld: bool
     lost: float
     restless: float
+    wild: bool = False
 
     @classmethod
-    def sample(cls, rng: np.random.Generator, left_handed: float = 0.19) -> "Signer":
-        """Draw a person; left_handed is the share of signers who spell with the left hand."""
+    def sample(
+        cls, rng: np.random.Generator, left_handed: float = 0.19, spread: float = 1.0, still: float = 0.0
+    ) -> "Signer":
+        """Draw a person.
+
+        Args:
+            rng: source of chance.
+            left_handed: share of signers who spell with the left hand.
+            spread: how much people differ in the shapes of their hands, relative to the usual.
+            still: share of letters that are formed, in part or wholly, as still hands.
+        """
         side = -1 if rng.random() < left_handed else 1
         palm = max(rng.normal(0.092, 0.005), 0.075)
         focal = rng.uniform(0.95, 1.15)
@@ -77,7 +90,7 @@ class Signer:
             side=side,
             skeleton=sample_skeleton(rng),
             palm=palm,
-            postures=_postures(rng),
+            postures=_postures(rng, np.float32(spread), still),
             doubling=_doubling(rng),
             seconds_per_character=float(np.clip(0.255 * log_normal(rng, 0.25), 0.2, 0.65)),
             travel=rng.uniform(0.5, 0.85),
@@ -96,8 +109,8 @@ class Signer:
         )
 
 
-def _postures(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    general = rng.standard_normal(CHANNELS, np.float32) * GENERAL
+def _postures(rng: np.random.Generator, spread: np.float32, still: float) -> dict[str, np.ndarray]:
+    general = rng.standard_normal(CHANNELS, np.float32) * GENERAL * spread
     postures = {}
     for character, sign in SIGNS.items():
         draw = rng.random()
@@ -106,8 +119,13 @@ def _postures(rng: np.random.Generator) -> dict[str, np.ndarray]:
                 sign = variant
                 break
             draw -= share
-        personal = rng.standard_normal(CHANNELS, np.float32) * PERSONAL
-        postures[character] = sign.postures() + general + personal
+        base = sign.postures()
+        if still and character in STILL and rng.random() < still:
+            change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
+            partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down
+            base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
+        personal = rng.standard_normal(CHANNELS, np.float32) * PERSONAL * spread
+        postures[character] = base + general + personal
     return postures
 
 

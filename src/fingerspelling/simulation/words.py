@@ -146,3 +146,5 @@ we got lost twice | the food was amazing | i miss you already | write to me ofte
 it was worth the wait | the best is yet to come
 """
 SENTENCES = [sentence.strip() for sentence in _SENTENCES.split("|")]
+# Words that exist.
+KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS})

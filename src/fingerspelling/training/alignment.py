@@ -22,6 +22,6 @@ def alignment_loss(logits: Tensor, aligned: Tensor, frames: Tensor, stride: int)
     return (losses * seen).sum() / seen.sum().clamp(min=1)
 
 
-def alignment_weight(progress: float, share: float) -> float:
-    """Return the loss's weight: from 1 at the start down to 0 after a share of the training; progress is 0..1."""
-    return max(0.0, 1 - progress / share) if share else 0.0
+def alignment_weight(epoch: float, epochs: float) -> float:
+    """Return the loss's weight at a moment of the training: from 1 at the start down to 0 after so many epochs."""
+    return max(0.0, 1 - epoch / epochs) if epochs else 0.0

@@ -23,7 +23,10 @@ class TrainingConfig:
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
     learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
     warmup_epochs: NonNegativeFloat = 10.0
-    weight_decay: NonNegativeFloat = 0.08
+    # Keep the highest learning rate until so many epochs before the end, then lower it in a straight line; null for the
+    # cosine. Until then, a training can be prolonged: the same command goes on with more epochs.
+    decay_epochs: PositiveFloat | None = None
+    weight_decay: NonNegativeFloat = 0.08  # of all parameters, biases and norms included
     max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
     # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more
     # computation, half the memory.
@@ -39,9 +42,9 @@ class TrainingConfig:
     scores: tuple[str, ...] = ()
     # Simulate this many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
     simulation: SimulationConfig | None = None
-    # Over this share of the training, a frame-wise loss on the CTC head fades out: the simulation knows which character
-    # is signed in each frame. For simulated clips alone; 0 leaves it out.
-    alignment: Probability = 0.0
+    # Over so many epochs, a frame-wise loss on the CTC head fades out: the simulation knows which character is signed
+    # in each frame. For simulated clips alone; 0 leaves it out.
+    alignment: NonNegativeFloat = 0.0
     min_frames: NonNegativeInt = 1  # shorter clips are left out of training
     folds: PositiveInt = 4  # the signers are dealt into so many folds
     validation_fold: int = 0  # this one is held out; -1 trains on all, and validation (fold 0) means little
@@ -61,7 +64,6 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
-
         if self.alignment and not self.simulation:
             raise ValueError(
                 "alignment needs clips of which it is known what each frame shows: set training.simulation as well"

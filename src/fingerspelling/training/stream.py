@@ -12,9 +12,8 @@ from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import SELECTED_PLACES
 from fingerspelling.simulation.config import SimulationConfig
-from fingerspelling.simulation.phrases import sample_phrase
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.signer import Signer
+from fingerspelling.simulation.wild import phrase_of, sample_signer
 
 BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
 CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
@@ -32,9 +31,9 @@ class Cast:
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
         """Simulate clips; the same seed and key give the same ones."""
         rng = config.generator(STREAM, *key)
-        signers = [Signer.sample(rng, config.left_handed) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
+        signers = [sample_signer(rng, config) for _ in range(-(-clips // CLIPS_PER_SIGNER))]
         participants = np.arange(clips) // CLIPS_PER_SIGNER
-        phrases = [sample_phrase(rng, None, config.min_length, config.max_length) for _ in range(clips)]
+        phrases = [phrase_of(signers[person], rng, config) for person in participants]
         self._frames, self.alignments = [], []
         for person, phrase in zip(participants, phrases, strict=True):
             frames, characters = render_aligned_clip(signers[person], phrase, rng, config)

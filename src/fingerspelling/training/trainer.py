@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.optimization import get_wsd_schedule
 from transformers.trainer_utils import TrainOutput
 
 from fingerspelling import text
@@ -23,11 +24,11 @@ from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
+from fingerspelling.files import disk_full_named, seal
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
 from fingerspelling.training.alignment import alignment_loss, alignment_weight
-from fingerspelling.training.checkpoints import seal
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import Plan, training_loader
@@ -89,7 +90,13 @@ class FingerspellingTrainer(Trainer):
             warmup = self.args.get_warmup_steps(num_training_steps)
             batches = self.config.gradient_accumulation_steps
             optimizer = cast(Optimizer, optimizer or self.optimizer)
-            self.lr_scheduler = warmup_then_cosine(optimizer, warmup, num_training_steps, batches)
+            if self.config.decay_epochs is None:
+                self.lr_scheduler = warmup_then_cosine(optimizer, warmup, num_training_steps, batches)
+            else:
+                decay = round(num_training_steps * self.config.decay_epochs / self.config.epochs)
+                self.lr_scheduler = get_wsd_schedule(
+                    optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
+                )
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -99,10 +106,12 @@ class FingerspellingTrainer(Trainer):
             torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
 
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
-        super()._save_checkpoint(*arguments, **named)
+        checkpoint = Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")
+        with disk_full_named(checkpoint):
+            super()._save_checkpoint(*arguments, **named)
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
-            seal(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}"))
+            seal(checkpoint)
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:
@@ -172,7 +181,8 @@ class FingerspellingTrainer(Trainer):
         frames = augment(frames, mask, self.config.spatial)
         masked_inputs = torch.rand((2, *labels.shape), device=labels.device) < self.config.mask_tokens
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"], inputs["counts"])
-        if weight := alignment_weight(self.state.global_step / self.state.max_steps, self.config.alignment):
+        epoch = self.config.epochs * self.state.global_step / self.state.max_steps
+        if weight := alignment_weight(epoch, self.config.alignment):
             stride = self.model.config.frame_stride
             outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
             outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]

@@ -1,0 +1,124 @@
+"""A run's executed chapters as linked pages, to be read without installing anything.
+
+    python -m fingerspelling.book outputs/demo [--pages docs/chapters]
+
+Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips also play, to <run_dir>/book.
+"""
+
+import argparse
+import io
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter, MarkdownExporter
+from nbformat import NotebookNode
+from PIL import Image
+
+from fingerspelling.config import ROOT
+from fingerspelling.files import DataError, written_whole
+from fingerspelling.notebooks import NOTEBOOKS
+from fingerspelling.processes import exit_status
+
+COLOURS = 128  # of a picture; figures have few, and more make the pages larger than they look better
+LINK = re.compile(r"\((\d\d_\w+)\.ipynb\)")
+
+
+def build(run_dir: Path, pages: Path) -> None:
+    """Write a run's chapters as pages, and an index of them.
+
+    Args:
+        run_dir: a run whose notebooks have been executed.
+        pages: receives README.md, a page per chapter and its pictures; other pages and pictures there are removed.
+
+    Raises:
+        DataError: a chapter has not been executed.
+    """
+    chapters = {name: _read(run_dir / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
+    kept = {Path("README.md")}
+    index = ["# The chapters, as a run of the demo left them", "", "| chapter | question |", "|---|---|"]
+    for name, notebook in chapters.items():
+        text, pictures = _markdown(name, notebook)
+        for file, content in {Path(f"{name}.md"): text.encode(), **pictures}.items():
+            with written_whole(pages / file) as temporary:
+                temporary.write_bytes(content)
+            kept.add(file)
+        html, _ = HTMLExporter(template_name="lab").from_notebook_node(_linked(notebook, "html"))
+        with written_whole(run_dir / "book" / f"{name}.html") as temporary:
+            temporary.write_text(html, encoding="utf-8")
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
+        index.append(f"| [{name}]({name}.md) | {title} |")
+    index += ["", f"Made from an executed run by `python -m fingerspelling.book {run_dir.name}`."]
+    (pages / "README.md").write_text("\n".join(index) + "\n", encoding="utf-8")
+    (run_dir / "book/index.html").write_text(_redirect(NOTEBOOKS[0]), encoding="utf-8")
+    for file in pages.rglob("*"):
+        if file.is_file() and file.relative_to(pages) not in kept:
+            file.unlink()
+
+
+def _read(path: Path) -> NotebookNode:
+    if not path.is_file():
+        raise DataError(f"{path}: no such chapter; run all of them first, with make workbook")
+    notebook = nbformat.read(path, 4)
+    # What papermill injected is shown by the table below it; its paths are of this machine.
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    return notebook
+
+
+def _linked(notebook: NotebookNode, suffix: str) -> NotebookNode:
+    """Return a copy whose links between chapters are links between pages."""
+    linked = nbformat.from_dict(notebook)
+    for cell in linked.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(rf"(\1.{suffix})", cell.source)
+    return linked
+
+
+def _markdown(name: str, notebook: NotebookNode) -> tuple[str, dict[Path, bytes]]:
+    """Return a chapter's page and its pictures by their places."""
+    linked = _linked(notebook, "md")
+    alts = {}
+    for number, cell in enumerate(linked.cells):
+        for place, output in enumerate(cell.get("outputs", [])):
+            if "<script" in output.get("data", {}).get("text/html", ""):  # GitHub runs none
+                del output.data["text/html"]
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            alts[f"output_{number}_{place}.png"] = re.sub(r"[\[\]\n]", " ", alt)
+    text, resources = MarkdownExporter().from_notebook_node(linked)
+    pictures = {}
+    for file, content in resources["outputs"].items():
+        text = text.replace(f"![png]({file})", f"![{alts[file]}]({name}/{file})")
+        pictures[Path(name, file)] = _small(content)
+    return text, pictures
+
+
+def _small(png: bytes) -> bytes:
+    """Return a picture with fewer colours, in a third of the bytes."""
+    smaller = io.BytesIO()
+    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(smaller, "PNG", optimize=True)
+    return smaller.getvalue()
+
+
+def _redirect(name: str) -> str:
+    return f'<meta http-equiv="refresh" content="0; url={name}.html"><a href="{name}.html">{name}</a>\n'
+
+
+def main() -> int:
+    """Parse the command line and write the pages; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.book", description="Write chapters as pages.")
+    parser.add_argument("run_dir", type=Path, help="a run whose notebooks have been executed")
+    parser.add_argument("--pages", type=Path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
+    options = parser.parse_args()
+
+    def run() -> int:
+        build(options.run_dir, options.pages)
+        print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
+        return 0
+
+    return exit_status(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""Wild signers: recordings of other kinds than the competition's, drawn from the ranges of `config.Wild`.
+
+The same stages as in render.py, each with more variety: people whose habits differ more, other tempi and frame rates,
+time before and after the spelling, cameras elsewhere, and other trackers than MediaPipe at its usual.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fingerspelling.landmarks import HAND
+from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
+from fingerspelling.simulation.body import (
+    COUNT,
+    FACE_POINTS,
+    LEFT_HAND,
+    MIN_DEPTH,
+    POSE_POINTS,
+    RIGHT_HAND,
+    hand_of,
+    pose_person,
+    sway_head,
+)
+from fingerspelling.simulation.camera import LEFT, RIGHT, WIDTH_OVER_HEIGHT, photograph, shake_camera
+from fingerspelling.simulation.config import Footage, Shapes, SimulationConfig, Tracker, View
+from fingerspelling.simulation.detector import Jitter, add_jitter, confuse_hands, lost_frames, wandering_noise
+from fingerspelling.simulation.face import move_face, photograph_face
+from fingerspelling.simulation.geometry import log_normal, rotate, rotations
+from fingerspelling.simulation.hand import joints
+from fingerspelling.simulation.movement import Manner, sign
+from fingerspelling.simulation.phrases import sample_phrase, sample_wording
+from fingerspelling.simulation.signer import Signer
+
+IDLE_SHAPES = ("relaxed", "relaxed", "relaxed", "5", "b", "s", "o", "c")  # of a hand that spells nothing
+SIDEWAYS = "ghpq"  # letters that point aside or down, everybody somewhere else
+IN_PICTURE = (0.08, 0.92)  # of width and height: where the spelling hand's wrist is
+RISE = (0.25, 0.8)  # seconds that the hand takes up or down
+LOWERED = (2.5, 7.0)  # palms below its place
+FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
+SMOOTHED = 6  # frames that a running mean reaches back
+MOST_LOST = 1.3  # relative to the usual
+MOST_UNSEEN = 0.6  # of a clip's frames
+DEPTH_FRAMES = 8  # after which depth that means nothing is another one
+
+
+def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
+    """Draw from a range, evenly in the logarithm."""
+    return float(np.float32(np.exp(rng.uniform(*np.log(ends)))))  # the last bits of exp are the processor's own
+
+
+def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
+    """Draw a person whose habits, hand and place before the camera differ more than the competition's."""
+    wild = config.wild
+    signer = Signer.sample(rng, wild.view.left_handed, between(rng, wild.shapes.spread), wild.shapes.still)
+    # Where the hand is from the head: beside the face or below it, metres; then both as shares of the picture.
+    distance = signer.focal * WIDTH_OVER_HEIGHT * signer.palm / between(rng, wild.view.palm)
+    head = np.array([signer.side * rng.normal(0.08, 0.06), rng.normal(-0.1, 0.08), distance + rng.uniform(0.05, 0.3)])
+    offset = np.array([-signer.side * rng.uniform(0.02, 0.32), rng.uniform(-0.02, 0.38), 0])
+    wrist = np.array([head[0], head[1] * min(1.0, distance), distance]) + offset
+    scale = signer.focal * np.array([1, WIDTH_OVER_HEIGHT])
+    return replace(
+        signer,
+        wild=True,
+        postures=_misjudged(signer.postures, wild.shapes, rng),
+        travel=rng.uniform(0.35, 0.9),
+        anticipation=rng.uniform(0.05, 0.5),
+        bounce=signer.bounce * between(rng, (0.3, 1.5)),
+        outward=rng.normal(0, 0.25),
+        wrist=np.append(np.clip(0.5 + scale * wrist[:2] / wrist[2], *IN_PICTURE), wrist[2]),
+        head=np.append(0.5 + scale * head[:2] / head[2], head[2]),
+        handheld=rng.random() < 0.2,
+    )
+
+
+def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
+    relaxed = np.array(SHAPES["relaxed"][: TURN.start], np.float32)
+    lax, own = np.float32(rng.random() * shapes.lax), {}
+    for character, posture in postures.items():
+        own[character] = posture.copy()
+        angles = own[character][:, : TURN.start].reshape(-1, 5, 4)  # a view
+        folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
+        error = (rng.standard_normal((5, 4), np.float32) * shapes.folded).astype(np.float32)
+        angles[:, 0] += error[0] * folded[:, :3].mean(1, keepdims=True)
+        angles[:, 1:, 2:] += error[1:, 2:] * folded[:, :, None]
+        angles += lax * np.float32(rng.random()) * (relaxed.reshape(5, 4) - angles)
+        if character in SIDEWAYS:
+            own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
+    return own
+
+
+def film(
+    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
+    footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
+    config, manner = _paced(signer, phrase, config, rng)
+    motion, characters = sign(phrase, signer, rng, config, manner)
+    motion, characters, away = _with_idle_time(motion, characters, config.fps, footage, rng)
+    frames, fps = len(motion), config.fps
+    turn, place = sway_head(signer, frames, fps, rng)
+    body = pose_person(signer, motion, turn, place, rng)
+    if rng.random() < footage.other_hand:
+        _show_other_hand(body, signer, rng)
+    turn, place = _from_aside(body, turn, place, view, rng)
+    shake = shake_camera(frames, fps, rng) * np.float32(rng.random() if signer.handheld else 0.1)
+    clip = np.empty((frames, 3, COUNT), np.float32)
+    expression = move_face(frames, fps, signer.restless, rng)
+    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
+    photograph(body, signer.focal, shake)
+    clip[:, :, FACE_POINTS.stop :] = body
+    _hide_outside(clip[:, :, LEFT_HAND if signer.side > 0 else RIGHT_HAND])
+    _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
+    shown = _track(clip, away, signer, tracker, config, rng)
+    _reframe(clip, view, rng)
+    _leave_out(clip, hand_of(signer), tracker, rng)
+    return clip[shown].swapaxes(1, 2), characters[shown]
+
+
+def _paced(
+    signer: Signer, phrase: str, config: SimulationConfig, rng: np.random.Generator
+) -> tuple[SimulationConfig, Manner]:
+    """Draw how fast a phrase is spelled and filmed, and in what manner."""
+    pace = config.wild.pace
+    fps, seconds = between(rng, pace.fps), between(rng, pace.seconds)
+    if (frames := len(phrase) * fps * seconds) > pace.max_frames:
+        # First the tempo, down to what hands can do; then the frame rate.
+        slower = max(seconds * pace.max_frames / frames, min(seconds, pace.seconds[0] * 1.5))
+        fps, seconds = min(fps, max(pace.max_frames / len(phrase) / slower, pace.fps[0])), slower
+    tempo = min(max(signer.seconds_per_character / seconds, 0.1), 10.0)
+    never_lost = rng.random() < config.wild.tracker.never_lost
+    lost_hand = 0.0 if never_lost else rng.random() * MOST_LOST
+    manner = Manner(
+        uneven=0.1 + rng.random() * pace.uneven,
+        longest=between(rng, pace.movement),
+        stagger=float(rng.uniform(0.005, 0.04)),
+        wobble=between(rng, config.wild.shapes.spread),
+        pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
+        start=str(rng.choice(IDLE_SHAPES)),
+        end=str(rng.choice(IDLE_SHAPES)),
+    )
+    return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
+
+
+def _with_idle_time(
+    motion: np.ndarray, characters: np.ndarray, fps: float, footage: Footage, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Add time before and after the spelling, in which the hand rises, falls, and rests in or out of the picture.
+
+    Returns:
+        The motion, the characters, and bool [frames]: where the hand is out of the picture.
+    """
+    idle = [0, 0]
+    if rng.random() < footage.idle:
+        idle = [int(rng.random() * footage.idle_seconds * fps) for _ in range(2)]
+    resting = rng.random() < footage.resting
+    ends, hidden = [], []
+    for frames, edge in zip(idle, (motion[:1], motion[-1:]), strict=True):
+        rise = max(2, int(between(rng, RISE) * fps))
+        done = np.clip(np.arange(1, frames + 1, dtype=np.float32) / rise, 0, 1)
+        lowered = done * done * done * (10 - done * (15 - 6 * done))
+        end = np.repeat(edge, frames, 0)
+        end[:, PLACE.start + 1] += lowered * np.float32(between(rng, LOWERED))
+        end[:, TURN.start + 1] += lowered * np.float32(rng.normal(20, 30))
+        ends.append(end)
+        hidden.append(np.full(frames, False) if resting else lowered > rng.uniform(0.1, 0.7))
+    nothing = [np.full(frames, -1) for frames in idle]
+    return (
+        np.concatenate([ends[0][::-1], motion, ends[1]]),
+        np.concatenate([nothing[0], characters, nothing[1]]),
+        np.concatenate([hidden[0][::-1], np.full(len(motion), False), hidden[1]]),
+    )
+
+
+def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator) -> None:
+    """Add the hand that does not spell where the pose has its wrist, at rest, in place."""
+    side = -signer.side
+    rest = np.zeros((1, CHANNELS), np.float32)
+    rest[0, : TURN.stop] = SHAPES[str(rng.choice(IDLE_SHAPES))]
+    rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
+    rest[0, TURN] += rng.normal(0, 50, 3)
+    shape = rotate(rotations(rest[:, TURN]), joints(rest, signer.skeleton))
+    shape = shape * (signer.palm * np.array([[side], [1], [1]], np.float32))
+    wrist = body[:, :, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
+    body[:, :, RIGHT if side > 0 else LEFT] = wrist + shape
+
+
+def _hide_outside(hand: np.ndarray) -> None:
+    """Leave out a hand [frames, 3, 21] where it is out of the picture, in place."""
+    wrist = np.abs(hand[:, :2, 0] - 0.5).max(1)
+    hand[wrist > 0.55] = np.nan
+
+
+def _from_aside(
+    body: np.ndarray, turn: np.ndarray, place: np.ndarray, view: View, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the whole person about the head, as a camera aside, above or below sees them; the body in place."""
+    camera = np.broadcast_to(rotations(rng.normal(0, view.angles, (1, 3))), (len(body), 3, 3))
+    pivot = place.mean(0)
+    body[:] = rotate(camera, body - pivot) + pivot
+    np.maximum(body[:, 2], MIN_DEPTH, out=body[:, 2])
+    return rotate(camera, turn), rotate(camera, place - pivot) + pivot
+
+
+def _skew_hand(hand: np.ndarray, skew: float, rng: np.random.Generator) -> None:
+    """Scale and shear a hand [frames, 3, 21] in the picture, a little and the same throughout the clip, in place."""
+    stretch = np.eye(2) + rng.normal(0, skew, (2, 2))
+    stretch *= [[1, 1 / WIDTH_OVER_HEIGHT], [WIDTH_OVER_HEIGHT, 1]]  # x is in widths, y in heights
+    x, y = (hand[:, axis] - hand[:, axis, :1] for axis in range(2))
+    for axis, (of_x, of_y) in enumerate(stretch.astype(np.float32)):
+        hand[:, axis] = hand[:, axis, :1] + of_x * x + of_y * y
+
+
+def _track(
+    clip: np.ndarray,
+    away: np.ndarray,
+    signer: Signer,
+    tracker: Tracker,
+    config: SimulationConfig,
+    rng: np.random.Generator,
+) -> slice:
+    """Spoil a perfectly seen clip in place, as trackers would; returns the frames that are kept."""
+    own = hand_of(signer)
+    unseen = away.copy()
+    if config.lost_hand:
+        lost = lost_frames(clip[:, :2, own], signer.lost, config, rng)
+        if lost.mean() < MOST_UNSEEN:  # what is hardly seen at all teaches to invent
+            unseen |= lost
+    smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
+    smoothing = (smoothing / smoothing.sum()).astype(np.float32)
+    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng)
+    hand = clip[:, :, own]
+    depth = rng.random()
+    if depth < tracker.odd_depth:
+        hand[:, 2] = wandering_noise(rng, len(clip), DEPTH_FRAMES, HAND) * np.abs(hand[:, 2]).mean()
+    else:
+        hand[:, 2] *= np.float32(between(rng, (0.4, 2.0)))
+    clip[unseen, :, own] = np.nan
+    if config.lost_hand:
+        confuse_hands(clip, own, rng)
+    seen = np.flatnonzero(~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]]).all(axis=1))
+    return slice(0, len(clip)) if away.any() else slice(seen[0], seen[-1] + 1)
+
+
+def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
+    """Turn coordinates of the portrait picture into those of another one, in place."""
+    narrower = np.float32(WIDTH_OVER_HEIGHT / rng.choice(view.aspects))
+    clip[:, 0] = (clip[:, 0] - np.float32(0.5)) * narrower + np.float32(rng.normal(0.5, 0.05))
+    clip[:, 1] += np.float32(rng.normal(0, 0.05))
+    clip[:, 2] *= narrower
+
+
+def _leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
+    """Leave out the parts that a tracker does not have, for the whole clip, in place."""
+    other = LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND
+    if rng.random() < tracker.swapped:
+        clip[:, :, [*range(own.start, own.stop), *range(other.start, other.stop)]] = clip[
+            :, :, [*range(other.start, other.stop), *range(own.start, own.stop)]
+        ]
+    alone = rng.random() < tracker.hand_alone
+    if rng.random() < tracker.no_face or alone:
+        clip[:, :, FACE_POINTS] = np.nan
+    if rng.random() < tracker.no_pose or alone:
+        clip[:, :, POSE_POINTS] = np.nan
+    if rng.random() < tracker.no_depth:
+        clip[:, 2] = np.nan
+    if rng.random() < tracker.zeros:
+        np.nan_to_num(clip, copy=False)
+
+
+def sample_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
+    """Draw one of the simulation's signers: of the competition's kind, or a share of wild ones."""
+    wild = config.wild.share > 0 and rng.random() < config.wild.share
+    return wild_signer(rng, config) if wild else Signer.sample(rng, config.left_handed)
+
+
+def phrase_of(signer: Signer, rng: np.random.Generator, config: SimulationConfig) -> str:
+    """Make up what a signer spells."""
+    if signer.wild:
+        return sample_wording(rng, config.wild.wording)
+    return sample_phrase(rng, None, config.min_length, config.max_length)

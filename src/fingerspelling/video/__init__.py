@@ -1,0 +1,1 @@
+"""Videos and webcams -> landmarks in the competition's format -> phrases."""

@@ -1,0 +1,84 @@
+"""`fingerspelling read`: a video, a webcam or kept landmarks in, phrases out."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from fingerspelling.files import DataError, InputError
+from fingerspelling.video.reading import Reader, Reading, read
+from fingerspelling.video.recording import Recording, read_recording, record
+from fingerspelling.video.report import write_page, write_picture
+
+CUT_SHORT = 0.9  # of the length by a file's own account; less was decoded: it is damaged
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("video", nargs="?", type=Path, help="a video, or the parquet file of an earlier --keep")
+    parser.add_argument("--camera", type=int, metavar="N", help="record a webcam instead; 0 is the first")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long the webcam records (default: %(default)g)")
+    parser.add_argument("--submission", type=Path, metavar="FILE", help="another model: submission.zip or model.tflite")
+    parser.add_argument("--keep", type=Path, metavar="PARQUET", help="write the landmarks, in the competition's format")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="write a picture of when which letter was read")
+    parser.add_argument("--html", type=Path, metavar="HTML", help="write a page that plays what was read")
+    parser.add_argument("--mediapipe", metavar="PYTHON", help="a Python that has MediaPipe (default: one is made)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read what the command line names, and print a phrase per line; what else there is to say goes to stderr.
+
+    Returns:
+        0, or 1 where nothing legible was found.
+
+    Raises:
+        InputError: no input or two, no model, no MediaPipe, or a video that shows nothing to read.
+    """
+    if (options.video is None) == (options.camera is None):
+        raise InputError("name a video, or a webcam with --camera 0")
+    for path in (options.keep, options.picture, options.html):
+        if path and not path.absolute().parent.is_dir():
+            raise DataError(f"{path.parent}: no such folder to write {path.name} to")
+    began = time.perf_counter()
+    reader = Reader(options.submission)
+    loaded = time.perf_counter()
+    recording = _recording(options)
+    extracted = time.perf_counter()
+    if options.keep:
+        recording.write(options.keep)
+    readings = read(recording, reader)
+    done = time.perf_counter()
+    for reading in readings:
+        print(_line(reading, len(readings) > 1), flush=True)
+    frames, length = len(recording.seconds), recording.seconds[-1] - recording.seconds[0]
+    fastest = max(reading.milliseconds for reading in readings)
+    print(
+        f"{frames} frames, {length:.1f} s; model {loaded - began:.1f} s, landmarks {extracted - loaded:.1f} s, reading "
+        f"{fastest:.0f} ms, letters' times and certainty {done - extracted:.1f} s",
+        file=sys.stderr,
+    )
+    title = str(options.video or f"camera {options.camera}")
+    if options.picture:
+        write_picture(options.picture, recording, readings)
+    if options.html:
+        write_page(options.html, recording, readings, title)
+    return int(not any(reading.letters for reading in readings))
+
+
+def _recording(options: argparse.Namespace) -> Recording:
+    if options.video and options.video.suffix == ".parquet":
+        return read_recording(options.video)
+    source = options.camera if options.video is None else options.video
+    pictures = bool(options.picture or options.html)
+    recording = record(source, seconds=options.seconds, pictures=pictures, mediapipe=options.mediapipe)
+    if recording.seconds[-1] < CUT_SHORT * recording.length - 1:
+        read_to = f"{recording.seconds[-1]:.1f} of {recording.length:.1f} s"
+        print(f"{source}: damaged; it can be decoded for {read_to}", file=sys.stderr)
+    return recording
+
+
+def _line(reading: Reading, several: bool) -> str:
+    when = f"{reading.start:.1f}-{reading.end:.1f} s\t" if several else ""
+    if not reading.letters:
+        return f"{when}(nothing legible)"
+    return f"{when}{reading.text}\t{reading.confidence:.0%}"

@@ -1,0 +1,149 @@
+"""What a camera saw, as landmarks in the competition's format: from a video, a webcam, or a file kept earlier."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fingerspelling.data.parquet import FRAME, SEQUENCE, read_clip
+from fingerspelling.files import DataError, InputError, written_whole
+from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns
+from fingerspelling.video.environment import python_with_mediapipe
+
+SCRIPT = Path(__file__).with_name("extract.py")
+METADATA = b"fingerspelling"  # of a parquet file: JSON with the fields of Recording that are no landmarks
+# As pandas writes it, so that it reads sequence_id back as the index, as in the competition's files.
+_INDEX = {"name": SEQUENCE, "field_name": SEQUENCE, "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [_INDEX], "pandas_version": "2.2.0"}
+FPS = 30.0
+_SELECTED = [COLUMNS.index(name) for name in SELECTED_COLUMNS]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Landmarks of a video.
+
+    Attributes:
+        landmarks: float32 [frames, 1629] in the order of landmarks.COLUMNS, NaN where nothing was found.
+        seconds: float64 [frames], when each frame was taken, rising.
+        width: of the picture in pixels, upright.
+        height: of the picture in pixels.
+        length: seconds, by the file's own account; 0 if it has none.
+        pictures: frame -> a small JPEG of it; of every so many frames, if asked for.
+    """
+
+    landmarks: np.ndarray
+    seconds: np.ndarray
+    width: int = 9
+    height: int = 16
+    length: float = 0.0
+    pictures: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def selected(self) -> np.ndarray:
+        """The 390 columns of the winning solution, float32 [frames, 390]."""
+        return self.landmarks[:, _SELECTED]
+
+    def write(self, path: Path) -> None:
+        """Write a parquet file of one clip in the competition's format, with the times in its metadata."""
+        frames = len(self.landmarks)
+        # from_pandas turns NaN into null, as in the competition's files
+        columns = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(self.landmarks.T)]
+        arrays = [pa.array(np.arange(frames, dtype=np.int16)), *columns, pa.array(np.zeros(frames, np.int64))]
+        about = {"seconds": self.seconds.round(4).tolist()}
+        about |= {name: getattr(self, name) for name in ("width", "height", "length")}
+        table = pa.table(arrays, [FRAME, *COLUMNS, SEQUENCE])
+        table = table.replace_schema_metadata({b"pandas": json.dumps(PANDAS), METADATA: json.dumps(about)})
+        with written_whole(path) as temporary:
+            pq.write_table(table, temporary, use_dictionary=False, compression="zstd")
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a parquet file that `Recording.write` has written, or one clip of the competition's, at 30 frames a second.
+
+    Of the columns, those of the 130 points must be there.
+
+    Raises:
+        DataError: it cannot be read, lacks columns or holds no frame.
+    """
+    selected = read_clip(path, SELECTED_COLUMNS)
+    if not len(selected):
+        raise DataError(f"{path}: holds no frame")
+    present = set(pq.read_schema(path).names)
+    names = [name for name in COLUMNS if name in present]
+    landmarks = np.full((len(selected), len(COLUMNS)), np.nan, np.float32)
+    landmarks[:, [COLUMNS.index(name) for name in names]] = read_clip(path, names)
+    try:
+        about = json.loads((pq.read_schema(path).metadata or {}).get(METADATA, b"{}"))
+        seconds = np.array(about.pop("seconds", np.arange(len(landmarks)) / FPS), float)
+        recording = Recording(landmarks, seconds, **about)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: its metadata are not those of a recording ({error})") from error
+    if seconds.shape != (len(landmarks),):
+        raise DataError(f"{path}: has {len(landmarks)} frames, but {seconds.size} times")
+    return recording
+
+
+def record(
+    source: Path | int, *, seconds: float = 8.0, pictures: bool = False, mediapipe: str | None = None
+) -> Recording:
+    """Find the landmarks of a video or a webcam's picture with MediaPipe Holistic, in a process of its own.
+
+    Args:
+        source: a video file, or the number of a camera.
+        seconds: how long a camera records.
+        pictures: whether to keep small pictures.
+        mediapipe: a Python that has MediaPipe; by default one is found, or made.
+
+    Raises:
+        InputError: there is no MediaPipe, no such file or camera, or nothing in it that can be decoded.
+    """
+    name = f"camera {source}" if isinstance(source, int) else str(source)
+    if isinstance(source, Path):
+        with source.open("rb"):  # an OSError says why not
+            pass
+        if source.stat().st_size == 0:
+            raise DataError(f"{source}: is empty")
+    python = python_with_mediapipe(mediapipe)
+    options = (
+        ["--camera", str(source), "--seconds", str(seconds)] if isinstance(source, int) else [str(source.resolve())]
+    )
+    with tempfile.TemporaryDirectory(prefix="fingerspelling-") as made:
+        folder = Path(made)
+        _run([python, "-P", str(SCRIPT), *options, made, *(["--pictures"] if pictures else [])], name)
+        about = json.loads((folder / "recording.json").read_text())
+        landmarks = np.fromfile(folder / "landmarks.f32", np.float32).reshape(-1, len(POINTS), 3)
+        images = {int(file.stem): file.read_bytes() for file in sorted(folder.glob("*.jpg"))}
+    seen = {key: about[key] for key in ("width", "height", "length")}
+    return Recording(as_columns(landmarks), np.array(about["seconds"]), pictures=images, **seen)
+
+
+def _run(command: list[str], name: str) -> None:
+    """Run the script, pass its progress on, and turn what it says of a failure into an InputError."""
+    started, failure = time.monotonic(), ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            try:
+                told = json.loads(line)
+            except ValueError:  # what a library prints
+                continue
+            failure = told.get("error", failure)
+            if "say" in told:
+                print(told["say"], file=sys.stderr, flush=True)
+            if "done" in told and sys.stderr.isatty():
+                of = f" of {told['of']}" if told["of"] else ""
+                print(f"\r{told['done']}{of} frames, {time.monotonic() - started:.0f} s ", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)  # the line of progress goes
+    if failure:
+        raise InputError(f"{name}: {failure}")
+    if process.returncode:
+        raise InputError(f"{name}: MediaPipe has died of it (status {process.returncode})")

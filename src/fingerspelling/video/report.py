@@ -1,0 +1,103 @@
+"""What was read, as a page that plays the video and as a picture: landmarks over frames, letters in time."""
+
+import base64
+import json
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fingerspelling.files import DataError, written_whole
+from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
+from fingerspelling.video.reading import Reading
+from fingerspelling.video.recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEMPLATE = Path(__file__).with_name("report.html")
+LEFT, RIGHT = FACE, FACE + HAND + POSE  # the hands' first points among landmarks.POINTS
+ARMS = [(11, 13), (13, 15), (12, 14), (14, 16), (11, 12)]  # of the pose's points
+BONES = [(first + a, first + b) for first in (LEFT, RIGHT) for a, b in HAND_BONES]
+BONES += [(FACE + HAND + a, FACE + HAND + b) for a, b in ARMS]
+JOINTS = sorted({joint for bone in BONES for joint in bone})
+FRAMES_SHOWN = 1500  # at most in a page
+MOMENTS = 12  # letters at most in a picture
+
+
+def write_page(path: Path, recording: Recording, readings: Sequence[Reading], title: str) -> None:
+    """Write one HTML file that plays the recording, with its landmarks and letters; it needs no network."""
+    stride = max(1, -(-len(recording.landmarks) // FRAMES_SHOWN))
+    shown = sorted(recording.pictures) or range(0, len(recording.landmarks), stride)
+    points = (as_points(recording.landmarks)[:, JOINTS, :2] * 1000).round()
+    clip = {
+        "width": recording.width,
+        "height": recording.height,
+        "bones": [(JOINTS.index(a), JOINTS.index(b)) for a, b in BONES],
+        "frames": [
+            {
+                "second": round(float(recording.seconds[i]), 3),
+                "points": [[*map(int, point)] if np.isfinite(point).all() else None for point in points[i]],
+                "picture": base64.b64encode(recording.pictures.get(i, b"")).decode(),
+            }
+            for i in shown
+        ],
+        "letters": [
+            [letter.character, round(letter.second, 2), round(letter.confidence, 2)]
+            for reading in readings
+            for letter in reading.letters
+        ],
+    }
+    data = json.dumps(clip, separators=(",", ":")).replace("<", "\\u003c")  # or "</script>" would end it
+    phrases = " · ".join(reading.text or "nothing legible" for reading in readings)
+    page = Template(TEMPLATE.read_text(encoding="utf-8"))
+    with written_whole(path) as temporary:
+        temporary.write_text(page.substitute(title=escape(title), phrases=escape(phrases), clip=data), encoding="utf-8")
+
+
+def write_picture(path: Path, recording: Recording, readings: Sequence[Reading]) -> None:
+    """Write `letters_figure` as a PNG.
+
+    Raises:
+        DataError: matplotlib is not installed.
+    """
+    try:
+        figure = letters_figure(recording, readings)
+    except ImportError as error:
+        raise DataError(f"a picture needs the package {error.name}; install fingerspelling[workbook]") from error
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure":
+    """Draw of up to twelve letters the frame in which each was read, with landmarks, time and confidence."""
+    import matplotlib.pyplot as plt
+    from matplotlib.collections import LineCollection
+
+    letters = [letter for reading in readings for letter in reading.letters]
+    chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
+    columns = max(len(chosen), 1)
+    tall = 1.1 * recording.height / recording.width
+    figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False)
+    points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
+    for axis, letter in zip(axes[0], chosen, strict=False):
+        frame = int(np.abs(recording.seconds - letter.second).argmin())
+        if recording.pictures:
+            picture = recording.pictures[min(recording.pictures, key=lambda i: abs(i - frame))]
+            extent = (0, recording.width, recording.height, 0)
+            axis.imshow(plt.imread(BytesIO(picture), format="jpg"), extent=extent)
+        bones = [points[frame, list(bone)] for bone in BONES]
+        axis.add_collection(LineCollection([bone for bone in bones if np.isfinite(bone).all()], colors="#ffb000"))
+        shown = "␣" if letter.character == " " else letter.character
+        axis.set_title(shown, fontsize=15, fontweight="bold", family="monospace")
+        axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
+    for axis in axes[0]:
+        axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
+    figure.suptitle(" · ".join(reading.text or "nothing legible" for reading in readings), family="monospace")
+    figure.tight_layout()
+    plt.close(figure)  # or a notebook shows it twice
+    return figure

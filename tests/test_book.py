@@ -1,0 +1,80 @@
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from fingerspelling.book import build
+from fingerspelling.files import DataError
+from fingerspelling.notebooks import NOTEBOOKS
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """Return a run whose chapters hold a link, a picture, a table and a piece of script each."""
+    image = tmp_path / "image.png"
+    Image.new("RGB", (40, 30), "teal").save(image)
+    png = base64.b64encode(image.read_bytes()).decode()
+    folder = tmp_path / "run/notebooks"
+    folder.mkdir(parents=True)
+    for i, name in enumerate(NOTEBOOKS):
+        cells = [
+            new_markdown_cell(f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb)"),
+            new_code_cell("run_dir = '/secret/place'", metadata={"tags": ["injected-parameters"]}),
+            new_code_cell(
+                "show()",
+                outputs=[
+                    new_output(
+                        "display_data", {"image/png": png}, metadata={"image/png": {"alt": "a [teal] rectangle"}}
+                    ),
+                    new_output("display_data", {"text/html": "<table><tr><td>7</td></tr></table>", "text/plain": "7"}),
+                    new_output("display_data", {"text/html": "<script>play()</script>", "text/plain": "a clip"}),
+                ],
+            ),
+        ]
+        nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return tmp_path / "run"
+
+
+def test_every_chapter_becomes_a_page_whose_links_and_pictures_are_there(run_dir: Path, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    (pages / "07_gone").mkdir(parents=True)
+    (pages / "07_gone/output.png").write_bytes(b"")
+    build(run_dir, pages)
+    files = {path.relative_to(pages).as_posix() for path in pages.rglob("*") if path.is_file()}
+    assert {file for file in files if file.endswith(".md")} == {"README.md", *(f"{name}.md" for name in NOTEBOOKS)}
+    assert "07_gone/output.png" not in files
+    for page in pages.glob("*.md"):
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            assert (pages / target).is_file(), f"{page.name} points to {target}"
+        assert "secret" not in text
+        if page.name != "README.md":
+            assert "![a  teal  rectangle](" in text
+            assert "<td>7</td>" in text and "a clip" in text and "<script" not in text
+
+
+def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:
+    build(run_dir, tmp_path / "pages")
+    page = (run_dir / "book" / f"{NOTEBOOKS[0]}.html").read_text()
+    assert "<script>play()</script>" in page
+    assert f'href="{NOTEBOOKS[-1]}.html"' in page
+    assert "secret" not in page
+    assert f"url={NOTEBOOKS[0]}.html" in (run_dir / "book/index.html").read_text()
+
+
+def test_the_same_run_gives_the_same_pages(run_dir: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        build(run_dir, tmp_path / folder)
+    for page in (tmp_path / "a").rglob("*.*"):
+        assert page.read_bytes() == (tmp_path / "b" / page.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_chapter_that_has_not_been_run_is_named(run_dir: Path, tmp_path: Path) -> None:
+    (run_dir / "notebooks" / f"{NOTEBOOKS[2]}.ipynb").unlink()
+    with pytest.raises(DataError, match=f"{NOTEBOOKS[2]}.ipynb: no such chapter"):
+        build(run_dir, tmp_path / "pages")
+    assert not (tmp_path / "pages").exists()

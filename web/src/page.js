@@ -1,0 +1,179 @@
+// The page: a webcam or a video -> landmarks drawn over it -> the phrase, letter by letter under the time line.
+
+import {FPS, Piece} from './frames.js';
+import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
+import {Reader} from './reader.js';
+
+const READ_EVERY = 0.4;  // seconds
+const KEPT = 600;  // frames of which the points are kept
+const SHOWN = 12;  // seconds of the time line
+const FINGERS = ['#b8860b', '#e76f51', '#2a9d8f', '#457b9d', '#8e5ea2'];
+const HAND_BONES = [
+  [0, 1], [1, 2], [2, 3], [3, 4], [0, 5], [5, 6], [6, 7], [7, 8], [5, 9], [9, 10], [10, 11], [11, 12],
+  [9, 13], [13, 14], [14, 15], [15, 16], [0, 17], [13, 17], [17, 18], [18, 19], [19, 20],
+];
+const ARMS = [[11, 13], [13, 15], [12, 14], [14, 16], [11, 12]];
+
+const by = id => document.getElementById(id);
+const video = by('video'), canvas = by('picture'), pen = canvas.getContext('2d');
+let landmarks, reader, running = 0;
+const say = text => { by('status').textContent = text; };
+
+function draw(picture, points, mirrored) {
+  canvas.width = picture.videoWidth;
+  canvas.height = picture.videoHeight;
+  pen.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? canvas.width : 0, 0);
+  pen.drawImage(picture, 0, 0);
+  pen.lineCap = 'round';
+  pen.lineWidth = Math.max(2, canvas.height / 160);
+  const line = (from, to, colour) => {
+    if (!points[from] || !points[to]) return;
+    pen.strokeStyle = colour;
+    pen.beginPath();
+    pen.moveTo(points[from][0] * canvas.width, points[from][1] * canvas.height);
+    pen.lineTo(points[to][0] * canvas.width, points[to][1] * canvas.height);
+    pen.stroke();
+  };
+  for (const [a, b] of ARMS) line(POSE + a, POSE + b, '#ffffffb0');
+  for (const hand of [LEFT_HAND, RIGHT_HAND])
+    for (const [a, b] of HAND_BONES) line(hand + a, hand + b, FINGERS[Math.floor((Math.max(a, b) - 1) / 4)]);
+}
+
+// The letters of the phrase that is being spelled, each with the second in which it was first read in its place.
+class Letters {
+  constructor() { this.letters = []; }
+
+  update(text, second) {
+    let kept = 0;
+    while (kept < text.length && this.letters[kept]?.character === text[kept]) kept++;
+    this.letters = [...this.letters.slice(0, kept), ...[...text.slice(kept)].map(character => ({character, second}))];
+    by('phrase').textContent = text || '…';
+  }
+
+  show(second) {
+    const line = by('letters'), start = Math.max(second - SHOWN, 0);
+    line.replaceChildren();
+    let free = 0;  // letters that came together stand side by side
+    for (const letter of this.letters.filter(each => each.second >= start)) {
+      const mark = document.createElement('span');
+      mark.textContent = letter.character === ' ' ? '␣' : letter.character;
+      free = Math.max(100 * (letter.second - start) / SHOWN, free + 1.8);
+      mark.style.left = `${free}%`;
+      line.append(mark);
+    }
+  }
+}
+
+function finish(letters) {
+  const text = letters.letters.map(letter => letter.character).join('');
+  if (!text) return;
+  const entry = document.createElement('li');
+  entry.textContent = text;
+  by('phrases').append(entry);
+}
+
+// Reads pictures one after the other, until there are none or something else is begun.
+async function run(pictures, mirrored) {
+  const mine = ++running, began = performance.now();
+  const piece = new Piece();
+  let letters = new Letters(), readAt = -Infinity, count = 0, open = false;
+  const read = async second => {
+    letters.update(await reader.read(piece.even()), second);
+    readAt = second;
+  };
+  const close = async second => {
+    if (!open) return;
+    await read(second);
+    finish(letters);
+    open = false;
+  };
+  landmarks.forget();
+  by('phrases').replaceChildren();
+  by('phrase').textContent = '…';
+  for await (const second of pictures) {
+    if (mine !== running) return;
+    const points = await landmarks.find(video, second);
+    draw(video, points, mirrored);
+    if (open && piece.resting(second)) await close(second);
+    if (piece.take({second, points})) {
+      if (open) finish(letters);
+      [letters, open] = [new Letters(), true];
+    }
+    if (open && second - readAt >= READ_EVERY) await read(second);
+    letters.show(second);
+    const rate = ++count / (performance.now() - began) * 1000;
+    say(`${second.toFixed(1)} s, ${rate.toFixed(0)} frames per second${open ? '' : ': show a hand, head and shoulders'}`);
+    Object.assign(page, {frames: count, rate});
+    page.points.push(points);
+    if (page.points.length > KEPT) page.points.shift();
+  }
+  await close(piece.last);
+  page.done = true;
+  say(`${by('status').textContent}; finished`);
+}
+
+// Steps through a video at 30 frames per second, however long each takes.
+async function* stepped() {
+  for (let i = 0; (i + 0.5) / FPS < video.duration; i++) {
+    await new Promise(resolve => { video.onseeked = resolve; video.currentTime = (i + 0.5) / FPS; });
+    yield i / FPS;
+  }
+}
+
+// Takes a camera's pictures as fast as they can be read.
+async function* live() {
+  const began = performance.now();
+  while (video.srcObject?.active) {
+    await new Promise(resolve => video.requestVideoFrameCallback(resolve));
+    yield (performance.now() - began) / 1000;
+  }
+}
+
+function stop() {
+  running++;
+  video.srcObject?.getTracks().forEach(track => track.stop());
+  video.srcObject = null;
+  video.removeAttribute('src');
+  Object.assign(page, {done: false, points: []});
+}
+
+async function camera() {
+  stop();
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({video: {width: 640, height: 480}, audio: false});
+  } catch (error) {
+    return say(`No camera: ${error.message}. Has the browser been allowed to use it, and does no other program hold it?`);
+  }
+  await video.play();
+  await run(live(), true);
+}
+
+async function file(chosen) {
+  stop();
+  const loaded = new Promise((resolve, reject) => { video.onloadeddata = resolve; video.onerror = reject; });
+  video.src = URL.createObjectURL(chosen);
+  try {
+    await loaded;
+  } catch {
+    return say(`${chosen.name}: not a video that this browser can play; MP4 with H.264 is one.`);
+  }
+  if (!Number.isFinite(video.duration)) return say(`${chosen.name}: does not say how long it is; convert it to MP4.`);
+  await run(stepped(), false);
+}
+
+const failed = error => { say(String(error?.message ?? error)); console.error(error); };
+// What a test of the page looks at.
+const page = window.page = {done: false, frames: 0, rate: 0, ready: false, points: [], read: frames => reader.read(frames)};
+by('camera').onclick = () => camera().catch(failed);
+by('stop').onclick = () => { stop(); say('Stopped.'); };
+by('file').onchange = event => { if (event.target.files[0]) file(event.target.files[0]).catch(failed); };
+
+async function load() {
+  say('Loading MediaPipe and the model …');
+  [landmarks, reader] = [await Landmarks.load(), await Reader.load()];
+  for (const control of document.querySelectorAll('button, input')) control.disabled = false;
+  page.ready = true;
+  say('Ready. Show head, shoulders and one hand.');
+}
+
+load().catch(failed);
