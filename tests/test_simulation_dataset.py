@@ -16,7 +16,7 @@ from fingerspelling.data.parallel import LostTask
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.simulation import SimulationConfig, dataset, signed_places, simulate
-from fingerspelling.simulation.config import Wild
+from fingerspelling.simulation.config import Pace, Wild
 from fingerspelling.simulation.dataset import _cast, participant
 from fingerspelling.text import CHARACTERS
 
@@ -207,3 +207,16 @@ def test_what_is_signed_in_each_frame_can_be_found_again(data: Path) -> None:
         assert (np.diff(known) >= 0).all() and known.max() < len(clip.phrase)
         complete += known.max() == len(clip.phrase) - 1
     assert complete >= 5  # of 7; the detector lost the last letters of others
+
+
+def test_data_with_other_wild_signers_are_refused_by_what_differs(tmp_path: Path) -> None:
+    config = replace(CONFIG, clips=2, supplemental_clips=0, wild=Wild(share=0.5))
+    simulate(config, tmp_path)
+    simulate(config, tmp_path)
+    other = replace(config, wild=Wild(share=0.5, pace=Pace(fps=(20, 30))))
+    with pytest.raises(
+        ValueError, match=r"other parameters \(wild\.pace\.fps: \[10\.0, 60\.0\] instead of \[20\.0, 30\.0\]\)"
+    ):
+        simulate(other, tmp_path)
+    with pytest.raises(ValueError, match=r"wild\.share: 0\.5 instead of None"):
+        simulate(replace(config, wild=Wild()), tmp_path)
