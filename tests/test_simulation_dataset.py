@@ -13,7 +13,7 @@ import pytest
 
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parallel import LostTask
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, clear_temporary
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.simulation import SimulationConfig, dataset, signed_places, simulate
 from fingerspelling.simulation.config import Pace, Wild
@@ -131,6 +131,7 @@ def test_an_interrupted_simulation_goes_on(data: Path, tmp_path: Path) -> None:
     lost.rename(lost.with_name(f".{lost.name}.tmp"))  # as a crash in the middle of writing leaves it
     lost.with_name(f".{lost.name}.tmp").write_bytes(b"half a file")
     before = kept.stat().st_mtime_ns
+    clear_temporary(tmp_path)  # as a run does when it begins
     simulate(CONFIG, tmp_path)
     assert kept.stat().st_mtime_ns == before
     assert digests(tmp_path) == digests(data)
