@@ -30,6 +30,7 @@ mpl.rcParams.update(
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#e6e6e6",
+        "text.parse_math": False,  # a $ in a phrase is a $
         "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
     }
 )
