@@ -39,7 +39,7 @@ def source(name: str) -> str:
 
 
 def constant(name: str, file: str) -> str:
-    return re.search(rf"const {name} = (.+?);", source(file), re.DOTALL)[1]
+    return re.search(rf"const {name} = (.+?);(?:  //|\n)", source(file), re.DOTALL)[1]
 
 
 def test_the_page_reads_the_points_and_characters_of_the_package() -> None:
