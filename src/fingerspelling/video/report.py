@@ -84,7 +84,9 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
     columns = max(len(chosen), 1)
     tall = 1.1 * recording.height / recording.width
-    figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False, layout="constrained"
+    )
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
     for axis, letter in zip(axes[0], chosen, strict=False):
         frame = int(np.abs(recording.seconds - letter.second).argmin())
