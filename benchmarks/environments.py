@@ -145,11 +145,13 @@ def read_report(path: Path) -> tuple[Counter[str], Counter[str]]:
 def main() -> int:
     """Parse the command line and print the table; the exit status is 1 where a test fails or nothing was run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("environments", nargs="*", choices=ENVIRONMENTS, default=list(ENVIRONMENTS), metavar="NAME")
+    parser.add_argument("environments", nargs="*", metavar="NAME", help=", ".join(ENVIRONMENTS))  # 3.11: no choices
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/environments", help="where they are kept")
     arguments = parser.parse_args()
+    if unknown := set(arguments.environments) - ENVIRONMENTS.keys():
+        parser.error(f"no such environment: {', '.join(sorted(unknown))}; there are {', '.join(ENVIRONMENTS)}")
     rows, remarks = [], []
-    for name in arguments.environments:
+    for name in arguments.environments or ENVIRONMENTS:
         print(f"=== {name}", flush=True)
         row: dict[str, object] = {}
         try:

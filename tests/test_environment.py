@@ -179,3 +179,10 @@ def test_the_table_has_a_row_per_environment(
     monkeypatch.setattr(sys, "argv", ["environments.py", "windows"])
     with pytest.raises(SystemExit):
         main()
+    assert "no such environment: windows; there are py311, " in capsys.readouterr().err
+    asked: list[environments.Environment] = []
+    monkeypatch.setattr(environments, "make", lambda environment, folder: asked.append(environment) or folder)
+    monkeypatch.setattr(environments, "run_tests", lambda python: ({"passed": 1, "failed": 0}, environments.Counter()))
+    monkeypatch.setattr(sys, "argv", ["environments.py"])
+    assert main() == 0
+    assert asked == list(ENVIRONMENTS.values())

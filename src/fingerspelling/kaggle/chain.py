@@ -91,11 +91,15 @@ def _outputs(run: str) -> dict[str, Path]:
     outputs: dict[str, Path] = {}
     for depth in range(DEPTH, 0, -1):
         for note in sorted(INPUT.glob("*/" * depth + NOTE)):
-            about = json.loads(note.read_text())
-            if about["run"] == run:
-                outputs.setdefault(about["chapter"], note.parent)
+            try:
+                about = json.loads(note.read_text())
+                chapter, theirs = about["chapter"], about["run"]
+            except (ValueError, KeyError, TypeError):  # another file of that name
+                continue
+            if theirs == run:
+                outputs.setdefault(chapter, note.parent)
             else:
-                print(f"passed over: {note.parent}, of the run {about['run']}")
+                print(f"passed over: {note.parent}, of the run {theirs}")
     return outputs
 
 
