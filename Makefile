@@ -3,6 +3,7 @@
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab
+# make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
 # make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
@@ -13,6 +14,7 @@ PYTHON ?= python3
 PARAMS ?= notebooks/params/demo.yaml
 RUN ?= outputs/demo
 DATA ?=
+MODEL ?= src/fingerspelling/weights/model.tflite
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -22,7 +24,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(READY))
 endif
 
-.PHONY: help workbook test lint format lab kaggle book
+.PHONY: help workbook test lint format lab kaggle book web
 .DELETE_ON_ERROR:
 
 help:
@@ -45,6 +47,12 @@ format: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
+
+web: $(READY)
+	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }
+	$(BIN)/python -m fingerspelling.export.static "$(MODEL)" web/model
+	cd web && npm ci --no-audit --no-fund && node build.mjs model
+	@echo "open web/dist/index.html in a browser"
 
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")

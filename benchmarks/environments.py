@@ -40,25 +40,26 @@ TOOLS = [
     "pytest==8.4.2",
     "pytest-timeout",
     "hypothesis",
-    "papermill",
-]  # papermill is on Kaggle's image without a version
+    "papermill",  # on Kaggle's image without a version
+    "nbconvert",  # there as 6.4.5, beside an nbclient with which pip would not install that
+]
 
 # What matters of the two images. Both lack rapidfuzz and ai-edge-litert. The package itself is not installed there.
 KAGGLE = """
 accelerate==1.13.0 dask==2026.1.1 distributed==2026.1.1 flatbuffers==25.12.19 fsspec==2025.3.0 h5py==3.16.0
 huggingface_hub==1.11.0 ipykernel==6.17.1 ipython==7.34.0 jupyter_client==7.4.9 keras==3.13.2 matplotlib==3.10.0
-ml_dtypes==0.5.4 nbclient==0.10.4 nbconvert==6.4.5 nbformat==5.10.4 numpy==2.0.2 packaging==26.1 pandas==2.2.2
-pillow==11.3.0 protobuf==5.29.5 pyarrow==18.1.0 pydantic==2.12.3 PyYAML==6.0.3 pyzmq==26.2.1 regex==2025.11.3
-safetensors==0.7.0 tensorboard==2.20.0 tensorflow==2.20.0 tokenizers==0.22.2 torch==2.10.0 tornado==6.5.1 tqdm==4.67.3
-traitlets==5.7.1 transformers==5.0.0
+ml_dtypes==0.5.4 nbclient==0.10.4 nbformat==5.10.4 numpy==2.0.2 packaging==26.1 pandas==2.2.2 pillow==11.3.0
+protobuf==5.29.5 pyarrow==18.1.0 pydantic==2.12.3 PyYAML==6.0.3 pyzmq==26.2.1 regex==2025.11.3 safetensors==0.7.0
+tensorboard==2.20.0 tensorflow==2.20.0 tokenizers==0.22.2 torch==2.10.0 tornado==6.5.1 tqdm==4.67.3 traitlets==5.7.1
+transformers==5.0.0
 """
 COLAB = """
 accelerate==1.14.0 dask==2026.1.1 distributed==2026.1.1 flatbuffers==25.12.19 fsspec==2025.3.0 h5py==3.16.0
 huggingface_hub==1.27.0 ipykernel==6.17.1 ipython==7.34.0 jupyter_client==7.4.9 keras==3.13.2 matplotlib==3.10.0
-ml_dtypes==0.6.0 nbclient==0.10.4 nbconvert==7.17.1 nbformat==5.11.1 numpy==2.1.3 packaging==26.3 pandas==2.2.3
-pillow==11.3.0 protobuf==5.29.6 pyarrow==18.1.0 pydantic==2.13.4 PyYAML==6.0.3 pyzmq==26.2.1 regex==2025.11.3
-safetensors==0.8.0 tensorboard==2.20.0 tensorflow==2.20.0 tokenizers==0.22.2 torch==2.11.0 tornado==6.5.7 tqdm==4.67.3
-traitlets==5.7.1 transformers==5.15.0
+ml_dtypes==0.6.0 nbclient==0.10.4 nbformat==5.11.1 numpy==2.1.3 packaging==26.3 pandas==2.2.3 pillow==11.3.0
+protobuf==5.29.6 pyarrow==18.1.0 pydantic==2.13.4 PyYAML==6.0.3 pyzmq==26.2.1 regex==2025.11.3 safetensors==0.8.0
+tensorboard==2.20.0 tensorflow==2.20.0 tokenizers==0.22.2 torch==2.11.0 tornado==6.5.7 tqdm==4.67.3 traitlets==5.7.1
+transformers==5.15.0
 """
 
 ENVIRONMENTS = {

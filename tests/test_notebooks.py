@@ -8,7 +8,9 @@ import sys
 import zipfile
 from dataclasses import fields
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import pandas as pd
@@ -27,7 +29,7 @@ from fingerspelling.processes import exit_status
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 WITH_TRIES = {"00_start"}
-LONGEST_CELL = 20  # lines of code
+LONGEST_CELL, USUAL_CELL = 20, 6  # lines of code
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,19 @@ def test_both_rounds_run_in_one_go(executed: Path) -> None:
     printed = "".join(told(executed / "notebooks/05_submission.ipynb"))
     assert "2 model(s)" in printed
     assert "clips of simulated signers that training never saw" in printed
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_picture_says_what_it_shows(executed: Path, name: str) -> None:
+    notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    pictures = [output for output in outputs if "image/png" in output.data]
+    for picture in pictures:
+        alt = picture.metadata["image/png"]["alt"]
+        assert len(alt) > 30 and alt == picture.data["text/plain"], alt
+    players = [output.data["text/html"] for output in outputs if "clip-" in output.data.get("text/html", "")]
+    assert all("aria-label=" in player for player in players)
+    assert len(players) == {"01_eda": 1, "04_error_analysis": 2}.get(name, 0)
 
 
 def told(notebook: Path) -> list[str]:
@@ -188,8 +203,11 @@ def test_notebooks_are_stored_as_chapters(name: str) -> None:
     assert notebook.cells[0].cell_type == "markdown"
     assert notebook.cells[0].source.startswith("# ")
     assert notebook.cells[-1].cell_type == "markdown" or name == NOTEBOOKS[-1]
-    for cell in code:
-        assert len([line for line in cell.source.splitlines() if line]) <= LONGEST_CELL, cell.source
+    lines = [len([line for line in cell.source.splitlines() if line]) for cell in code]
+    assert max(lines) <= LONGEST_CELL and median(lines) <= USUAL_CELL
+    for before, cell in pairwise(notebook.cells):
+        tells = before.cell_type == "markdown" and before.source.strip()
+        assert cell.cell_type == "markdown" or tells, f"no sentence before: {cell.source}"
     for line in parameters_cell(FOLDER / f"{name}.ipynb").splitlines():
         assert ":" in line.split("=")[0], f"no type: {line}"
         assert "  # " in line, f"no comment: {line}"

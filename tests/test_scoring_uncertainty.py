@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingerspelling.scoring.uncertainty import score_table, threshold_scores
+from fingerspelling.scoring.uncertainty import score_difference, score_table, threshold_scores
 from fingerspelling.text import CONSTANT_PHRASE
 
 
@@ -41,3 +41,16 @@ def test_threshold_gives_the_constant_phrase_to_those_that_are_less_sure() -> No
     assert table["share"].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
     assert table["score"].iloc[0] == pytest.approx(2 / 3) and table["score"].iloc[1] == 1
     assert table["score"].idxmax() == 1 and table["score"].iloc[3] < table["score"].iloc[2] < 1
+
+
+def test_difference_of_two_readings_of_the_same_clips() -> None:
+    hard = clips(*[(signer, "abcd", "xxxx" if signer % 2 else "abcd") for signer in range(20)])
+    ours = hard.assign(
+        sequence_id=range(20), prediction=["abcx" if p == "abcd" else "axxx" for p in hard["prediction"]]
+    )
+    theirs = ours.assign(prediction=["abxx" if p == "abcx" else "xxxx" for p in ours["prediction"]])
+    told = score_difference(ours, theirs)
+    assert told == pytest.approx({"difference": 0.25, "low": 0.25, "high": 0.25, "clips": 20})  # for each signer alike
+    swapped = score_difference(theirs, ours)
+    assert swapped["difference"] == pytest.approx(-0.25)
+    assert score_difference(ours, theirs.assign(sequence_id=range(100, 120)))["clips"] == 0

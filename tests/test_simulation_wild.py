@@ -233,11 +233,18 @@ def test_hands_of_wild_signers_differ_more_and_stay_within_the_joints_limits() -
         hands = [wild_signer(np.random.default_rng(seed), config).postures["m"][0, :20] for seed in range(60)]
         return float(np.std(hands, 0).mean())
 
-    plain = Shapes(spread=(1, 1), still=0, folded=0, lax=0)
+    plain = Shapes(spread=(1, 1), still=0, turned=0, folded=0, lax=0)
     usual = spread(plain)
     assert spread(replace(plain, spread=(2, 2))) > 1.25 * usual  # two ways of signing an M differ already
     assert spread(replace(plain, folded=15)) > usual
     assert spread(replace(plain, still=1)) > usual
+
+    def turns(turned: float, letter: str) -> float:
+        config = SimulationConfig(wild=replace(PLAIN, shapes=replace(plain, turned=turned)))
+        signers = [wild_signer(np.random.default_rng(seed), config) for seed in range(40)]
+        return float(np.std([signer.postures[letter][0, 20:23] for signer in signers], 0).mean())
+
+    assert turns(40, "p") > 1.3 * turns(0, "p") and turns(40, "a") == turns(0, "a")
     config = SimulationConfig(wild=Wild(share=1))
     signer = wild_signer(np.random.default_rng(0), config)
     motion, _ = sign("mnstex", signer, np.random.default_rng(0), config)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from fingerspelling.training.checkpoints import SEAL, is_whole, last_checkpoint, seal
+from fingerspelling.files import SEAL, is_whole, seal
+from fingerspelling.training.checkpoints import last_checkpoint
 
 FILES = {
     "model.safetensors": b"weights",

@@ -245,3 +245,30 @@ def test_ways_of_decoding_are_scored_on_the_same_clips(chain: dict) -> None:
     assert alone.index.tolist() == ["greedy (as submitted)"]
     sure = book.certainty()
     assert len(sure) == len(book.read_held_out()) and sure["search"].between(0, 1).all()
+
+
+def test_figures_of_other_models_are_dropped_and_damaged_ones_made_anew(tmp_path: Path) -> None:
+    book = Workbook({**TINY, "run_dir": str(tmp_path)})
+    book.keep_metrics(score=0.5)
+    other = Workbook({**TINY, "run_dir": str(tmp_path), "submission": {"num_beams": 7}})
+    assert other.keep_metrics(clips=3) == {"clips": 3.0}
+    (tmp_path / "seed1").mkdir()
+    (tmp_path / "seed1/out_of_fold.parquet").write_bytes(b"what a training has read")
+    assert other.keep_metrics(clips=4) == {"clips": 4.0}
+    assert other.keep_metrics(score=0.6) == {"clips": 4.0, "score": 0.6}
+    for damaged in ("{", "[]", "5", '{"clips": 1}', "[[1, 2]]"):
+        (tmp_path / "metrics.json").write_text(damaged)
+        assert other.keep_metrics(score=0.7) == {"score": 0.7}
+
+
+def test_predictions_that_are_damaged_are_read_anew(chain: dict, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(chain["run_dir"], tmp_path / "run", copy_function=shutil.copyfile))
+    expected = Workbook(chain | {"run_dir": str(run)}).read_held_out()
+    for file in ("out_of_fold.parquet", "seed1/out_of_fold.parquet", "first_round/fold0/out_of_fold.parquet"):
+        whole = (run / file).read_bytes()
+        for damaged in (whole[:-200], whole[:50] + b"\0\1\2\3" + whole[54:], b""):
+            (run / file).write_bytes(damaged)
+            book = Workbook(chain | {"run_dir": str(run)})
+            pd.testing.assert_frame_equal(book.read_held_out(), expected)
+            book.train_first_round()
+            assert (run / file).read_bytes() == whole, file

@@ -2,8 +2,10 @@
 
     fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
+    fingerspelling status outputs/demo                      which stages of a run are done, and which no longer fit
     fingerspelling kaggle push 03 --follow                  a notebook on Kaggle's machines; status, fetch, submit ...
     fingerspelling sweep X.yaml training.epochs=3,6         many runs, and a table of them
+    fingerspelling compare outputs/*                        runs side by side, and which differences are chance
     fingerspelling read video.mp4                           what a video spells; --camera 0 for a webcam
 
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others need is imported there.
@@ -43,8 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     scoring.set_defaults(run=score)
 
+    stating = commands.add_parser("status", help="print which stages of a run are done, partly done or out of date")
+    stating.add_argument("run_dir", type=Path, nargs="+", help="a run's folder, such as outputs/demo")
+    stating.set_defaults(run=print_status)
     _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
     _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
+    comparing = commands.add_parser("compare", help="set runs side by side")
+    comparing.add_argument("folders", nargs="+", type=Path, metavar="folder", help="of a run, such as outputs/demo")
+    comparing.add_argument("--figure", type=Path, default="compare.png", help="for the curves (default: %(default)s)")
+    comparing.set_defaults(run=compare)
     reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
     command.add_arguments(reading)
     reading.set_defaults(run=command.run)
@@ -111,6 +120,15 @@ def sweep(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def compare(options: argparse.Namespace) -> int:
+    """Set runs side by side."""
+    try:
+        from fingerspelling.compare import run
+    except ImportError as error:
+        raise DataError(f"comparing needs the package {error.name}; install fingerspelling[workbook]") from error
+    return run(options)
+
+
 def predict(options: argparse.Namespace) -> int:
     """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence."""
     submission = Submission(options.submission)
@@ -161,6 +179,23 @@ def score(options: argparse.Namespace) -> int:
     if options.table:
         results.to_csv(options.table, index=False)
     return int(summary.errors > 0)
+
+
+def print_status(options: argparse.Namespace) -> int:
+    """Print a table of a run's stages."""
+    try:
+        from fingerspelling.status import status
+    except ImportError as error:
+        raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook]") from error
+
+    for folder in options.run_dir:
+        stages = status(folder)
+        width = max(map(len, stages["stage"]))
+        print(folder)
+        for row in stages.itertuples():
+            made = f"  ({row.made} UTC, version {row.version})" if row.made else ""
+            print(f"  {row.stage:{width}}  {row.state}{made}")
+    return 0
 
 
 if __name__ == "__main__":

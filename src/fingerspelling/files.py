@@ -85,3 +85,22 @@ def clear_temporary(folder: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
+
+
+SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
+
+
+def seal(folder: Path) -> None:
+    """Note what a folder consists of, once all of its files have been written."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
+    with written_whole(folder / SEAL) as temporary:
+        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder has all files of its seal as they were written."""
+    try:
+        sealed = parse_json((folder / SEAL).read_text())
+        return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
+    except (OSError, ValueError, TypeError):
+        return False

@@ -37,14 +37,15 @@ from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, content, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
-from fingerspelling.training import Split, split_by_signer, train, write_predictions
+from fingerspelling.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note
+from fingerspelling.training import Split, read_predictions, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
 from fingerspelling.training.limit import StoppedInTime
@@ -116,6 +117,8 @@ class Workbook:
         with only_process(self.run_dir):
             with written_whole(self._note_file) as temporary:
                 temporary.write_text(self._note)
+            folders = [str(folder.relative_to(self.run_dir)) for folder in (*self.folds, *self.trainings)]
+            note(self.run_dir, "run", folders)
             if self._competition is not None and self.config.data_fraction == 1:
                 return self._competition
             if self._competition is not None:
@@ -134,14 +137,16 @@ class Workbook:
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
         with only_process(self.run_dir):
-            return extract(self.data_dir, self.run_dir / "clips", self.config.dask_address)
+            return extract(self.data_dir, self.run_dir / "clips", self.config.dask_address, self.config.extraction)
 
     @cached_property
     def store(self) -> ClipStore:
         """The clip store, filled first where it is not; of a kernel's output, as it was fetched."""
         if not self._fetched:
             self.extract()
-        return ClipStore(self.run_dir / "clips")
+        store = ClipStore(self.run_dir / "clips")
+        note(self.run_dir, "clips", store.fingerprint)
+        return store
 
     @cached_property
     def split(self) -> Split:
@@ -165,7 +170,7 @@ class Workbook:
         """The trainings of the models by their folders, each with another seed."""
         training = self.config.training
         if self.config.first_round is not None:
-            training = replace(training, scores=(*training.scores, "scores.parquet"))
+            training = replace(training, scores=(*training.scores, SCORES))
         return {
             self.run_dir / f"seed{seed}": Recipe(self.config.model, replace(training, seed=seed))
             for seed in self.config.seeds
@@ -181,11 +186,12 @@ class Workbook:
         if self.config.first_round is None:
             return None
         self._train(self.folds)
-        predictions = [pd.read_parquet(folder / "out_of_fold.parquet") for folder in self.folds]
+        predictions = [pd.read_parquet(folder / PREDICTIONS) for folder in self.folds]
         scores = pd.concat([clips.assign(fold=fold) for fold, clips in enumerate(predictions)])
         if PartialState().is_main_process:
-            with written_whole(self.run_dir / "scores.parquet") as temporary:
+            with written_whole(self.run_dir / SCORES) as temporary:
                 scores.to_parquet(temporary)
+            note(self.run_dir, SCORES, _contents(self.folds))
         PartialState().wait_for_everyone()
         return scores
 
@@ -210,6 +216,8 @@ class Workbook:
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
                 models.append(train(store, recipe, folder).cpu())
+                inputs = [content(folder / "training.json"), _content(self.run_dir / SCORES)]
+                note(self.run_dir, str(folder.relative_to(self.run_dir)), inputs)
         return models
 
     def _curves(self, trainings: Iterable[Path]) -> Figure | None:
@@ -232,21 +240,32 @@ class Workbook:
         Returns:
             A row per clip: those of the store's table, prediction and score.
         """
-        models, alone = self.train(), [folder / "out_of_fold.parquet" for folder in self.trainings]
-        submission = self.config.submission
+        models, submission = self.train(), self.config.submission
         if len(models) == 1 and submission.num_beams == 1 and not submission.ctc_weight:
-            return pd.read_parquet(alone[0])
-        path = self.run_dir / "out_of_fold.parquet"
-        readers: dict[str, float] = {file.parent.name: zlib.crc32(file.read_bytes()) for file in alone}
-        readers |= {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
-        if path.is_file() and (kept := pd.read_parquet(path)).attrs.get("readers") == readers:
+            return pd.read_parquet(next(iter(self.trainings)) / PREDICTIONS)
+        path, readers = self.run_dir / PREDICTIONS, self.readers
+        if (kept := read_predictions(path)) is not None and kept.attrs.get("readers") == readers:
             return kept
         places = self.split.validation
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
         readings = read_store(models, self.store, places, "held-out clips", submission.decode)
-        return write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
+        read = write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
+        note(self.run_dir, PREDICTIONS, readers)
+        return read
+
+    @property
+    def readers(self) -> dict[str, Any]:
+        """What reads the clips, as what is derived from it notes it: the trained models, and how they search."""
+        submission = self.config.submission
+        search = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
+        return _contents(self.trainings) | search
+
+    def keep_submission(self) -> None:
+        """Note what the run's submission.zip has been made of."""
+        archive = self.run_dir / SUBMISSION
+        note(self.run_dir, SUBMISSION, {"readers": self.readers, "content": content(archive)})
 
     def score_decodings(self, most: int = 128) -> pd.DataFrame:
         """Score the ways of decoding side by side, by all models together on the same validation clips.
@@ -318,12 +337,22 @@ class Workbook:
         return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
-        """Add figures to the run's metrics.json; returns all that it holds."""
-        path = self.run_dir / "metrics.json"
-        metrics = json.loads(path.read_text()) if path.is_file() else {}
+        """Add figures to the run's metrics.json, without those of other models or of other searches.
+
+        Returns:
+            All that it holds.
+        """
+        path, readers = self.run_dir / METRICS, self.readers
+        try:
+            metrics = dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):  # missing or damaged: made anew
+            metrics = {}
+        if metrics.pop("seal", None) != _checksum(readers, metrics):
+            metrics = {}
         metrics |= {name: round(float(value), 6) for name, value in figures.items()}
         with written_whole(path) as temporary:
-            temporary.write_text(json.dumps(metrics, indent=2) + "\n")
+            temporary.write_text(json.dumps(metrics | {"seal": _checksum(readers, metrics)}, indent=2) + "\n")
+        note(self.run_dir, METRICS, readers)
         return metrics
 
     def keep_provenance(self, chapter: str, seconds: float | None = None) -> dict[str, Any]:
@@ -355,3 +384,17 @@ def open_run(params: Path, data_dir: str | None = None) -> Workbook:
 def _finished(folder: Path) -> bool:
     """Tell whether a training has finished; its model is what `train` writes last."""
     return (folder / "model").is_dir()
+
+
+def _contents(trainings: Iterable[Path]) -> dict[str, list[int] | None]:
+    """Return the content of the predictions of each training: what two models that differ have not in common."""
+    return {folder.name: _content(folder / PREDICTIONS) for folder in trainings}
+
+
+def _content(file: Path) -> list[int] | None:
+    return content(file) if file.is_file() else None
+
+
+def _checksum(*values: Any) -> str:
+    """Return a checksum of JSON values."""
+    return f"{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"

@@ -4,6 +4,7 @@ import {LEFT_HAND, RIGHT_HAND} from './landmarks.js';
 
 export const FPS = 30;
 const REST = 1.0;  // seconds without a hand: one phrase has ended, the next has not begun
+const LONGEST = 12.0;  // seconds of a piece, about what a model reads whole; the command looks for a still moment
 const SHORTEST = 8;  // frames with a hand
 
 export const handSeen = frame => Boolean(frame[LEFT_HAND] || frame[RIGHT_HAND]);
@@ -33,10 +34,11 @@ export class Piece {
   seen = 0;
   last = -Infinity;  // second in which a hand was last seen
 
-  // Takes a frame; returns whether it begins another phrase, after a rest.
+  // Takes a frame; returns whether it begins another phrase, after a rest or a long one.
   take(frame) {
     const hand = handSeen(frame.points);
-    const begins = hand && frame.second - this.last > REST;
+    const long = this.frames.length && frame.second - this.frames[0].second > LONGEST;
+    const begins = hand && (long || frame.second - this.last > REST);
     if (begins) [this.frames, this.seen] = [[], 0];
     if (this.frames.length || hand) this.frames.push(frame);
     if (hand) [this.seen, this.last] = [this.seen + 1, frame.second];

@@ -5,6 +5,7 @@ import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 import {Reader} from './reader.js';
 
 const READ_EVERY = 0.4;  // seconds
+const KEPT = 600;  // frames of which the points are kept
 const SHOWN = 12;  // seconds of the time line
 const FINGERS = ['#b8860b', '#e76f51', '#2a9d8f', '#457b9d', '#8e5ea2'];
 const HAND_BONES = [
@@ -94,13 +95,17 @@ async function run(pictures, mirrored) {
     const points = await landmarks.find(video, second);
     draw(video, points, mirrored);
     if (open && piece.resting(second)) await close(second);
-    if (piece.take({second, points})) [letters, open] = [new Letters(), true];
+    if (piece.take({second, points})) {
+      if (open) finish(letters);
+      [letters, open] = [new Letters(), true];
+    }
     if (open && second - readAt >= READ_EVERY) await read(second);
     letters.show(second);
     const rate = ++count / (performance.now() - began) * 1000;
     say(`${second.toFixed(1)} s, ${rate.toFixed(0)} frames per second${open ? '' : ': show a hand, head and shoulders'}`);
-    page.frames = count;
-    page.rate = rate;
+    Object.assign(page, {frames: count, rate});
+    page.points.push(points);
+    if (page.points.length > KEPT) page.points.shift();
   }
   await close(piece.last);
   page.done = true;
@@ -129,7 +134,7 @@ function stop() {
   video.srcObject?.getTracks().forEach(track => track.stop());
   video.srcObject = null;
   video.removeAttribute('src');
-  page.done = false;
+  Object.assign(page, {done: false, points: []});
 }
 
 async function camera() {
@@ -157,7 +162,8 @@ async function file(chosen) {
 }
 
 const failed = error => { say(String(error?.message ?? error)); console.error(error); };
-const page = window.page = {done: false, frames: 0, rate: 0, ready: false, read: frames => reader.read(frames)};
+// What a test of the page looks at.
+const page = window.page = {done: false, frames: 0, rate: 0, ready: false, points: [], read: frames => reader.read(frames)};
 by('camera').onclick = () => camera().catch(failed);
 by('stop').onclick = () => { stop(); say('Stopped.'); };
 by('file').onchange = event => { if (event.target.files[0]) file(event.target.files[0]).catch(failed); };

@@ -75,7 +75,9 @@ def _median(values: np.ndarray) -> float:
 
 
 def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Measure clips of the competition's files; a file that cannot be read is reported and skipped.
+    """Measure clips of the competition's files, without those of an empty phrase.
+
+    A file that cannot be read is reported and skipped.
 
     Args:
         data_dir: the competition's data.
@@ -85,24 +87,24 @@ def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
         The rows whose clip was found, with the columns of `measure`.
 
     Raises:
-        DataError: not one of the files can be read.
+        DataError: not one clip could be measured.
     """
     columns = [f"{axis}_{point}" for axis in "xy" for point in MEASURED]
-    measured = {}
-    for path, rows in table.groupby("path", sort=False):
+    measured, reason = {}, f"{data_dir}: no clips to measure"
+    for path, rows in table[table["phrase"] != ""].groupby("path", sort=False):
         source = Path(data_dir) / path
         try:
             clips = read_clips(source, columns)
             open_parquet(source, SELECTED_COLUMNS).close()
         except DataError as error:
-            unread = str(error)
-            print(f"skipped {unread}")
+            reason = str(error)
+            print(f"skipped {reason}")
             continue
         for clip in rows.itertuples():
             if clip.sequence_id in clips:
                 measured[clip.Index] = measure(clip.phrase, as_points(clips[clip.sequence_id], axes=2))
     if not measured:
-        raise DataError(unread if len(table) else f"{data_dir}: no clips to measure")
+        raise DataError(reason)
     measures = pd.DataFrame.from_dict(measured, orient="index").drop(columns="phrase")
     return table.join(measures, how="inner")
 

@@ -35,7 +35,9 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
     names, present = schema.names, set(schema.names)
     if missing := [name for name in columns if name not in present]:
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
-    if len(names) > len(present) and (doubled := [name for name in columns if names.count(name) > 1]):
+    if len(names) > len(present) and (
+        doubled := [name for name in (*columns, SEQUENCE, FRAME) if names.count(name) > 1]
+    ):
         raise DataError(f"{path}: has {len(doubled)} columns more than once, {doubled[0]} the first")
     kinds = dict(zip(names, schema.types, strict=True))
     for kind in {kinds[name] for name in columns}:

@@ -1,6 +1,7 @@
 """How sure models are of what they read."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def _search(
     for row, phrase in zip(labels, phrases, strict=True):
         row[: len(phrase) + 1] = torch.tensor([*text.encode(phrase), config.eos_token_id])
     labels, real = labels.to(device), (labels != config.pad_token_id).to(device)
-    logits = [model.losses(*clip, labels).logits for model, clip in zip(models, encoded, strict=True)]
+    logits: list[Any] = [model.losses(*clip, labels).logits for model, clip in zip(models, encoded, strict=True)]
     by_decoder = torch.stack(logits).mean(0).float().log_softmax(-1)
     end = config.pad_token_id  # whichever special token is likeliest ends the phrase
     following = torch.cat([by_decoder[..., :end], by_decoder[..., end:].amax(-1, keepdim=True)], -1)

@@ -161,8 +161,8 @@ def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> 
     encoder, decoder, output = model.encoder, model.decoder, model.output_projection
     kept: dict[str, Tensor] = {}
     hooks = [encoder.register_forward_pre_hook(lambda _, inputs: kept.update(features=inputs[0]))]
-    if model.extractor.conv is not None:
-        hooks.append(model.extractor.conv.register_forward_hook(lambda *about: kept.update(convolution=about[2][0])))
+    if (convolution := model.extractor.conv) is not None:
+        hooks.append(convolution.register_forward_hook(lambda *about: kept.update(convolution=about[2][0])))
     try:
         hidden, _ = model.encode(batch)
     finally:
@@ -172,11 +172,11 @@ def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> 
     spelled = decoder(input_ids=tokens, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
     seen = torch.nan_to_num(batch[0])
     stages = {"clip": Stage("the clip, normalized", tuple(seen.shape), seen[..., 0].T.numpy(), 0)}
-    if "convolution" in kept:
+    if convolution is not None:
         maps = kept["convolution"]  # [channels, frames, points]
         shape = (maps.shape[1], maps.shape[2], maps.shape[0])
         stages["convolution"] = Stage(
-            "convolution over time and points", shape, maps[0].T.numpy(), _weights(model.extractor.conv)
+            "convolution over time and points", shape, maps[0].T.numpy(), _weights(convolution)
         )
     extractors = _weights(model.extractor) + _weights(model.part_extractors)
     projections = extractors - (stages["convolution"].weights if "convolution" in stages else 0)

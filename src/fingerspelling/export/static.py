@@ -25,7 +25,8 @@ def with_fixed_sizes(content: bytes) -> tuple[bytes, list[int]]:
     """Return a model of `export_tflite` whose ends have fixed sizes.
 
     Returns:
-        The new file, for one frame: float32 [1, 390] -> float32 [max_new_tokens, 59] and int32 [1], the phrase's length.
+        The new file, for one frame: float32 [1, 390] -> float32 [max_new_tokens, 59], and int32 [1], how many rows are
+        the phrase.
         Offsets in it at which the number of frames stands, a little-endian int32 each: all are to be overwritten.
 
     Raises:

@@ -27,7 +27,8 @@ from fingerspelling.workbook import Workbook
 
 NOTE = "kernel.json"  # in a kernel's output: the chapter and the run that made it
 DEPTH = 3  # of outputs in /kaggle/input: <kernel>, or notebooks/<owner>/<kernel>
-PARTS = ["competition", "clips", "first_round", "scores.parquet", "seed*", "out_of_fold.parquet", "metrics.json"]
+PARTS = ["competition", "clips", "first_round", "scores.parquet", "seed*", "out_of_fold.parquet"]
+PARTS += ["metrics.json", "stages.json"]
 OWN_PARTS = [*PARTS, "training.log", "run.json"]
 OUTPUT_BYTES = 20e9  # that Kaggle keeps
 CHECKPOINTS = 3  # there are at most while one is written

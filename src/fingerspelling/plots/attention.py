@@ -30,25 +30,26 @@ def attention(
         signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
     """
     spelled = [*prediction.replace(" ", "␣"), "end"]
-    letters = list(dict.fromkeys(prediction + phrase)) if seen.ctc is not None else []
+    ctc = seen.ctc
+    letters = list(dict.fromkeys(prediction + phrase)) if ctc is not None else []
     heights = [1.0, 0.19 * len(spelled), 0.19 * (len(letters) + 1)]
     figure = plt.figure(figsize=(WIDTH, sum(heights) + 1.4))
-    grid = figure.add_gridspec(3 if letters else 2, 1, height_ratios=heights[: 3 if letters else 2])
+    grid = figure.add_gridspec(2 if ctc is None else 3, 1, height_ratios=heights[: 2 if ctc is None else 3])
     film, looks = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     _film(film, frames, phrase, signed)
     edges = np.append(seen.frames, len(frames)) - 0.5
     _map(looks, edges, seen.attention / seen.attention.max(1, keepdims=True), spelled)
     looks.set_title("where the decoder looks, as it spells each character", fontsize=9)
     looks.plot(seen.read_at, range(len(seen.read_at)), ".", color=RED, markersize=5)
-    if letters:
+    if ctc is not None:
         finds = figure.add_subplot(grid[2], sharex=looks)
-        rows = np.vstack([seen.ctc[:, [CHARACTERS.index(c) for c in letters]].T, seen.ctc[:, -1]])
+        rows = np.vstack([ctc[:, [CHARACTERS.index(c) for c in letters]].T, ctc[:, -1]])
         _map(finds, edges, rows, ["␣" if c == " " else c for c in letters] + ["none"])
         finds.plot(seen.read_at, [letters.index(c) for c in prediction], ".", color=RED, markersize=5)
         finds.set_title("what CTC finds in each frame; dots: where it reads the character", fontsize=9)
     figure.axes[-1].set_xlabel("frame")
     drawn = f"Two maps of characters by frames for a clip that spells {phrase!r}, under pictures of its hand."
-    return finished(figure, drawn, _reading(len(frames), phrase, prediction, seen, signed))
+    return finished(figure, drawn, _reading(phrase, prediction, seen, signed))
 
 
 def _map(axes: Axes, edges: np.ndarray, values: np.ndarray, names: list[str]) -> None:
@@ -78,7 +79,7 @@ def _film(axes: Axes, frames: np.ndarray, phrase: str, signed: np.ndarray | None
     axes.set_title("the hand, and the letters as they are signed" if signed is not None else "the hand", fontsize=9)
 
 
-def _reading(n_frames: int, phrase: str, prediction: str, seen: Inspection, signed: np.ndarray | None) -> str:
+def _reading(phrase: str, prediction: str, seen: Inspection, signed: np.ndarray | None) -> str:
     if not prediction:
         return "Nothing was read."
     near = np.abs(seen.frames - seen.read_at[:, None]) <= NEAR
@@ -94,6 +95,6 @@ def _reading(n_frames: int, phrase: str, prediction: str, seen: Inspection, sign
             lags.append(seen.read_at[read] - when.mean())
     if lags:
         lag = median(lags)
-        when = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"
-        text += f" In the median, letters are read {when} the middle of being signed."
+        moment = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"
+        text += f" In the median, letters are read {moment} the middle of being signed."
     return text

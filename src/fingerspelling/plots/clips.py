@@ -132,10 +132,11 @@ def selected_points(frame: np.ndarray) -> Figure:
             (1, BLUE, "the other"),
             (0, "black", "neither"),
         ):
-            axis.scatter(*points[own == side, :2].T, s=9, color=colour, label=label, zorder=3)
-        axis.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
+            axis.scatter(*points[own == side, :2].T, s=7, color=colour, label=label, zorder=3)
+        (left, top), (right, bottom) = np.nanmin(points[:, :2], 0) - 0.05, np.nanmax(points[:, :2], 0) + 0.05
+        axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
-    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     seen = [f"{np.isfinite(frame[places, 0]).sum()} of {part.replace('_', ' ')}" for part, places in PARTS.items()]
     reading = f"Of the 130 points, {np.isfinite(frame[:, 0]).sum()} were found in this frame: {', '.join(seen)}."
     return finished(figure, "The points of one frame as recorded and mirrored, with lines between partners.", reading)

@@ -28,7 +28,8 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
     for axis in axes.flat[len(columns) :]:
         axis.axis("off")
     for axis, (label, values) in zip(axes.flat, columns.items(), strict=False):
-        axis.plot(np.percentile(values, percentages), percentages, color=BLUE, label="these clips")
+        if len(values):
+            axis.plot(np.percentile(values, percentages), percentages, color=BLUE, label="these clips")
         marks = competition.get(label, {})
         axis.plot(list(marks.values()), list(marks), "o", color="black", markersize=4, label="the competition's 67,208")
         axis.set(xlabel=label, yticks=[0, 25, 50, 75, 100], ylim=(0, 101), xlim=(0, None))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -142,7 +143,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
             for side, height in enumerate((place - 0.2, place + 0.2)):
                 character = shown(pair[side]) or "–"
                 wrong = {"color": "white", "weight": "bold", "bbox": {"facecolor": DARK, "pad": 1.2, "linewidth": 0}}
-                style = wrong if pair[0] != pair[1] else {}
+                style: dict[str, Any] = wrong if pair[0] != pair[1] else {}
                 axes.text(
                     0.6 + 0.15 * i,
                     height,

@@ -43,7 +43,7 @@ class ClipPlayer:
     phrase: str
     signed: np.ndarray | None = None
     prediction: str = ""
-    read_at: Sequence[int] = ()
+    read_at: Sequence[int] | np.ndarray = ()
 
     def __repr__(self) -> str:
         read = f", read as {self.prediction!r}" if self.prediction else ""

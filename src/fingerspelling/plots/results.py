@@ -65,6 +65,31 @@ def _learning(model: str, history: pd.DataFrame) -> str:
     )
 
 
+def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the validation loss and score of runs over each other.
+
+    Args:
+        histories: a run's name -> its metrics.jsonl.
+    """
+    figure, (loss, score) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    styles = itertools.cycle(itertools.product(("-", "--", ":"), (BLUE, ORANGE, GREEN, RED, "black")))
+    last = {}
+    for (name, history), (line, colour) in zip(histories.items(), styles, strict=False):
+        validated = history.dropna(subset=["eval_loss"])
+        loss.plot(validated["epoch"], validated["eval_loss"], line, color=colour, label=name)
+        score.plot(validated["epoch"], validated["eval_score"], line, color=colour, label=name)
+        last[name] = validated["eval_score"].iloc[-1] if len(validated) else np.nan
+    score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1)
+    loss.set(xlabel="epoch", title="validation loss")
+    score.set(xlabel="epoch", title="validation score, greedy; dashed: a constant answer", ylim=(None, 1))
+    loss.legend(frameon=False, fontsize=8)
+    best = max(last, key=lambda name: np.nan_to_num(last[name], nan=-np.inf), default="none")
+    reading = (
+        f"After its last epoch, {best} scores best of {len(last)} runs: {last.get(best, np.nan):.3f}, read greedily."
+    )
+    return finished(figure, "Curves of validation loss and score, a line per run.", reading)
+
+
 def clip_scores(scores: Sequence[float], least: float) -> Figure:
     """Draw how many clips have which score.
 

@@ -21,7 +21,7 @@ def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
         overall: the score of all clips, marked by a dashed line.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(table) + 0.9))
-    places = np.arange(len(table))
+    places = range(len(table))
     axes.barh(places, table["score"], 0.7, color=BLUE)
     reach = [table["score"] - table["low"], table["high"] - table["score"]]
     axes.errorbar(table["score"], places, xerr=np.clip(reach, 0, None), fmt="none", color="black", capsize=3)

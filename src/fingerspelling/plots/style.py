@@ -30,6 +30,7 @@ mpl.rcParams.update(
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#e6e6e6",
+        "text.parse_math": False,  # a $ in a phrase is a $
         "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
     }
 )
@@ -57,11 +58,11 @@ class Picture:
     @property
     def alt(self) -> str:
         """What the figure draws and what it shows, in words."""
-        return " ".join(self.figure.get_label().split("\n")).strip()
+        return " ".join(str(self.figure.get_label()).split("\n")).strip()
 
     @property
     def reading(self) -> str:
-        return self.figure.get_label().partition("\n")[2]
+        return str(self.figure.get_label()).partition("\n")[2]
 
     def __repr__(self) -> str:
         return self.alt

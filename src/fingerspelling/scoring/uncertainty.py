@@ -64,3 +64,32 @@ def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
     thresholds = np.append(0, np.append((sorted_sure[1:] + sorted_sure[:-1]) / 2, 1))
     share = np.arange(len(order) + 1) / max(len(order), 1)
     return pd.DataFrame({"threshold": thresholds, "score": 1 - edits / characters, "share": share})
+
+
+def score_difference(clips: pd.DataFrame, others: pd.DataFrame) -> dict[str, float]:
+    """Return how much better clips were read than in another reading of the same, with an interval by the bootstrap.
+
+    Both readings are drawn together, signer by signer, as what makes a signer hard is the same for both.
+
+    Args:
+        clips: a row per clip: sequence_id, participant_id, phrase, prediction.
+        others: the same of the other reading.
+
+    Returns:
+        difference, low, high, and clips: how many both have read. NaN where there are none.
+    """
+    both = clips.merge(others[["sequence_id", "prediction"]], on="sequence_id", suffixes=("", "_other"))
+    if both.empty:
+        return {"difference": np.nan, "low": np.nan, "high": np.nan, "clips": 0}
+    fewer = [
+        edit_distance(other, phrase) - edit_distance(own, phrase)
+        for own, other, phrase in zip(both["prediction"], both["prediction_other"], both["phrase"], strict=True)
+    ]
+    units = pd.DataFrame({"fewer": fewer, "characters": both["phrase"].str.len()})
+    if len(both["participant_id"].unique()) > 1:
+        units = units.groupby(both["participant_id"]).sum()
+    edits, characters = units["fewer"].to_numpy(), units["characters"].to_numpy()
+    drawn = np.random.default_rng(0).integers(0, len(units), (DRAWS, len(units)))
+    differences = edits[drawn].sum(1) / np.maximum(characters[drawn].sum(1), 1)
+    low, high = np.percentile(differences, [50 - COVERED / 2, 50 + COVERED / 2])
+    return {"difference": edits.sum() / max(characters.sum(), 1), "low": low, "high": high, "clips": len(both)}

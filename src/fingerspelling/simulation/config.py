@@ -95,6 +95,7 @@ class Shapes:
 
     spread: Between = (0.8, 1.6)  # of signers' habits, relative to the usual one
     still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
+    turned: NonNegativeFloat = 18.0  # degrees by which letters that point aside or down are turned in addition
     folded: NonNegativeFloat = 9.0  # degrees by which the thumb and folded fingertips differ in addition
     lax: Probability = 0.25  # how far a shape is left half-formed, at most
     skew: NonNegativeFloat = 0.07  # spread of scale and shear of the picture of a hand

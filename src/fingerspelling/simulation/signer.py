@@ -13,6 +13,7 @@ from fingerspelling.simulation.still_letters import STILL
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
 PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)
+OTHER_WAY = 60.0  # degrees by which the hand is turned otherwise in another way of signing a letter
 GENERAL = np.array([2.5] * TURN.start + [14.0, 9.5, 8.5] + [0.0] * 3, np.float32)  # the same for all characters
 
 
@@ -120,8 +121,9 @@ def _postures(rng: np.random.Generator, spread: np.float32, still: float) -> dic
             draw -= share
         base = sign.postures()
         if still and character in STILL and rng.random() < still:
-            towards = STILL[character][int(rng.integers(len(STILL[character])))]
-            base[:, : TURN.stop] += np.float32(rng.random()) * (towards - base[:, : TURN.stop])
+            change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
+            partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down
+            base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
         personal = rng.standard_normal(CHANNELS, np.float32) * PERSONAL * spread
         postures[character] = base + general + personal
     return postures

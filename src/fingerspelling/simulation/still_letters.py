@@ -2,7 +2,8 @@
 
 Joint angles and turns (alphabet.py) fitted to the median shapes in the picture of the two halves into which each
 letter's hands fall, among 10,508 hands that others have published under the MIT licence; the hands themselves are
-not part of this project. Where no picture shows an angle, it stays as in continuous spelling.
+not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last two rows of M
+and N are what many are taught: the fingers hang down, from a bent wrist or over the thumb.
 """
 
 import numpy as np
@@ -33,7 +34,11 @@ l  49 -14  -9 -10  -14  -2  -2   3   57  -3  87  43   64  -7  90  44   54 -13  9
 l  52 -15  -6  -9   -7   1   0   3   69   2  90  43   73   0  89  45   58  -5  93  55   24  14   5
 m  -2  -1  35  26   60   0  75  31   63   0  77  29   56   0  83  31   86 -17  78  41   15  -1   4
 m  -2  -2  34  23   63   0  74  31   64   0  79  31   59   0  85  31   82 -12  80  42   19   0  -4
+m   5  25  25  20   20   0  10   6   22   0  10   6   22   0  10   6   35   0  35  18    5 138   0
+m   8  12  20  12   92   0  12   8   93   0  12   8   93   0  12   8   80   0  60  30   10  42   5
 n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
+n   5  25  25  20   20   0  10   6   22   0  10   6   75   0  88  45   72   0  88  46    5 138   0
+n   8  12  20  12   92   0  12   8   93   0  12   8   80   0  85  42   75   0  85  44   10  42   5
 o  16  36  12  28   32   0  69  31   39   0  65  31   36   0  62  31   33   0  36  25   51  -9  13
 o  16  42  12  26   40   0  68  30   47   0  62  30   46   0  57  30   44   0  37  24   65  -7  11
 p  -3  25  12   5   52  12  11   7   73 -12  21  11   94 -17  80  35   95 -25  75  38  -10 118 -10
@@ -55,7 +60,7 @@ x  -2  36  24  15  -13  16  63  35   51   0  95  60   79 -19  95  54   80 -24  8
 x  12  28  38  32  -17  16  52  28   32   0  86  50   66 -24  88  44   78 -25  75  43    7   1 -13
 y  34 -11 -13 -19   49   0  85  48   66  -5  81  39   71 -14  80  38    0 -19  -8  -2    7  23 -12
 """
-STILL: dict[str, np.ndarray] = {}  # letter -> float32 [1 or 2, 23]: joint angles and the turn of the hand
+STILL: dict[str, np.ndarray] = {}  # letter -> float32 [1 to 4, 23]: joint angles and the turn of the hand
 for _row in _TABLE.strip().splitlines()[1:]:
     _letter, *_values = _row.split()
     STILL[_letter] = np.array([*STILL.get(_letter, []), list(map(int, _values))], np.float32)

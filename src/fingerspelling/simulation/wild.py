@@ -32,6 +32,7 @@ from fingerspelling.simulation.phrases import sample_phrase, sample_wording
 from fingerspelling.simulation.signer import Signer
 
 IDLE_SHAPES = ("relaxed", "relaxed", "relaxed", "5", "b", "s", "o", "c")  # of a hand that spells nothing
+SIDEWAYS = "ghpq"  # letters that point aside or down, everybody somewhere else
 IN_PICTURE = (0.08, 0.92)  # of width and height: where the spelling hand's wrist is
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
@@ -83,6 +84,8 @@ def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.G
         angles[:, 0] += error[0] * folded[:, :3].mean(1, keepdims=True)
         angles[:, 1:, 2:] += error[1:, 2:] * folded[:, :, None]
         angles += lax * np.float32(rng.random()) * (relaxed.reshape(5, 4) - angles)
+        if character in SIDEWAYS:
+            own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
     return own
 
 

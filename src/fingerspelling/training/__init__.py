@@ -8,7 +8,7 @@ from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.loading import training_plan
 from fingerspelling.training.recipe import Recipe
-from fingerspelling.training.run import train, write_predictions
+from fingerspelling.training.run import read_predictions, train, write_predictions
 from fingerspelling.training.split import Split, confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 
@@ -19,6 +19,7 @@ __all__ = [
     "TrainingConfig",
     "confidence_targets",
     "last_checkpoint",
+    "read_predictions",
     "split_by_signer",
     "train",
     "training_plan",

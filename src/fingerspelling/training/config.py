@@ -26,7 +26,7 @@ class TrainingConfig:
     # Keep the highest learning rate until so many epochs before the end, then lower it in a straight line; null for the
     # cosine. Until then, a training can be prolonged: the same command goes on with more epochs.
     decay_epochs: PositiveFloat | None = None
-    weight_decay: NonNegativeFloat = 0.08
+    weight_decay: NonNegativeFloat = 0.08  # of all parameters, biases and norms included
     max_grad_norm: PositiveFloat = 4.0  # largest norm of the gradient
     # muon takes orthogonal steps with the hidden layers' matrices, at the same learning rate and weight decay: more
     # computation, half the memory.

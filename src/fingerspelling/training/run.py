@@ -16,12 +16,14 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
-from fingerspelling.data.store import ClipStore
+from fingerspelling.data.parquet import UNREADABLE
+from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, disk_full_named, written_whole
+from fingerspelling.files import DataError, disk_full_named, is_whole, seal, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
+from fingerspelling.stages import PREDICTIONS, checkpoints
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
@@ -62,16 +64,26 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         _train(store, recipe, inputs, run_dir)
         print(f"the trained model is in {finished}")
     try:
-        return FingerspellingModel.from_pretrained(finished).eval()
+        if not is_whole(finished):
+            raise ValueError("one of its files is damaged or missing")
+        model = FingerspellingModel.from_pretrained(finished).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{finished}: not a readable model ({reason}); delete it, the same command goes on") from error
+        raise DataError(f"{finished}: not a readable model ({reason}); delete it to train anew") from error
+    if read_predictions(run_dir / PREDICTIONS) is None:
+        print(f"{run_dir / PREDICTIONS}: damaged or missing, the clips are read anew")
+        places = split_by_signer(store, recipe.training).validation
+        read = read_store([model], store, places, "held-out clips")
+        write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read)
+    return model
 
 
 def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     """Raise a DataError where the folder holds a training with other parameters or on other data."""
     file = run_dir / "training.json"
     if not file.is_file():
+        if (run_dir / "model").is_dir() or checkpoints(run_dir / "checkpoints"):
+            raise DataError(f"{file}: is missing, which says what was trained on; delete {run_dir} to train anew")
         return
     try:
         there = json.loads(file.read_text())
@@ -147,11 +159,12 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     if arguments.should_save:
         clips = store.table.iloc[split.validation]
         in_order = [reading_of[clip] for clip in split.validation]
-        write_predictions(run_dir / "out_of_fold.parquet", clips, in_order)
+        write_predictions(run_dir / PREDICTIONS, clips, in_order)
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         with disk_full_named(run_dir / "model"):
             trainer.result.save_pretrained(whole)
+            seal(whole)
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
@@ -184,8 +197,17 @@ def write_predictions(
     table = clips.assign(prediction=predictions, score=scores, raw_score=raw_scores)
     table.attrs |= attributes
     with written_whole(path) as temporary:
-        table.to_parquet(temporary)
+        table.to_parquet(temporary, write_page_checksum=True)
     return table
+
+
+def read_predictions(path: Path) -> pd.DataFrame | None:
+    """Read what `write_predictions` wrote; None if the file is missing or damaged."""
+    try:
+        table = pd.read_parquet(path, page_checksum_verification=True)
+        return table if {"prediction", "score", "raw_score", *COLUMNS} <= set(table) else None
+    except (*UNREADABLE, ValueError, KeyError, TypeError):
+        return None
 
 
 def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:

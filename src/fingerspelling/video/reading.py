@@ -185,7 +185,7 @@ def _at_speed(frames: np.ndarray, speed: float) -> np.ndarray:
 
 def _mirrored(frames: np.ndarray) -> np.ndarray:
     points = as_points(frames)[:, MIRROR]
-    return as_columns(points * np.float32([-1, 1, 1]) + np.float32([1, 0, 0]))
+    return as_columns(points * np.array([-1, 1, 1], np.float32) + np.array([1, 0, 0], np.float32))
 
 
 def _kept(text: str, other: str) -> list[bool]:

@@ -20,7 +20,8 @@ from fingerspelling.video.environment import python_with_mediapipe
 SCRIPT = Path(__file__).with_name("extract.py")
 METADATA = b"fingerspelling"  # of a parquet file: JSON with the fields of Recording that are no landmarks
 # As pandas writes it, so that it reads sequence_id back as the index, as in the competition's files.
-PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [], "pandas_version": "2.2.0"}
+_INDEX = {"name": SEQUENCE, "field_name": SEQUENCE, "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
+PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [_INDEX], "pandas_version": "2.2.0"}
 FPS = 30.0
 _SELECTED = [COLUMNS.index(name) for name in SELECTED_COLUMNS]
 
@@ -65,14 +66,20 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a parquet file that `Recording.write` has written, or any clip of the competition's, at 30 frames a second.
+    """Read a parquet file that `Recording.write` has written, or one clip of the competition's, at 30 frames a second.
+
+    Of the columns, those of the 130 points must be there.
 
     Raises:
         DataError: it cannot be read, lacks columns or holds no frame.
     """
-    landmarks = read_clip(path, COLUMNS)
-    if not len(landmarks):
+    selected = read_clip(path, SELECTED_COLUMNS)
+    if not len(selected):
         raise DataError(f"{path}: holds no frame")
+    present = set(pq.read_schema(path).names)
+    names = [name for name in COLUMNS if name in present]
+    landmarks = np.full((len(selected), len(COLUMNS)), np.nan, np.float32)
+    landmarks[:, [COLUMNS.index(name) for name in names]] = read_clip(path, names)
     try:
         about = json.loads((pq.read_schema(path).metadata or {}).get(METADATA, b"{}"))
         seconds = np.array(about.pop("seconds", np.arange(len(landmarks)) / FPS), float)

@@ -4,8 +4,10 @@ import base64
 import json
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
 from fingerspelling.video.reading import Reading
 from fingerspelling.video.recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TEMPLATE = Path(__file__).with_name("report.html")
 LEFT, RIGHT = FACE, FACE + HAND + POSE  # the hands' first points among landmarks.POINTS
@@ -55,17 +60,23 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
 
 
 def write_picture(path: Path, recording: Recording, readings: Sequence[Reading]) -> None:
-    """Write a PNG: of up to twelve letters, the frame in which each was read, with landmarks and confidence.
+    """Write `letters_figure` as a PNG.
 
     Raises:
         DataError: matplotlib is not installed.
     """
     try:
-        import matplotlib.pyplot as plt
-        from matplotlib.collections import LineCollection
+        figure = letters_figure(recording, readings)
     except ImportError as error:
         raise DataError(f"a picture needs the package {error.name}; install fingerspelling[workbook]") from error
-    from io import BytesIO
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure":
+    """Draw of up to twelve letters the frame in which each was read, with landmarks, time and confidence."""
+    import matplotlib.pyplot as plt
+    from matplotlib.collections import LineCollection
 
     letters = [letter for reading in readings for letter in reading.letters]
     chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
@@ -88,6 +99,5 @@ def write_picture(path: Path, recording: Recording, readings: Sequence[Reading])
         axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
     figure.suptitle(" · ".join(reading.text or "nothing legible" for reading in readings), family="monospace")
     figure.tight_layout()
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
-    plt.close(figure)
+    plt.close(figure)  # or a notebook shows it twice
+    return figure

@@ -1,0 +1,150 @@
+"""Which stages of a run are done, by which version and when, and which no longer fit the others.
+
+Knows a run by its files alone, whatever their state: its parameters are not needed, nor are PyTorch and the model.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from fingerspelling.data.competition import TABLES
+from fingerspelling.data.parquet import UNREADABLE
+from fingerspelling.data.sources import Source, list_sources
+from fingerspelling.data.store import ClipStore, read_about
+from fingerspelling.files import DataError, content, is_whole
+from fingerspelling.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
+
+SIMULATED = "simulated signers"  # in data.txt
+
+
+def status(run_dir: Path) -> pd.DataFrame:
+    """Return a row per stage of a run: stage, state, made (UTC) and version, "" where that is not known.
+
+    A state begins with "done", "partly", "stale", "damaged" or "missing", and says the reason.
+
+    Raises:
+        DataError: the folder holds no run.
+    """
+    if not (run_dir / "data.txt").is_file() and not (run_dir / NOTES).is_file():
+        raise DataError(f"{run_dir}: holds no run of the workbook, which would have left a file data.txt")
+    notes = read_notes(run_dir)
+    rows = []
+    for name, examine in _stages(run_dir, notes):
+        try:
+            state = examine()
+        except (DataError, *UNREADABLE, ValueError, KeyError, TypeError, AttributeError) as error:
+            state = f"damaged: {' '.join(str(error).split())}"
+        note = notes.get(name, {}) if state != "missing" else {}
+        rows.append((name, state, note.get("made", ""), note.get("version", "")))
+    return pd.DataFrame(rows, columns=["stage", "state", "made", "version"])
+
+
+def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield the stages in their order, each with what says its state."""
+    folder = _data_dir(run_dir)
+    yield "data", partial(_data, folder)
+    yield "clips", partial(_clips, folder, run_dir / "clips", notes.get("clips", {}).get("of"))
+    found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
+    planned = notes.get("run", {}).get("of")
+    names = dict.fromkeys([*(planned if isinstance(planned, list) else []), *found])
+    first = [name for name in names if str(name).startswith("first_round")]
+    last = [name for name in names if name not in first]
+    for name in first:
+        yield name, partial(_training, run_dir, name, notes)
+    if first:
+        yield SCORES, partial(_derived, run_dir, SCORES, notes, first)
+    for name in last:
+        yield name, partial(_training, run_dir, name, notes)
+    for name in (PREDICTIONS, SUBMISSION, METRICS):
+        if name != PREDICTIONS or name in notes or len(last) > 1:  # a model that reads greedily and alone has its own
+            yield name, partial(_derived, run_dir, name, notes, last)
+
+
+def _data_dir(run_dir: Path) -> Path:
+    """Return where the run's data are, as far as that is known."""
+    if (run_dir / "share" / TABLES["train"]).is_file():
+        return run_dir / "share"
+    try:
+        noted = (run_dir / "data.txt").read_text().strip()
+    except (OSError, ValueError):
+        noted = SIMULATED
+    return run_dir / "competition" if noted == SIMULATED else Path(noted)
+
+
+def _data(folder: Path) -> str:
+    if (folder / TABLES["train"]).is_file():
+        return "done"
+    files = len(list(folder.rglob("*.parquet"))) if folder.name == "competition" else 0
+    return f"partly: {files} files" if files else f"missing: {folder}"
+
+
+def _clips(folder: Path, store: Path, noted: str | None) -> str:
+    shards = set(store.resolve().rglob("[!.]*.arrow"))
+    if not shards:
+        return "missing"
+    clips = f"{len(opened := ClipStore(store))} clips"
+    if not (folder / TABLES["train"]).is_file():
+        return f"done: {clips}; what they were made of is not in {folder}"
+    sources = {source.shard: source for source in list_sources(folder, store)}
+    if changed := [shard for shard in shards if shard not in sources or not _is_of(shard, sources[shard])]:
+        return f"stale: {len(changed)} of {len(shards)} shards are of other files or rows than those of {folder}"
+    left = len(sources.keys() - shards)
+    if left and noted != opened.fingerprint:
+        return f"partly: {clips} of {len(shards)} of {len(sources)} files"
+    return f"done: {clips}" + f"; {left} files were left out" * bool(left)
+
+
+def _is_of(shard: Path, source: Source) -> bool:
+    """Tell whether a shard is of a source as it is now, whatever the extraction's parameters were."""
+    about = read_about(shard)
+    return about is not None and about["source"][:3] == source.fingerprint()
+
+
+def _training(run_dir: Path, name: str, notes: dict[str, dict]) -> str:
+    folder = run_dir / name
+    if not (folder / "training.json").is_file():
+        return "damaged: training.json is missing" if (folder / "model").is_dir() else "missing"
+    inputs = json.loads((folder / "training.json").read_text())
+    if inputs["data"]["clips"] != ClipStore(run_dir / "clips").fingerprint:
+        return "stale: trained on other clips than those in clips/"
+    if (folder / "model").is_dir():
+        if not is_whole(folder / "model"):
+            return "damaged: a file of model/ is not as it was written"
+        if inputs["training"]["scores"] and notes.get(name, {}).get("of", [])[1:] != [_content(run_dir / SCORES)]:
+            return f"stale: trained with other scores than those in {SCORES}"
+        pd.read_parquet(folder / PREDICTIONS, page_checksum_verification=True)
+        return "done"
+    for checkpoint in checkpoints(folder / "checkpoints"):
+        if is_whole(checkpoint):
+            state = json.loads((checkpoint / "trainer_state.json").read_text())
+            return f"partly: {checkpoint.name} of {state['max_steps']} steps (epoch {state['epoch']:.0f})"
+    return "partly: begun, no checkpoint yet"
+
+
+def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[str]) -> str:
+    """Say the state of a file that was made of what trainings have read."""
+    path = run_dir / name
+    if not path.is_file():
+        return "missing"
+    if path.suffix == ".parquet":
+        pd.read_parquet(path, page_checksum_verification=True)
+    elif path.suffix == ".json":
+        json.loads(path.read_text())
+    if (of := notes.get(name, {}).get("of")) is None:
+        return "done: by what is not known"
+    if name == SUBMISSION:
+        if content(path) != of["content"]:
+            return "damaged, or of another run: it is not the file that was written"
+        of = of["readers"]
+    made_of = {training: written for training, written in of.items() if isinstance(written, list | None)}
+    now = {Path(training).name: _content(run_dir / training / PREDICTIONS) for training in trainings}
+    if changed := [training for training, written in made_of.items() if now.get(training) != written]:
+        return f"stale: {', '.join(changed)} has changed since"
+    return "done"
+
+
+def _content(file: Path) -> list[int] | None:
+    return content(file) if file.is_file() else None

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fingerspelling.__main__ import main
+from fingerspelling.compare import compare
+from fingerspelling.files import DataError
+
+PHRASE = "abcdefghij"
+
+
+def a_run(folder: Path, edits: list[int], learning_rate: float, first_id: int = 0, together: bool = False) -> Path:
+    """A run that made so many errors on clips of ten characters, each of another signer."""
+    (folder / "seed1/model").mkdir(parents=True)
+    clips = pd.DataFrame(
+        {
+            "sequence_id": range(first_id, first_id + len(edits)),
+            "participant_id": range(len(edits)),
+            "phrase": PHRASE,
+            "prediction": [PHRASE[n:] for n in edits],
+        }
+    )
+    clips.to_parquet(folder / "seed1/out_of_fold.parquet")
+    if together:
+        better = clips.assign(prediction=PHRASE)
+        better.attrs["readers"] = {"num_beams": 4, "ctc_weight": 0.3}
+        better.to_parquet(folder / "out_of_fold.parquet")
+    training = {
+        "model": {"d_model": 32},
+        "training": {"learning_rate": learning_rate, "seed": 1},
+        "data": {"clips": "x"},
+    }
+    (folder / "seed1/training.json").write_text(json.dumps(training))
+    history = [{"epoch": epoch, "eval_loss": 2.0 / epoch, "eval_score": 0.3 * epoch} for epoch in (1, 2)]
+    (folder / "seed1/metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+    return folder
+
+
+def test_runs_are_set_side_by_side(tmp_path: Path) -> None:
+    good = a_run(tmp_path / "good", [1] * 12, 1e-3)
+    bad = a_run(tmp_path / "bad", [4, 5] * 6, 2e-3)
+    near = a_run(tmp_path / "near", [0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 2], 1e-3)
+    elsewhere = a_run(tmp_path / "elsewhere", [2] * 12, 1e-3, first_id=500)
+    table = compare([bad, good, elsewhere, near, tmp_path / "no run"])
+    assert table.index.tolist() == ["good", "near", "elsewhere", "bad"]
+    assert table["score"].tolist() == pytest.approx([0.9, 1 - 17 / 120, 0.8, 0.55])
+    assert [verdict.split(" (")[0] for verdict in table["verdict"]] == [
+        "the best",
+        "may be chance",
+        "other clips",
+        "more than chance",
+    ]
+    assert table["behind"]["bad"] == pytest.approx(0.35)
+    assert table["training.learning_rate"].tolist() == [1e-3, 1e-3, 1e-3, 2e-3]
+    assert "model.d_model" not in table and "training.seed" not in table
+
+
+def test_what_all_models_read_together_counts(tmp_path: Path) -> None:
+    alone = a_run(tmp_path / "alone", [1] * 3, 1e-3)
+    together = a_run(tmp_path / "together", [1] * 3, 1e-3, together=True)
+    table = compare([alone, together])
+    assert table["score"].tolist() == [1.0, 0.9]
+    assert table["submission.num_beams"].tolist() == [4, 1]
+
+
+def test_command_prints_the_table_and_draws_the_curves(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folders = [a_run(tmp_path / name, edits, 1e-3) for name, edits in (("one", [1, 2]), ("two", [3, 4]))]
+    figure = tmp_path / "curves.png"
+    assert main(["compare", *map(str, folders), "--figure", str(figure)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("one") < printed.index("two") and "0.85" in printed
+    assert figure.stat().st_size > 5000
+
+
+def test_without_a_run_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(DataError, match="no run that has read"):
+        compare([tmp_path])
+    assert main(["compare", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
