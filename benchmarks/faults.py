@@ -354,10 +354,11 @@ def main() -> int:
         _conversion()
         campaign = Campaign(folder)
         wanted = {fault: int(number) for fault, _, number in (text.partition("=") for text in arguments.tries)}
-        done = pd.read_json(results, lines=True)["fault"].value_counts() if results.is_file() else {}
+        known = results.read_text().splitlines() if results.is_file() else []
+        done = {(kept["fault"], kept["try"]) for kept in map(json.loads, known)}
         for fault, number in wanted.items():
-            for place in range(done.get(fault, 0), number):
-                outcome = campaign.attempt(fault, random.Random(f"{fault} {place}"))
+            for place in (place for place in range(number) if (fault, place) not in done):
+                outcome = {"try": place} | campaign.attempt(fault, random.Random(f"{fault} {place}"))
                 with results.open("a") as file:
                     file.write(json.dumps(outcome) + "\n")
                 print(f"{fault} {place + 1}/{number} at {outcome['stage']}: {outcome['wrong'] or 'mended'}", flush=True)
