@@ -44,7 +44,14 @@ STAGES = {"train": ["simulation", "extraction", "training", "decoding"], "export
 EXPORTS = 0.05  # share of the tries
 FAULTS = {"SIGKILL": 300, "SIGTERM": 30, "SIGINT": 30, "full": 10, "read-only": 10}
 SIGNALS = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130}  # with the status that each should end with
-TIMES = {"metrics.jsonl", "trainer_state.json", "files.json", "training.log", ".lock"}  # files that tell of times
+TIMES = {
+    "metrics.jsonl",
+    "stages.json",
+    "trainer_state.json",
+    "files.json",
+    "training.log",
+    ".lock",
+}  # files that tell of times
 MARK = "FINGERSPELLING_FAULTS"  # environment variable by which processes that were left are found
 DISK_MB = 200
 PATIENCE = 600  # seconds after which a run counts as hanging
