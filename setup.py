@@ -12,7 +12,7 @@ class BuildWithNotebooks(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            ignored = shutil.ignore_patterns(".ipynb_checkpoints")
+            ignored = shutil.ignore_patterns(".*", "*.toml")
             shutil.copytree(
                 "notebooks", f"{self.build_lib}/fingerspelling/notebooks", dirs_exist_ok=True, ignore=ignored
             )

@@ -44,7 +44,14 @@ STAGES = {"train": ["simulation", "extraction", "training", "decoding"], "export
 EXPORTS = 0.05  # share of the tries
 FAULTS = {"SIGKILL": 300, "SIGTERM": 30, "SIGINT": 30, "full": 10, "read-only": 10}
 SIGNALS = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130}  # with the status that each should end with
-TIMES = {"metrics.jsonl", "trainer_state.json", "files.json", "training.log", ".lock"}  # files that tell of times
+TIMES = {
+    "metrics.jsonl",
+    "stages.json",
+    "trainer_state.json",
+    "files.json",
+    "training.log",
+    ".lock",
+}  # files that tell of times
 MARK = "FINGERSPELLING_FAULTS"  # environment variable by which processes that were left are found
 DISK_MB = 200
 PATIENCE = 600  # seconds after which a run counts as hanging
@@ -354,10 +361,11 @@ def main() -> int:
         _conversion()
         campaign = Campaign(folder)
         wanted = {fault: int(number) for fault, _, number in (text.partition("=") for text in arguments.tries)}
-        done = pd.read_json(results, lines=True)["fault"].value_counts() if results.is_file() else {}
+        known = results.read_text().splitlines() if results.is_file() else []
+        done = {(kept["fault"], kept["try"]) for kept in map(json.loads, known)}
         for fault, number in wanted.items():
-            for place in range(done.get(fault, 0), number):
-                outcome = campaign.attempt(fault, random.Random(f"{fault} {place}"))
+            for place in (place for place in range(number) if (fault, place) not in done):
+                outcome = {"try": place} | campaign.attempt(fault, random.Random(f"{fault} {place}"))
                 with results.open("a") as file:
                     file.write(json.dumps(outcome) + "\n")
                 print(f"{fault} {place + 1}/{number} at {outcome['stage']}: {outcome['wrong'] or 'mended'}", flush=True)

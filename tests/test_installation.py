@@ -42,11 +42,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_the_notebooks_and_their_parameters(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("fingerspelling/")}
-    sources = {path.relative_to(ROOT / "src") for path in (ROOT / "src/fingerspelling").rglob("*.py")}
-    notebooks = {Path("fingerspelling") / path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.ipynb")}
-    notebooks |= {Path("fingerspelling") / path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*.yaml")}
-    checkpoints = {path for path in notebooks if ".ipynb_checkpoints" in path.parts}
-    assert packed == {str(path) for path in {*sources, *notebooks, Path("fingerspelling/py.typed")} - checkpoints}
+    sources = {path.relative_to(ROOT / "src") for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file()}
+    notebooks = {*(ROOT / "notebooks").rglob("*.ipynb"), *(ROOT / "notebooks").rglob("*.yaml")}
+    expected = sources | {Path("fingerspelling") / path.relative_to(ROOT) for path in notebooks}
+    assert packed == {str(path) for path in expected if not {"__pycache__", ".ipynb_checkpoints"} & {*path.parts}}
 
 
 def test_from_a_wheel_a_run_goes_to_the_working_folder(wheel: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def is_whole(folder: Path) -> bool:
     """Tell whether a folder has all files of its seal as they were written."""
     try:
         sealed = read_json(folder / SEAL)
-        return {name: content(folder / name) for name in sealed} == sealed
+        return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
     except (OSError, ValueError, TypeError):
         return False
 
