@@ -12,6 +12,7 @@ others end with its predictions. Needs Linux, and `unshare` for the disks.
 """
 
 import argparse
+import atexit
 import json
 import os
 import random
@@ -114,6 +115,7 @@ class Run:
         except BaseException:
             traceback.print_exc()
         finally:
+            atexit._run_exitfuncs()  # such as those by which TensorFlow removes its temporary files
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)

@@ -89,7 +89,6 @@ def test_only_what_is_missing_or_changed_is_done_again(own_competition: Path, tm
     before = shards(store)
     (store / "train/train_landmarks/10.parquet.arrow").unlink()
     (store / "supplemental/supplemental_landmarks/30.parquet.arrow").write_bytes(b"half a shard")
-    (store / "train/train_landmarks/.20.parquet.arrow.tmp").write_bytes(b"what a killed run left" * 10**6)
     edit_parquet(own_competition / "train_landmarks/20.parquet", lambda table: table.assign(x_face_0=np.float32(0.5)))
     extract(own_competition, store)
     after = shards(store)

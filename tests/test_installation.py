@@ -89,3 +89,18 @@ def test_make_renews_an_environment_that_came_with_a_copied_folder(tmp_path: Pat
     assert not renewed()
     ready.write_text("/where/it/was/copied/from\n")
     assert renewed() and not ready.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no root")
+def test_jupyter_starts_for_root_too(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "bin").mkdir()
+    for user, allowed in (("0", True), ("1000", False)):
+        (tmp_path / "bin/id").write_text(f"#!/bin/sh\necho {user}\n")
+        (tmp_path / "bin/id").chmod(0o755)
+        environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+        make = ["make", "--dry-run", "lab", f"PYTHON={sys.executable}"]
+        for file in ("pyproject.toml", "constraints.txt"):
+            (tmp_path / file).touch()
+        done = subprocess.run(make, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        assert ("--allow-root" in done.stdout) == allowed

@@ -13,6 +13,7 @@ from fingerspelling.__main__ import main
 from fingerspelling.config import ROOT
 from fingerspelling.kaggle import client as client_module
 from fingerspelling.kaggle import datasets, push
+from fingerspelling.kaggle.client import Client
 
 NAME = f"{OWNER}/fingerspelling-mine"
 EXTRACTION, TRAINING, SUBMISSION = (f"{NAME}-{step}" for step in ("02-extraction", "03-training", "05-submission"))
@@ -36,7 +37,7 @@ def params(tmp_path: Path) -> Path:
 @pytest.fixture
 def fingerspelling(kaggle: KaggleStub, kernels: None, params: Path) -> Callable[..., int]:
     """Run `fingerspelling kaggle ... --params mine.yaml`."""
-    takes_params = {"push", "status", "fetch", "submit"}
+    takes_params = {"push", "follow", "status", "fetch", "submit"}
     return lambda *typed: main(["kaggle", *typed, *(["--params", str(params)] if typed[0] in takes_params else [])])
 
 
@@ -55,7 +56,7 @@ def test_from_the_first_push_to_the_score(
         version.log, version.files = [f"the last line of {kernel}\n"], outputs[kernel]
 
     kaggle.on_push = on_push
-    assert fingerspelling("push", "02", "03", "04", "05", "--follow") == 0
+    assert fingerspelling("push", "02", "03", "04", "05") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("version")] == [
         f"version 1 of {kernel} runs: https://www.kaggle.com/code/{kernel}" for kernel in outputs
@@ -70,8 +71,7 @@ def test_from_the_first_push_to_the_score(
     kaggle.submissions[0] |= {"status": "COMPLETE", "publicScore": "0.812", "privateScore": "0.799"}
     assert fingerspelling("status") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("-01-eda: not pushed")
-    assert lines[2] == f"03  {TRAINING}/1: COMPLETE"
+    assert f"01  {NAME}-01-eda: not pushed" in lines and f"03  {TRAINING}/1: COMPLETE" in lines
     assert lines[-2:] == [
         "GPU: 30.0 hours left until Saturday 28 November",
         "submission 100: score 0.812 (public), 0.799 (private)",
@@ -140,6 +140,34 @@ def test_a_failed_kernel_is_said_followed_fetched_and_not_submitted(
     assert fingerspelling("submit") == 2
     assert "is ERROR, so there is nothing to submit; push it again" in capsys.readouterr().err
     assert not kaggle.submissions
+
+
+def test_a_kernel_runs_on_when_nobody_watches(
+    fingerspelling: Callable[..., int],
+    kaggle: KaggleStub,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def on_push(kernel: str, version: Version) -> None:
+        version.states.extendleft(["RUNNING"] * 3)
+        version.log = ["one\n", "two\n"]
+
+    kaggle.on_push = on_push
+    kaggle.faults["GetKernelSessionStatus"].extend([503] * 10)
+    assert fingerspelling("push", "02", "--follow") == 2
+    runs_on = f"{EXTRACTION}/1 runs on; `fingerspelling kaggle follow 02` watches it"
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"({runs_on})")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "follow", interrupt)
+        assert fingerspelling("follow", "02") == 130
+    assert capsys.readouterr().err == f"interrupted; {runs_on}\n"
+    assert fingerspelling("follow", "02") == 0
+    assert capsys.readouterr().out == f"one\ntwo\n{EXTRACTION}/1: complete\n"
+    assert len(kaggle.kernels[EXTRACTION]) == 1
 
 
 @pytest.mark.parametrize(

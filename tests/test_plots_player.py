@@ -82,6 +82,12 @@ def test_clips_without_a_hand_or_a_frame_are_shown(frames: np.ndarray) -> None:
     assert clip_of(plots.ClipPlayer(frames, "abc")._repr_html_())["frames"] == len(frames)
 
 
+def test_without_its_script_it_says_what_is_missing() -> None:
+    html = a_player()._repr_html_().split("<script>")[0]
+    assert '<div data-moving style="display:none">' in html  # a sanitizer takes `hidden` away, but leaves this
+    assert "the moving picture needs its script" in html
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
 def test_it_runs_in_a_browser(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
@@ -89,7 +95,7 @@ def test_it_runs_in_a_browser(tmp_path: Path) -> None:
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'user'}"]
     done = subprocess.run([*command, "--dump-dom", str(page)], capture_output=True, text=True, timeout=60)
     dom = done.stdout
-    assert re.search(r'<p data-still="" [^>]*hidden', dom), dom
-    assert re.search(r'<div data-moving="">', dom)
+    assert re.search(r'<p data-still="" style="[^"]*display: none', dom), dom
+    assert re.search(r'<div data-moving="" style="">', dom)
     assert "frame 25 of 39" in dom and re.search(r"<div data-now=[^>]*>a</div>", dom)
     assert re.search(r"<div data-read=[^>]*>&lt;a</div>", dom)

@@ -56,6 +56,7 @@ def test_a_zip_is_read_like_a_folder(folder: Path, tmp_path: Path) -> None:
         ("model.tflite", b"no model", "model.tflite"),
         ("inference_args.json", None, "cannot read inference_args.json"),
         ("inference_args.json", b"{", "inference_args.json: Expecting"),
+        ("inference_args.json", b"[" * 10**5, "inference_args.json: nested too deeply"),
         ("inference_args.json", b'{"columns": []}', "no list selected_columns"),
         ("inference_args.json", b'["x_face_0"]', "no list selected_columns"),
         ("inference_args.json", b'{"selected_columns": 7}', "no list selected_columns"),
@@ -119,7 +120,7 @@ def test_what_unpacks_to_far_more_than_a_submission_is_refused(tmp_path: Path) -
         Submission(tmp_path / "bomb.zip")
 
 
-@pytest.mark.parametrize("damage", ["encrypted", "unknown compression", "cut content"])
+@pytest.mark.parametrize("damage", ["encrypted", "unknown compression", "cut content", "LZMA", "too short"])
 def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -131,6 +132,11 @@ def test_a_zip_that_cannot_be_unpacked_is_named(tmp_path: Path, damage: str) -> 
         content[central + 8] |= 1
     elif damage == "unknown compression":
         content[8] = content[central + 10] = 77
+    elif damage == "LZMA":
+        content[8] = content[central + 10] = zipfile.ZIP_LZMA
+    elif damage == "too short":
+        content[8] = content[central + 10] = zipfile.ZIP_STORED
+        content[central + 20 : central + 24] = content[central + 24 : central + 28] = b"\0\0\1\0"  # the sizes
     else:
         content[50:54] = b"\xff" * 4
     path.write_bytes(content)

@@ -13,10 +13,10 @@ import pytest
 
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parallel import LostTask
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, clear_temporary
 from fingerspelling.landmarks import COLUMNS
 from fingerspelling.simulation import SimulationConfig, dataset, signed_places, simulate
-from fingerspelling.simulation.config import Wild
+from fingerspelling.simulation.config import Pace, Wild
 from fingerspelling.simulation.dataset import _cast, participant
 from fingerspelling.text import CHARACTERS
 
@@ -131,6 +131,7 @@ def test_an_interrupted_simulation_goes_on(data: Path, tmp_path: Path) -> None:
     lost.rename(lost.with_name(f".{lost.name}.tmp"))  # as a crash in the middle of writing leaves it
     lost.with_name(f".{lost.name}.tmp").write_bytes(b"half a file")
     before = kept.stat().st_mtime_ns
+    clear_temporary(tmp_path)  # as a run does when it begins
     simulate(CONFIG, tmp_path)
     assert kept.stat().st_mtime_ns == before
     assert digests(tmp_path) == digests(data)
@@ -207,3 +208,16 @@ def test_what_is_signed_in_each_frame_can_be_found_again(data: Path) -> None:
         assert (np.diff(known) >= 0).all() and known.max() < len(clip.phrase)
         complete += known.max() == len(clip.phrase) - 1
     assert complete >= 5  # of 7; the detector lost the last letters of others
+
+
+def test_data_with_other_wild_signers_are_refused_by_what_differs(tmp_path: Path) -> None:
+    config = replace(CONFIG, clips=2, supplemental_clips=0, wild=Wild(share=0.5))
+    simulate(config, tmp_path)
+    simulate(config, tmp_path)
+    other = replace(config, wild=Wild(share=0.5, pace=Pace(fps=(20, 30))))
+    with pytest.raises(
+        ValueError, match=r"other parameters \(wild\.pace\.fps: \[10\.0, 60\.0\] instead of \[20\.0, 30\.0\]\)"
+    ):
+        simulate(other, tmp_path)
+    with pytest.raises(ValueError, match=r"wild\.share: 0\.5 instead of None"):
+        simulate(replace(config, wild=Wild()), tmp_path)

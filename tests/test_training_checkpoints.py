@@ -39,6 +39,11 @@ def test_a_checkpoint_with_any_damaged_file_does_not_count(tmp_path: Path, name:
     assert not newer.exists()
 
 
+def test_a_note_that_is_no_json_is_damage(tmp_path: Path) -> None:
+    (write(tmp_path, 1) / SEAL).write_bytes(b"[" * 10**5)
+    assert last_checkpoint(tmp_path) is None
+
+
 def test_a_checkpoint_survives_a_copy(tmp_path: Path) -> None:
     write(tmp_path, 5)
     copied = Path(shutil.copytree(tmp_path, tmp_path / "elsewhere", copy_function=shutil.copyfile))

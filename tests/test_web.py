@@ -39,7 +39,7 @@ def source(name: str) -> str:
 
 
 def constant(name: str, file: str) -> str:
-    return re.search(rf"const {name} = (.+?);", source(file), re.DOTALL)[1]
+    return re.search(rf"const {name} = (.+?);(?:  //|\n)", source(file), re.DOTALL)[1]
 
 
 def test_the_page_reads_the_points_and_characters_of_the_package() -> None:
@@ -130,9 +130,9 @@ def test_a_video_is_read_from_disk_without_a_network(browse: Any, built: Path, m
     seen = page.evaluate("page.points")
     hands = [i for i, frame in enumerate(seen) if frame[522]]
     assert len(hands) > 0.9 * len(points)
-    # MediaPipe's two builds round differently: a finger's breadth, and most often far less.
+    # MediaPipe's two builds round differently: in the median, a 400th of the picture.
     apart = [abs(a - b) for i in hands for j in range(522, 543) for a, b in zip(seen[i][j], points[i, j], strict=True)]
-    assert np.nanmedian(apart) < 0.01
+    assert np.nanmedian(apart) < 0.005
     # What the page shows is what the command reads in the landmarks that the page has found.
     landmarks = as_columns(np.array([[point or [np.nan] * 3 for point in frame] for frame in seen], np.float32))
     (read,) = reading.read(Recording(landmarks, np.arange(len(seen)) / 30), reader)

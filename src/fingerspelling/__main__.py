@@ -75,6 +75,8 @@ def _add_kaggle(parser: argparse.ArgumentParser) -> None:
     pushing.add_argument("--follow", action="store_true", help="print what it prints until it ends; train to the end")
     pushing.add_argument("--simulated", action="store_true", help="on simulated signers, without the competition")
     pushing.add_argument("--uncommitted", action="store_true", help="even what the last commit does not hold")
+    following = actions.add_parser("follow", parents=[parameters, version], help="print what a kernel prints")
+    following.add_argument("number", help="of the notebook, such as 03")
     actions.add_parser("status", parents=[parameters], help="say how far the run's kernels and submissions are")
     fetching = actions.add_parser("fetch", parents=[parameters, version], help="bring kernels' output into the run")
     fetching.add_argument("numbers", nargs="+", metavar="number", help="of the notebooks, such as 03")

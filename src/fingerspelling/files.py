@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp"  # ends the names of temporary files and folders, which begin with a point
 FULL = 1 << 20  # bytes: a disk with less is full; so much is what a library may have given back when its write fails
@@ -23,6 +24,18 @@ class InputError(Exception):
 
 class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Parse JSON that somebody else may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 @contextmanager
@@ -50,6 +63,34 @@ def content(file: Path) -> list[int]:
     return [file.stat().st_size, checksum]
 
 
+def read_json(file: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OSError, ValueError: it is missing or damaged.
+    """
+    return parse_json(file.read_text())
+
+
+SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
+
+
+def seal(folder: Path) -> None:
+    """Note what a folder consists of, once all of its files have been written."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
+    with written_whole(folder / SEAL) as temporary:
+        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder has all files of its seal as they were written."""
+    try:
+        sealed = read_json(folder / SEAL)
+        return {name: content(folder / name) for name in sealed} == sealed
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 @contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
     """Raise what fails within as an OSError that names the file, where the disk is full.
@@ -72,22 +113,3 @@ def clear_temporary(folder: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
-
-
-SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
-
-
-def seal(folder: Path) -> None:
-    """Note what a folder consists of, once all of its files have been written."""
-    files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
-    with written_whole(folder / SEAL) as temporary:
-        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
-
-
-def is_whole(folder: Path) -> bool:
-    """Tell whether a folder has all files of its seal as they were written."""
-    try:
-        sealed = json.loads((folder / SEAL).read_text())
-        return {name: content(folder / name) for name in sealed} == sealed
-    except (OSError, ValueError, TypeError):
-        return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from types import FrameType
 
-from fingerspelling.files import DataError, InputError, clear_temporary
+from fingerspelling.files import DataError, InputError, clear_temporary, read_json
 
 try:
     import fcntl
@@ -140,7 +140,7 @@ def _shared(folder: Path) -> bool:
 def _holder(lock: str) -> str:
     """Say which process has written its name into a lock's file."""
     try:
-        holder = json.loads(Path(lock).read_text())
+        holder = read_json(Path(lock))
         return f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

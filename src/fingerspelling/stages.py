@@ -7,11 +7,11 @@ import json
 import os
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import read_json, written_whole
 
 NOTES = "stages.json"
 # A run's: what the first round read, what all models read together, what Kaggle takes, the figures.
@@ -21,7 +21,7 @@ SCORES, PREDICTIONS, SUBMISSION, METRICS = "scores.parquet", "out_of_fold.parque
 def read_notes(run_dir: Path) -> dict[str, dict[str, Any]]:
     """Return a run's notes by stage: made (when), version, of (what it was made of); {} where none are readable."""
     try:
-        notes = json.loads((run_dir / NOTES).read_text())
+        notes = read_json(run_dir / NOTES)
         return {
             stage: {"made": note["made"], "version": note["version"], "of": note["of"]} for stage, note in notes.items()
         }
@@ -37,10 +37,14 @@ def note(run_dir: Path, stage: str, of: Any) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     notes, of = read_notes(run_dir), json.loads(json.dumps(of))
-    if notes.get(stage, {}).get("of", note) == of:
+    if stage in notes and notes[stage]["of"] == of:
         return
     made = datetime.now(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
-    notes[stage] = {"made": made, "version": version("fingerspelling"), "of": of}
+    try:
+        number = version("fingerspelling")
+    except PackageNotFoundError:  # unpacked, as on Kaggle
+        number = "unknown"
+    notes[stage] = {"made": made, "version": number, "of": of}
     with written_whole(run_dir / NOTES) as temporary:
         temporary.write_text(json.dumps(notes, indent=1) + "\n")
 

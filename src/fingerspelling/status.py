@@ -3,7 +3,6 @@
 Knows a run by its files alone, whatever their state: its parameters are not needed, nor are PyTorch and the model.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from fingerspelling.data.competition import TABLES
-from fingerspelling.data.parquet import UNREADABLE
 from fingerspelling.data.sources import Source, list_sources
 from fingerspelling.data.store import ClipStore, read_about
-from fingerspelling.files import DataError, content, is_whole
+from fingerspelling.files import DataError, content, is_whole, read_json
 from fingerspelling.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 
 SIMULATED = "simulated signers"  # in data.txt
@@ -35,7 +33,7 @@ def status(run_dir: Path) -> pd.DataFrame:
     for name, examine in _stages(run_dir, notes):
         try:
             state = examine()
-        except (DataError, *UNREADABLE, ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever a damaged file leads to
             state = f"damaged: {' '.join(str(error).split())}"
         note = notes.get(name, {}) if state != "missing" else {}
         rows.append((name, state, note.get("made", ""), note.get("version", "")))
@@ -49,7 +47,7 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
     yield "clips", partial(_clips, folder, run_dir / "clips", notes.get("clips", {}).get("of"))
     found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
     planned = notes.get("run", {}).get("of")
-    names = dict.fromkeys([*(planned if isinstance(planned, list) else []), *found])
+    names = dict.fromkeys([*_texts(planned), *found])
     first = [name for name in names if str(name).startswith("first_round")]
     last = [name for name in names if name not in first]
     for name in first:
@@ -61,6 +59,10 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
     for name in (PREDICTIONS, SUBMISSION, METRICS):
         if name != PREDICTIONS or name in notes or len(last) > 1:  # a model that reads greedily and alone has its own
             yield name, partial(_derived, run_dir, name, notes, last)
+
+
+def _texts(values: object) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
 def _data_dir(run_dir: Path) -> Path:
@@ -107,7 +109,7 @@ def _training(run_dir: Path, name: str, notes: dict[str, dict]) -> str:
     folder = run_dir / name
     if not (folder / "training.json").is_file():
         return "damaged: training.json is missing" if (folder / "model").is_dir() else "missing"
-    inputs = json.loads((folder / "training.json").read_text())
+    inputs = read_json(folder / "training.json")
     if inputs["data"]["clips"] != ClipStore(run_dir / "clips").fingerprint:
         return "stale: trained on other clips than those in clips/"
     if (folder / "model").is_dir():
@@ -119,7 +121,7 @@ def _training(run_dir: Path, name: str, notes: dict[str, dict]) -> str:
         return "done"
     for checkpoint in checkpoints(folder / "checkpoints"):
         if is_whole(checkpoint):
-            state = json.loads((checkpoint / "trainer_state.json").read_text())
+            state = read_json(checkpoint / "trainer_state.json")
             return f"partly: {checkpoint.name} of {state['max_steps']} steps (epoch {state['epoch']:.0f})"
     return "partly: begun, no checkpoint yet"
 
@@ -132,7 +134,7 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
     if path.suffix == ".parquet":
         pd.read_parquet(path, page_checksum_verification=True)
     elif path.suffix == ".json":
-        json.loads(path.read_text())
+        read_json(path)
     if (of := notes.get(name, {}).get("of")) is None:
         return "done: by what is not known"
     if name == SUBMISSION:

@@ -42,7 +42,7 @@ PAUSE = 0.5  # seconds between two looks at runs on this machine
 KAGGLE_SESSIONS = 2  # with a GPU that Kaggle runs at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One of a sweep's runs: its folder, and what it has instead of the parameters of the file."""
 
@@ -205,12 +205,13 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None
         if not leaf:
             raise ParameterError(f"{name}: expected values, such as {name}=1,2")
         axes[name] = leaf
-    last = [name.rpartition(".")[2] for name in axes]
-    short = dict(zip(axes, last if len(set(last)) == len(last) else axes, strict=True))
+    naming = [name for name in axes if len(axes[name]) > 1] or [*axes]
+    last = [name.rpartition(".")[2] for name in naming]
+    short = dict(zip(naming, last if len(set(last)) == len(last) else naming, strict=True))
     runs, contents = [], []
     for chosen in itertools.product(*axes.values()):
         changes = dict(zip(axes, chosen, strict=True))
-        name = re.sub(r"[^\w.,=+-]", "_", ",".join(f"{short[key]}={value}" for key, value in changes.items()))
+        name = re.sub(r"[^\w.,=+-]", "_", ",".join(f"{short[key]}={changes[key]}" for key in naming))
         run, own = Run(folder / name, tuple(changes.items())), base | {"run_dir": str(folder / name)}
         for key, value in changes.items():
             own = lay_over(own, parse_override(f"{key}={json.dumps(value)}"))

@@ -37,7 +37,7 @@ from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
-from fingerspelling.files import DataError, content, written_whole
+from fingerspelling.files import DataError, content, read_json, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
@@ -115,7 +115,8 @@ class Workbook:
     def data_dir(self) -> Path:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
-            self._note_file.write_text(self._note)
+            with written_whole(self._note_file) as temporary:
+                temporary.write_text(self._note)
             folders = [str(folder.relative_to(self.run_dir)) for folder in (*self.folds, *self.trainings)]
             note(self.run_dir, "run", folders)
             if self._competition is not None and self.config.data_fraction == 1:
@@ -343,7 +344,7 @@ class Workbook:
         """
         path, readers = self.run_dir / METRICS, self.readers
         try:
-            metrics = dict(json.loads(path.read_text()))
+            metrics = dict(read_json(path))
         except (OSError, ValueError, TypeError):  # missing or damaged: made anew
             metrics = {}
         if metrics.pop("seal", None) != _checksum(readers, metrics):

@@ -36,12 +36,20 @@ export class Landmarks {
     return landmarks;
   }
 
+  start = 0;  // seconds before the first picture of this video, so that MediaPipe's time only rises
+  latest = 0;
+
   // Forgets what was seen, before another video.
-  forget() { this.holistic.reset(); }
+  forget() {
+    this.holistic.reset();
+    this.start = this.latest + 1;
+  }
 
   // Returns the points of a picture, [x, y, z] each, null where nothing was found. Times in seconds rise.
   async find(picture, second) {
-    await this.holistic.send({image: picture}, 1000 * second);
+    this.latest = this.start + second;
+    // MediaPipe smooths points over time. Its own `send` takes the clock's, not the video's: hence what it wraps.
+    await this.holistic.h.send({image: picture}, 1000 * this.latest);
     return PARTS.flatMap(([part, count]) => {
       const found = this.results[part];
       return Array.from({length: count}, (_, i) => found ? [found[i].x, found[i].y, found[i].z] : null);

@@ -19,9 +19,18 @@ const video = by('video'), canvas = by('picture'), pen = canvas.getContext('2d')
 let landmarks, reader, running = 0;
 const say = text => { by('status').textContent = text; };
 
+// Returns the video's picture as it is now; the video goes on while MediaPipe looks at it.
+const still = document.createElement('canvas');
+function taken() {
+  still.width = video.videoWidth;
+  still.height = video.videoHeight;
+  still.getContext('2d').drawImage(video, 0, 0);
+  return still;
+}
+
 function draw(picture, points, mirrored) {
-  canvas.width = picture.videoWidth;
-  canvas.height = picture.videoHeight;
+  canvas.width = picture.width;
+  canvas.height = picture.height;
   pen.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? canvas.width : 0, 0);
   pen.drawImage(picture, 0, 0);
   pen.lineCap = 'round';
@@ -92,8 +101,8 @@ async function run(pictures, mirrored) {
   by('phrase').textContent = '…';
   for await (const second of pictures) {
     if (mine !== running) return;
-    const points = await landmarks.find(video, second);
-    draw(video, points, mirrored);
+    const picture = taken(), points = await landmarks.find(picture, second);
+    draw(picture, points, mirrored);
     if (open && piece.resting(second)) await close(second);
     if (piece.take({second, points})) {
       if (open) finish(letters);
@@ -108,14 +117,23 @@ async function run(pictures, mirrored) {
     if (page.points.length > KEPT) page.points.shift();
   }
   await close(piece.last);
+  letters.show(piece.last);
   page.done = true;
   say(`${by('status').textContent}; finished`);
+}
+
+// Shows the picture of a moment. It may be there only after the video says that it is; the same picture as before is not
+// announced again, which a fifth of a second settles.
+async function seek(second) {
+  const announced = new Promise(resolve => video.requestVideoFrameCallback(resolve));
+  await new Promise(resolve => { video.onseeked = resolve; video.currentTime = second; });
+  await Promise.race([announced, new Promise(resolve => setTimeout(resolve, 200))]);
 }
 
 // Steps through a video at 30 frames per second, however long each takes.
 async function* stepped() {
   for (let i = 0; (i + 0.5) / FPS < video.duration; i++) {
-    await new Promise(resolve => { video.onseeked = resolve; video.currentTime = (i + 0.5) / FPS; });
+    await seek((i + 0.5) / FPS);
     yield i / FPS;
   }
 }

@@ -17,7 +17,7 @@ from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionC
 from fingerspelling.data.extraction import ROWS_PER_BATCH
 from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, open_parquet, read_ids
 from fingerspelling.data.sources import fingerprint
-from fingerspelling.files import DataError, content, written_whole
+from fingerspelling.files import DataError, content, read_json, written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.progress import track
 
@@ -94,7 +94,7 @@ def _split(source: Path, note: Path, targets: dict[int, Path], config: Extractio
 def _noted(note: Path, made_of: list) -> dict[str, list[int]]:
     """Return the content of each file as a note has it, if the files were made of the same."""
     try:
-        noted = json.loads(note.read_text())
+        noted = read_json(note)
         return dict(noted["files"]) if noted["source"] == made_of else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -27,6 +27,7 @@ WORKING = KAGGLE / "working"  # 20 GB, which Kaggle keeps as the output
 SCRATCH = KAGGLE / "temp"  # larger, and gone afterwards
 KAGGLE_MOUNTS = [INPUT / "competitions" / SLUG, INPUT / SLUG]  # today's, and that of kernels made before 2025
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
+LONGEST_NAME = 200  # bytes of a file's or folder's; most file systems allow 255, and the store's names are longer
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
 
@@ -91,6 +92,7 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
+    table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})
     inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
     if not inside.all():
         file = table["path"][~inside].iat[0]
@@ -109,4 +111,5 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
 def _is_inside(file: str) -> bool:
     """Tell whether a path can be one of a file inside of a folder."""
     path = PurePath(file)
-    return bool(file) and "\0" not in file and len(file) <= 255 and not path.is_absolute() and ".." not in path.parts
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    return "\0" not in file and 0 < longest <= LONGEST_NAME and not path.is_absolute() and ".." not in path.parts

@@ -218,6 +218,8 @@ def _read_columns(
             with closing(_ahead(batches)) as decoded:
                 for batch in decoded:
                     n = batch.num_rows
+                    if row + n > total:
+                        raise ValueError(f"it holds more than the {total} rows that its footer says")
                     convention = convention if row else recognise(batch, config)
                     for half, name in zip(halves, STORE_COLUMNS, strict=True):
                         if convention:
@@ -231,7 +233,7 @@ def _read_columns(
                     if has_number:
                         numbers[row : row + n] = batch[FRAME].cast(pa.int64()).fill_null(-1)
                     row += n
-        except (*UNREADABLE, KeyError, ValueError) as error:  # those two: more rows, or columns, than the footer says
+        except (*UNREADABLE, KeyError, ValueError) as error:
             raise DataError(f"{source}: not a readable parquet file ({error})") from error
     if row != total:
         raise DataError(f"{source}: holds {row} rows, not the {total} that its footer says")

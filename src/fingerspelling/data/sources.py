@@ -92,11 +92,11 @@ def list_sources(data_dir: Path, store: Path, config: ExtractionConfig = AS_THEY
             for file, rows in table.groupby("path", sort=False):
                 shard = store / part / f"{file}{SUFFIX}"
                 sources.append(Source(part, file, data_dir / file, rows, shard, config, doubled.get(file, 0)))
-    _refuse_shared_ids(sources)
+    _refuse_shared_ids(data_dir, sources)
     return sources
 
 
-def _refuse_shared_ids(sources: Sequence[Source]) -> None:
+def _refuse_shared_ids(data_dir: Path, sources: Sequence[Source]) -> None:
     """Raise a DataError where a sequence_id stands for clips of several files: everything after this goes by it."""
     ids = pd.concat([pd.DataFrame(), *(source.rows[["path", "sequence_id"]].drop_duplicates() for source in sources)])
     if ids.empty:
@@ -105,7 +105,8 @@ def _refuse_shared_ids(sources: Sequence[Source]) -> None:
         return
     number = shared["sequence_id"].iat[0]
     files = " and ".join(shared["path"][shared["sequence_id"] == number].iloc[:2])
+    others = shared["sequence_id"].nunique() - 1
     raise DataError(
-        f"sequence_id {number} and {shared['sequence_id'].nunique() - 1} others stand for clips of several files "
-        f"({files}); number the clips throughout"
+        f"{data_dir}: sequence_id {number} and {others} others stand for clips of several files ({files}); number the "
+        "clips throughout"
     )

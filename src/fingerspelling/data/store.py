@@ -58,7 +58,7 @@ def read_about(path: Path) -> dict | None:
     try:
         with pa.memory_map(str(path)) as source:
             return dict(json.loads(pa.ipc.open_file(source).schema.metadata[b"about"]))
-    except (*UNREADABLE, KeyError, TypeError, ValueError):
+    except (*UNREADABLE, KeyError, TypeError, ValueError, RecursionError):
         return None
 
 
@@ -91,12 +91,12 @@ def _read_shard(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
         batch.validate(full=True)
         lists = batch["frames"]
         offsets = lists.offsets.to_numpy()
-        if (offsets % VALUES_PER_FRAME).any():
-            raise ValueError("a clip ends within a frame")
+        if lists.values.type != pa.float16() or (offsets % VALUES_PER_FRAME).any():
+            raise ValueError("its frames are not 130 points of three coordinates in half precision")
         table = batch.select(COLUMNS).to_pandas().assign(n_frames=np.diff(offsets) // VALUES_PER_FRAME)
         values = lists.values.to_numpy(zero_copy_only=True)[offsets[0] : offsets[-1]]
         return table, values.reshape(-1, len(SELECTED), 3)
-    except (*UNREADABLE, KeyError, ValueError, AttributeError, IndexError) as error:
+    except (*UNREADABLE, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise DataError(f"{path}: not a readable shard of the clip store ({error})") from error
 
 

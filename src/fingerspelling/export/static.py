@@ -30,8 +30,10 @@ def with_fixed_sizes(content: bytes) -> tuple[bytes, list[int]]:
         Offsets in it at which the number of frames stands, a little-endian int32 each: all are to be overwritten.
 
     Raises:
-        ValueError: the file does not end as those of `export_tflite` do.
+        ValueError: this is no such file.
     """
+    if not schema.Model.ModelBufferHasIdentifier(content, 0):
+        raise ValueError("no TensorFlow Lite model")
     model = read_model(content)
     signature = model.signatureDefs[0]
     graph = model.subgraphs[signature.subgraphIndex]
@@ -64,7 +66,7 @@ def main() -> int:
     source, folder = map(Path, sys.argv[1:])
     try:
         content, offsets = with_fixed_sizes(source.read_bytes())
-    except (ValueError, IndexError, TypeError) as error:
+    except ValueError as error:
         raise DataError(f"{source}: not a model.tflite of the workbook ({error})") from error
     for name, written in (("model.tflite", content), ("model.json", json.dumps(offsets).encode())):
         with written_whole(folder / name) as temporary:

@@ -159,24 +159,28 @@ class Client:
                     return
             except (requests.RequestException, ValueError) as error:
                 silent = 0 if seen > before else silent + 1
+                if finished and _status(error) == HTTPStatus.NOT_FOUND:  # it has printed nothing
+                    return
                 if finished and (silent >= ATTEMPTS or not _temporary(error)):
                     raise KaggleError(_sentence(error, kernel)) from error
             time.sleep(POLL)
 
     def download(self, kernel: str, folder: Path) -> None:
         """Bring a kernel's output and its log into a folder; files that are there, and whole, are not loaded again."""
-        _patiently(kernel, lambda: self._api.kernels_output(kernel, str(folder), page_size=100))
+        quiet = not sys.stderr.isatty()  # else there is a bar per file
+        _patiently(kernel, lambda: self._api.kernels_output(kernel, str(folder), quiet=quiet, page_size=100))
         for marker in folder.rglob("*.kaggle-partial"):
             marker.unlink()
 
     def upload(self, folder: Path, dataset: str, notes: str) -> None:
         """Make a folder with dataset-metadata.json a dataset, or its next version, and wait until it is ready."""
+        quiet = not sys.stderr.isatty()
 
         def send() -> None:
             if self._dataset_status(dataset) is None:
-                answer = self._api.dataset_create_new(str(folder), quiet=True, dir_mode="zip")
+                answer = self._api.dataset_create_new(str(folder), quiet=quiet, dir_mode="zip")
             else:
-                answer = self._api.dataset_create_version(str(folder), notes, quiet=True, dir_mode="zip")
+                answer = self._api.dataset_create_version(str(folder), notes, quiet=quiet, dir_mode="zip")
             if (answer.status or "").lower() != "ok":
                 raise KaggleError(f"{dataset}: Kaggle made no dataset: {answer.error or 'it did not say why'}")
 

@@ -9,6 +9,7 @@ wheels              packages that Kaggle's image lacks, as a dataset
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections import deque
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Run one of the commands; returns the exit status: 1 where a kernel or a submission has failed."""
     return {
         "push": _push,
+        "follow": _follow,
         "status": _status,
         "fetch": _fetch,
         "submit": _submit,
@@ -45,14 +47,31 @@ def _push(client: Client, options: argparse.Namespace) -> int:
         kernel = push(client, waiting[0], options.params, options.simulated, options.uncommitted)
         name, _, version = kernel.rpartition("/")
         print(f"version {version} of {name} runs: {address(kernel)}", flush=True)
-        if not options.follow and len(waiting) == 1:
+        if not options.follow and len(options.numbers) == 1:
             return 0
-        status, stopped = follow(client, kernel)
+        status, stopped = _watch(client, kernel, waiting[0])
         if status:
             return status
         if not stopped:
             waiting.popleft()
     return 0
+
+
+def _watch(client: Client, kernel: str, number: str) -> tuple[int, bool]:
+    """Follow a kernel as `push.follow` does; what ends the watching says that the kernel runs on."""
+    runs_on = f"{kernel} runs on; `fingerspelling kaggle follow {number}` watches it"
+    try:
+        return follow(client, kernel)
+    except KeyboardInterrupt:
+        print(f"interrupted; {runs_on}", file=sys.stderr)
+        return 130, False
+    except KaggleError as error:
+        raise KaggleError(f"{error} ({runs_on})") from error
+
+
+def _follow(client: Client, options: argparse.Namespace) -> int:
+    kernel = _version(client, choose(_kernels(client, options), options.number), options.version)
+    return _watch(client, kernel, options.number)[0]
 
 
 def _kernels(client: Client, options: argparse.Namespace) -> dict[str, Kernel]:
@@ -98,6 +117,7 @@ def _fetch(client: Client, options: argparse.Namespace) -> int:
         session = client.session(kernel)
         if not session.finished:
             raise KaggleError(f"{kernel}: is {session.status}; wait for it, then fetch it")
+        print(f"fetching {kernel}", flush=True)
         replaced = fetch(client, kernel, run_dir)
         print(f"{kernel} is in {run_dir}" + (f"; what it replaced is in {replaced}" if replaced else ""), flush=True)
         failed |= bool(report(kernel, session))

@@ -36,7 +36,7 @@ mpl.rcParams.update(
 )
 
 
-def finished(figure: Figure, drawn: str = "", reading: str = "") -> Figure:
+def finished(figure: Figure, drawn: str, reading: str = "") -> Figure:
     """Return a figure that is ready to be shown.
 
     Args:

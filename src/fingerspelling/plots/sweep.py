@@ -28,4 +28,6 @@ def sweep_scores(results: pd.DataFrame) -> Figure:
     axes.margins(x=0.1)
     axes.grid(axis="y", visible=False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return finished(figure)
+    failed = int(ranked.isna().sum())
+    reading = f"Best of {len(ranked)}: {ranked.index[-1]}, {ranked.iloc[-1]:.3f}." if failed < len(ranked) else ""
+    return finished(figure, f"Dots of each run's score; {failed} of {len(ranked)} failed.", reading)

@@ -5,6 +5,8 @@ model.tflite. The characters are the arg-max of every row of "outputs"; an index
 """
 
 import json
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,13 +14,25 @@ from pathlib import Path
 
 import numpy as np
 
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, parse_json, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
 from fingerspelling.text import CHARACTERS
 
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
+# What damaged archives make zipfile raise.
+BROKEN_ARCHIVE = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
 
@@ -72,7 +86,7 @@ def _read_member(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             _refuse_large(path, name, archive.getinfo(name).file_size)
             return archive.read(name)
-    except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN_ARCHIVE as error:
         raise DataError(f"{path}: cannot read {name} ({error})") from error
 
 
@@ -85,7 +99,7 @@ def _selected_columns(arguments: bytes) -> list[str]:
     """Return the columns that inference_args.json selects; a ValueError says what is wrong with it."""
     available = {"frame", *COLUMNS}
     try:
-        columns = list(json.loads(arguments)["selected_columns"])
+        columns = list(parse_json(arguments)["selected_columns"])
         unknown = [name for name in columns if name not in available]
     except (KeyError, TypeError) as error:
         raise ValueError(f"has no list selected_columns ({error!r})") from error

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any
 
@@ -117,6 +118,15 @@ class Wild:
     shapes: Shapes = field(default_factory=Shapes)
 
 
+def _named(name: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a section and of those within it, each with its whole name."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _named(f"{name}.{key}", value)
+        else:
+            yield f"{name}.{key}", value
+
+
 @parameters
 class SimulationConfig:
     """Parameters of a simulation; the defaults are those of the real recordings, as far as they are known.
@@ -157,9 +167,11 @@ class SimulationConfig:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def content(self) -> dict[str, Any]:
-        """Return the parameters that determine the data: all but processes, and wild where there are none."""
+        """Return the parameters that determine the data: all but processes, and wild where there are none.
+
+        Those of sections are named as in wild.pace.fps; values are as JSON would give them back.
+        """
         values = dataclasses.asdict(self)
         del values["processes"]
-        if not self.wild.share:
-            del values["wild"]
-        return json.loads(json.dumps(values))  # as it will be read again
+        wild = values.pop("wild")
+        return json.loads(json.dumps(values | dict(_named("wild", wild) if self.wild.share else ())))

@@ -16,10 +16,9 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
-from fingerspelling.data.parquet import UNREADABLE
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, disk_full_named, is_whole, seal, written_whole
+from fingerspelling.files import DataError, disk_full_named, is_whole, read_json, seal, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -86,10 +85,10 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
             raise DataError(f"{file}: is missing, which says what was trained on; delete {run_dir} to train anew")
         return
     try:
-        there = json.loads(file.read_text())
+        there = read_json(file)
         if there == inputs:
             return
-        if there.keys() != inputs.keys():
+        if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
             raise ValueError(f"it tells of {', '.join(there)}")
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
@@ -111,11 +110,17 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
 
 def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
     """Return whether the same training gets other epochs while its learning rate is not yet falling."""
-    epochs = [part["training"]["epochs"] for part in (before, inputs)]
+    epochs = [part["training"].get("epochs", 0) for part in (before, inputs)]
     decay = inputs["training"]["decay_epochs"]
     same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
     checkpoint = last_checkpoint(run_dir / "checkpoints")
-    if not same or decay is None or checkpoint is None or (run_dir / "model").is_dir():
+    if (
+        not same
+        or not isinstance(epochs[0], int)
+        or decay is None
+        or checkpoint is None
+        or (run_dir / "model").is_dir()
+    ):
         return False
     done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
     return bool(done <= min(epochs) - decay)
@@ -206,7 +211,7 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
     try:
         table = pd.read_parquet(path, page_checksum_verification=True)
         return table if {"prediction", "score", "raw_score", *COLUMNS} <= set(table) else None
-    except (*UNREADABLE, ValueError, KeyError, TypeError):
+    except Exception:  # whatever pandas makes of a damaged file
         return None
 
 

@@ -81,7 +81,7 @@ def _base_python() -> str:
 
 def _make(folder: Path, python: Path) -> None:
     base = _base_python()
-    print(f"making an environment for MediaPipe in {folder}: once, 250 MB to fetch ...", file=sys.stderr, flush=True)
+    print(f"making an environment for MediaPipe in {folder}: once, 150 MB to fetch ...", file=sys.stderr, flush=True)
     made = subprocess.run([base, "-m", "venv", "--clear", str(folder)], capture_output=True, text=True)
     if made.returncode:
         raise NoMediaPipe(f"{folder}: no environment can be made ({_last_line(made.stdout + made.stderr)})")

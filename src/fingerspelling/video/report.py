@@ -78,11 +78,15 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
 
+    from fingerspelling.plots.style import finished
+
     letters = [letter for reading in readings for letter in reading.letters]
     chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
     columns = max(len(chosen), 1)
     tall = 1.1 * recording.height / recording.width
-    figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False)
+    figure, axes = plt.subplots(
+        1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False, layout="constrained"
+    )
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
     for axis, letter in zip(axes[0], chosen, strict=False):
         frame = int(np.abs(recording.seconds - letter.second).argmin())
@@ -98,6 +102,5 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     for axis in axes[0]:
         axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
     figure.suptitle(" · ".join(reading.text or "nothing legible" for reading in readings), family="monospace")
-    figure.tight_layout()
-    plt.close(figure)  # or a notebook shows it twice
-    return figure
+    drawn = f"{len(chosen)} frames of the recording, each with its landmarks and the letter that was read in it"
+    return finished(figure, drawn)
