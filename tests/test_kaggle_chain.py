@@ -39,7 +39,7 @@ for FOLDER in ("/kaggle/input", "/kaggle/input/competitions/asl-fingerspelling")
         print("only for reading:", FOLDER)
 """
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)  # two minutes; more where others are at work, too
 
 
 @pytest.fixture(scope="module")

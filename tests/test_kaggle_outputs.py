@@ -25,7 +25,6 @@ def take_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr(places, "KAGGLE_MOUNTS", [given / "competitions" / places.SLUG])
     for name, folder in (("INPUT", given), ("WORKING", working)):
         monkeypatch.setattr(chain, name, folder)
-    monkeypatch.setattr(chain.atexit, "register", lambda *_, **__: None)
     monkeypatch.setattr(chain, "notebook_parameters", lambda _: TINY | {"run_dir": str(working)})
     shell = SimpleNamespace(set_custom_exc=lambda *_: None, events=SimpleNamespace(register=lambda *_: None))
 
@@ -58,6 +57,10 @@ def test_others_outputs_are_linked_and_ones_own_is_copied(tmp_path: Path, take_o
     assert not (working / "seed1").is_symlink()
     assert all((working / name).read_text() == content for name, content in own.items())
     assert json.loads((working / "kernel.json").read_text()) == {"chapter": "03_training", "run": "tiny"}
+    chain.hand_over()
+    assert not (working / "clips").exists()
+    assert all((working / name).read_text() == content for name, content in own.items())
+    assert (tmp_path / "input/extraction/clips/train/a.arrow").is_file()
 
 
 def test_what_is_missing_is_named(tmp_path: Path, take_over: Callable[..., Path]) -> None:

@@ -4,11 +4,10 @@
     /kaggle/working/    the run's folder: 20 GB, which Kaggle keeps as this kernel's output
     /kaggle/temp/       large and passing things: the unpacked package, temporary files
 
-What another chapter has left is linked into the run's folder, and the links are gone when the kernel ends. What the
+What another chapter has left is linked into the run's folder, and the kernel's last cell takes the links away. What the
 version before of the same kernel has left is copied, since it becomes a part of this version's output.
 """
 
-import atexit
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -116,8 +115,17 @@ def _link(parts: Sequence[Path]) -> None:
     for part in parts:
         link = WORKING / part.name
         link.symlink_to(part)
-        atexit.register(link.unlink, missing_ok=True)  # what is a link by then; others have taken the place of some
         print(f"taken over: {part}")
+
+
+def hand_over() -> None:
+    """Take away what is only linked, so that this kernel's output holds what it has made; the last cell does it.
+
+    Not left to the end of the process: notebooks' processes are killed where they do not end at once.
+    """
+    for path in WORKING.iterdir():
+        if path.is_symlink():
+            path.unlink()
 
 
 def _reckon(book: Workbook, chapter: str) -> None:
@@ -155,6 +163,7 @@ def _stop_without_error(shell: Any) -> None:
     def forgive(result: Any) -> None:
         if isinstance(result.error_in_exec, StoppedInTime):
             result.error_in_exec = None
+            hand_over()
             shell.input_transformers_cleanup.append(lambda lines: [])  # the cells that follow have no model to show
 
     shell.set_custom_exc((StoppedInTime,), say)

@@ -60,8 +60,10 @@ from fingerspelling.kaggle.chain import take_over
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
 SIGN = """\
 from fingerspelling import provenance
+from fingerspelling.kaggle.chain import hand_over
 
-print(provenance.line(book.keep_provenance("{chapter}")))"""
+print(provenance.line(book.keep_provenance("{chapter}")))
+hand_over()"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
 NOBODY = "your-username"  # stands for the owner in the ids until one is given
@@ -89,6 +91,7 @@ CHAPTERS = {
     "03_training": Chapter(("02_extraction",), gpu=True, resumes=True),
     "04_error_analysis": Chapter(("02_extraction", "03_training")),
     "05_submission": Chapter(("02_extraction", "03_training")),
+    "06_your_own_hand": Chapter(("02_extraction", "03_training")),
 }
 
 
@@ -232,7 +235,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
 
 def _archive(files: dict[str, Path]) -> str:
     """Pack what a kernel brings along, the package and files of parameters, as a text: base 64 of tar.xz."""
-    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file()]
+    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file() and path.suffix != ".tflite"]
     brought += [DEMO, ROOT / "pyproject.toml"]
     files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name != "__pycache__"}
     packed = io.BytesIO()
