@@ -58,7 +58,7 @@ kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
 book: $(READY)
-	$(BIN)/python -m fingerspelling.book "$(RUN)"
+	$(BIN)/python -m fingerspelling.runs.pages "$(RUN)"
 
 # READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
 # pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell

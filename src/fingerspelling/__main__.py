@@ -116,7 +116,7 @@ def kaggle(options: argparse.Namespace) -> int:
 def sweep(options: argparse.Namespace) -> int:
     """Run all combinations of parameters."""
     try:
-        from fingerspelling.sweep import run
+        from fingerspelling.runs.sweep import run
     except ImportError as error:
         raise DataError(f"a sweep needs the package {error.name}; install fingerspelling[workbook]") from error
     return run(options)
@@ -125,7 +125,7 @@ def sweep(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """Set runs side by side."""
     try:
-        from fingerspelling.compare import run
+        from fingerspelling.runs.compare import run
     except ImportError as error:
         raise DataError(f"comparing needs the package {error.name}; install fingerspelling[workbook]") from error
     return run(options)
@@ -186,7 +186,7 @@ def score(options: argparse.Namespace) -> int:
 def print_status(options: argparse.Namespace) -> int:
     """Print a table of a run's stages."""
     try:
-        from fingerspelling.status import status
+        from fingerspelling.runs.status import status
     except ImportError as error:
         raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook]") from error
 

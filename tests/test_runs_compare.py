@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from fingerspelling.__main__ import main
-from fingerspelling.compare import compare
 from fingerspelling.files import DataError
+from fingerspelling.runs.compare import compare
 
 PHRASE = "abcdefghij"
 

@@ -1,6 +1,6 @@
 """A run's executed chapters as linked pages, to be read without installing anything.
 
-    python -m fingerspelling.book outputs/demo [--pages docs/chapters]
+    python -m fingerspelling.runs.pages outputs/demo [--pages docs/chapters]
 
 Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips also play, to <run_dir>/book.
 """
@@ -49,7 +49,7 @@ def build(run_dir: Path, pages: Path) -> None:
             temporary.write_text(html, encoding="utf-8")
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
-    index += ["", f"Made from an executed run by `python -m fingerspelling.book {run_dir.name}`."]
+    index += ["", f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`."]
     (pages / "README.md").write_text("\n".join(index) + "\n", encoding="utf-8")
     (run_dir / "book/index.html").write_text(_redirect(NOTEBOOKS[0]), encoding="utf-8")
     for file in pages.rglob("*"):
@@ -107,7 +107,7 @@ def _redirect(name: str) -> str:
 
 def main() -> int:
     """Parse the command line and write the pages; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.book", description="Write chapters as pages.")
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.runs.pages", description="Write chapters as pages.")
     parser.add_argument("run_dir", type=Path, help="a run whose notebooks have been executed")
     parser.add_argument("--pages", type=Path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
     options = parser.parse_args()

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from kaggle_stub import OWNER, KaggleStub, Version
 
-from fingerspelling import sweep
 from fingerspelling.__main__ import main
 from fingerspelling.config import ROOT
 from fingerspelling.parameters import ParameterError
 from fingerspelling.plots.sweep import sweep_scores
+from fingerspelling.runs import sweep
 
 # In place of the notebooks: a run whose score says which it was, which fails or dies where it is told to.
 NOTEBOOKS = """
@@ -92,7 +92,7 @@ def test_a_sweep_that_is_killed_leaves_nothing_running_and_goes_on(
 ) -> None:
     folder, values = tmp_path / "sweep", ["training.epochs=1,3", "training.seed=2"]
     code = (
-        f"from fingerspelling import sweep; sweep.NOTEBOOKS = {[sys.executable, str(notebooks)]!r}\n"
+        f"from fingerspelling.runs import sweep; sweep.NOTEBOOKS = {[sys.executable, str(notebooks)]!r}\n"
         "import sys; from fingerspelling.__main__ import main; sys.exit(main())"
     )
     arguments = ["sweep", str(ROOT / "tests/tiny.yaml"), *values, "--folder", str(folder)]

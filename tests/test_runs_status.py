@@ -15,7 +15,7 @@ from test_workbook import TINY
 from fingerspelling.__main__ import main
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.files import DataError, seal
-from fingerspelling.status import status
+from fingerspelling.runs.status import status
 from fingerspelling.workbook import Workbook
 
 
