@@ -34,7 +34,7 @@ workbook: $(READY)
 	$(BIN)/python -m fingerspelling.notebooks --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
