@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from fingerspelling.config import ROOT
 from fingerspelling.files import DataError
 from fingerspelling.notebooks import NOTEBOOKS
 from fingerspelling.runs.pages import build
@@ -25,7 +26,7 @@ def run_dir(tmp_path: Path) -> Path:
             new_markdown_cell(f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb)"),
             new_code_cell("run_dir = '/secret/place'", metadata={"tags": ["injected-parameters"]}),
             new_code_cell(
-                "show()",
+                f"show()  # of {ROOT}/outputs/demo",
                 outputs=[
                     new_output(
                         "display_data", {"image/png": png}, metadata={"image/png": {"alt": "a [teal] rectangle"}}
@@ -51,7 +52,7 @@ def test_every_chapter_becomes_a_page_whose_links_and_pictures_are_there(run_dir
         text = page.read_text()
         for target in re.findall(r"\]\(([^)]+)\)", text):
             assert (pages / target).is_file(), f"{page.name} points to {target}"
-        assert "secret" not in text
+        assert "secret" not in text and str(ROOT) not in text
         if page.name != "README.md":
             assert "![a  teal  rectangle](" in text
             assert "<td>7</td>" in text and "a clip" in text and "<script" not in text

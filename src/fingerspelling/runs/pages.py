@@ -60,7 +60,8 @@ def build(run_dir: Path, pages: Path) -> None:
 def _read(path: Path) -> NotebookNode:
     if not path.is_file():
         raise DataError(f"{path}: no such chapter; run all of them first, with make workbook")
-    notebook = nbformat.read(path, 4)
+    # Paths as seen from the project: where that lies on this machine is nobody's business.
+    notebook = nbformat.reads(path.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), 4)
     # What papermill injected is shown by the table below it; its paths are of this machine.
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     return notebook
