@@ -1,6 +1,7 @@
 """Training in one process per GPU, started from a notebook, which cannot become several processes itself."""
 
 import os
+import re
 import subprocess
 import sys
 from collections import deque
@@ -12,6 +13,7 @@ from fingerspelling.processes import end_with_parent
 
 TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
 LAST_LINES = 80  # of a failed training, shown with the error; about half of them are torchrun's own report
+ERROR = re.compile(r"^\[rank\d+\]: (\w[\w.]*(?:Error|Exception|Interrupt)\b.*)")  # the last line of a traceback
 
 
 def under_torchrun() -> bool:
@@ -42,11 +44,12 @@ def train_in_processes(params: Path, processes: int) -> str:
         The last line.
 
     Raises:
-        RuntimeError: the training failed; the message ends with its last lines.
+        RuntimeError: the training failed; the message has its first error and its last lines, which are torchrun's.
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     command = [*torchrun, "-m", "fingerspelling.train", "--params", str(params)]
     last: deque[str] = deque(maxlen=LAST_LINES)
+    error = ""
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
@@ -61,6 +64,7 @@ def train_in_processes(params: Path, processes: int) -> str:
             for line in process.stdout or []:
                 print(line, end="", flush=True)
                 last.append(line)
+                error = error or "".join(ERROR.findall(line))
         except BaseException:  # an interrupted notebook must not leave processes behind
             process.terminate()
             process.wait()
@@ -68,6 +72,6 @@ def train_in_processes(params: Path, processes: int) -> str:
     if process.returncode:
         raise RuntimeError(
             f"training in {processes} processes failed with status {process.returncode} "
-            f"(parameters: {params}):\n{''.join(last)}"
+            f"(parameters: {params}): {error}\n{''.join(last)}"
         )
     return last[-1].strip() if last else ""
