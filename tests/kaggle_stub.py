@@ -17,6 +17,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 OWNER, KEY, TOKEN = "signer", "0123456789abcdef", "KGAT_stub"
+METADATA = {  # of the kernel 03, but for its id and what it needs
+    "title": "Fingerspelling trial 03 training",
+    "code_file": "03-training.ipynb",
+    "language": "python",
+    "kernel_type": "notebook",
+}
 HANG = "hang"  # a fault: no answer at all
 AFTERWARDS = "afterwards"  # a fault: what was asked is done, but the answer is lost
 HALF = "half"  # a fault of a download: the connection ends halfway

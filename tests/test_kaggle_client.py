@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kaggle_stub import AFTERWARDS, HALF, HANG, KEY, OWNER, Answer, KaggleStub, Version
+from kaggle_stub import AFTERWARDS, HALF, HANG, KEY, METADATA, OWNER, Answer, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.kaggle import client as client_module
@@ -26,10 +26,7 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     metadata = {
         "id": KERNEL,
-        "title": "Fingerspelling trial 03 training",
-        "code_file": "03-training.ipynb",
-        "language": "python",
-        "kernel_type": "notebook",
+        **METADATA,
         "enable_internet": False,
         "kernel_sources": [],
         "competition_sources": [],

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kaggle_stub import OWNER, KaggleStub, Version
+from kaggle_stub import METADATA, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.kaggle import push as push_module
@@ -20,10 +20,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch, kaggle: KaggleStub) -> dict:
     """Those of the kernel 03; what a test changes in them is built."""
     metadata = {
         "id": KERNEL,
-        "title": "Fingerspelling trial 03 training",
-        "code_file": "03-training.ipynb",
-        "language": "python",
-        "kernel_type": "notebook",
+        **METADATA,
         "is_private": True,
         "enable_gpu": True,
         "enable_internet": False,

@@ -13,6 +13,8 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others n
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
@@ -104,30 +106,33 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=sweep)
 
 
+@contextmanager
+def _needed(purpose: str, extras: str = "workbook") -> Iterator[None]:
+    """Say, where an import within fails, which extras bring what a purpose needs."""
+    try:
+        yield
+    except ImportError as error:
+        raise DataError(f"{purpose} needs the package {error.name}; install fingerspelling[{extras}]") from error
+
+
 def kaggle(options: argparse.Namespace) -> int:
     """Push, watch, fetch or submit kernels."""
-    try:
+    with _needed("this", "workbook,kaggle"):
         from fingerspelling.kaggle.commands import run
-    except ImportError as error:
-        raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook,kaggle]") from error
     return run(options)
 
 
 def sweep(options: argparse.Namespace) -> int:
     """Run all combinations of parameters."""
-    try:
+    with _needed("a sweep"):
         from fingerspelling.runs.sweep import run
-    except ImportError as error:
-        raise DataError(f"a sweep needs the package {error.name}; install fingerspelling[workbook]") from error
     return run(options)
 
 
 def compare(options: argparse.Namespace) -> int:
     """Set runs side by side."""
-    try:
+    with _needed("comparing"):
         from fingerspelling.runs.compare import run
-    except ImportError as error:
-        raise DataError(f"comparing needs the package {error.name}; install fingerspelling[workbook]") from error
     return run(options)
 
 
@@ -161,10 +166,8 @@ def predict(options: argparse.Namespace) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Print what the competition's scorer makes of a submission, and what it takes."""
-    try:
+    with _needed("scoring"):
         from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
-    except ImportError as error:
-        raise DataError(f"scoring needs the package {error.name}; install fingerspelling[workbook]") from error
 
     if options.table and not options.table.absolute().parent.is_dir():
         raise DataError(f"{options.table.parent}: no such folder to write {options.table.name} to")
@@ -185,10 +188,8 @@ def score(options: argparse.Namespace) -> int:
 
 def print_status(options: argparse.Namespace) -> int:
     """Print a table of a run's stages."""
-    try:
+    with _needed("this"):
         from fingerspelling.runs.status import status
-    except ImportError as error:
-        raise DataError(f"this needs the package {error.name}; install fingerspelling[workbook]") from error
 
     for folder in options.run_dir:
         stages = status(folder)

@@ -72,7 +72,7 @@ class Workbook:
                 working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
-        self._opened = time.monotonic()
+        self._opened, self._extracted = time.monotonic(), False
         refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
@@ -137,12 +137,14 @@ class Workbook:
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
         with only_process(self.run_dir):
-            return extract(self.data_dir, self.run_dir / "clips", self.config.dask_address, self.config.extraction)
+            summary = extract(self.data_dir, self.run_dir / "clips", self.config.dask_address, self.config.extraction)
+        self._extracted = True
+        return summary
 
     @cached_property
     def store(self) -> ClipStore:
         """The clip store, filled first where it is not; of a kernel's output, as it was fetched."""
-        if not self._fetched:
+        if not self._fetched and not self._extracted:  # which would read the whole store once more
             self.extract()
         store = ClipStore(self.run_dir / "clips")
         note(self.run_dir, "clips", store.fingerprint)
