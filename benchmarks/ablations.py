@@ -27,13 +27,13 @@ import pandas as pd
 import torch
 from dask.system import CPU_COUNT
 
-from fingerspelling.config import ROOT
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import Decode, decode_greedily, make_decoder
 from fingerspelling.decoding.transcribe import transcribe_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.training.recipe import Recipe

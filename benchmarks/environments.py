@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import pandas as pd
 from runtimes import RuntimeUnavailableError, find_python
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 
 
 class Environment(NamedTuple):

@@ -31,7 +31,7 @@ from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 from fingerspelling.scoring import metric
 from fingerspelling.scoring.runtime import load_runner
 from fingerspelling.simulation import SimulationConfig, simulate

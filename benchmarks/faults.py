@@ -33,10 +33,10 @@ import pyarrow as pa
 import torch
 import yaml
 
-from fingerspelling.config import ROOT
 from fingerspelling.export import export_tflite
 from fingerspelling.files import TEMPORARY
 from fingerspelling.processes import exit_status
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring.submission import write_submission
 from fingerspelling.workbook import open_run
 

@@ -43,12 +43,12 @@ from fingerspelling.data.clip_files import write_clips
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clips
+from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.files import InputError
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.runs.status import status
 from fingerspelling.simulation import SimulationConfig, simulate
-from fingerspelling.stages import METRICS, NOTES, PREDICTIONS
 from fingerspelling.training import Recipe, TrainingConfig, train
 from fingerspelling.workbook import Workbook
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from fingerspelling.config import ROOT
 from fingerspelling.parameters import read_parameters
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import metric
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import environments

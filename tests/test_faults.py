@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import faults

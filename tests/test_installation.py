@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from fingerspelling.config import PROJECT, ROOT, refuse_another_checkout
 from fingerspelling.parameters import ParameterError
+from fingerspelling.runs.config import PROJECT, ROOT, refuse_another_checkout
 
 SHOW = """
-from fingerspelling.config import DEMO, RunConfig, parameter_file
+from fingerspelling.runs.config import DEMO, RunConfig, parameter_file
 from fingerspelling.parameters import read_parameters
-from fingerspelling.notebooks import CHAPTERS, NOTEBOOKS
+from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS
 print(RunConfig.from_values({}).run_dir)
 both_rounds = read_parameters(parameter_file("notebooks/params/small_round2.yaml"))
 print(RunConfig.from_values(both_rounds).first_round is not None)
@@ -63,8 +63,8 @@ def test_in_a_copied_checkout_the_other_ones_code_does_not_run(tmp_path: Path, m
         monkeypatch.chdir(folder)
         refuse_another_checkout()
     copy = tmp_path / "copy"
-    (copy / "src/fingerspelling").mkdir(parents=True)
-    (copy / "src/fingerspelling/config.py").touch()
+    (copy / "src/fingerspelling/runs").mkdir(parents=True)
+    (copy / "src/fingerspelling/runs/config.py").touch()
     (copy / "notebooks").mkdir()
     for folder in (copy, copy / "notebooks"):
         monkeypatch.chdir(folder)

@@ -12,9 +12,9 @@ import yaml
 from kaggle_machine import Machine, Version
 from safetensors.torch import load_file
 
-from fingerspelling.config import ROOT
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.export import export_tflite
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring.submission import Submission, write_submission
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.workbook import Workbook

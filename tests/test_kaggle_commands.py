@@ -10,10 +10,10 @@ from kaggle_stub import AFTERWARDS, HANG, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.__main__ import main
-from fingerspelling.config import ROOT
 from fingerspelling.kaggle import client as client_module
 from fingerspelling.kaggle import datasets, push
 from fingerspelling.kaggle.client import Client
+from fingerspelling.runs.config import ROOT
 
 NAME = f"{OWNER}/fingerspelling-mine"
 EXTRACTION, TRAINING, SUBMISSION = (f"{NAME}-{step}" for step in ("02-extraction", "03-training", "05-submission"))

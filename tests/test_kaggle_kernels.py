@@ -12,10 +12,10 @@ import nbformat
 import pytest
 import yaml
 
-from fingerspelling.config import ROOT, RunConfig
 from fingerspelling.kaggle.kernels import CHAPTERS, FOLDED, LIMIT_BYTES, build
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
+from fingerspelling.runs.config import ROOT, RunConfig
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 TINY = ROOT / "tests/tiny.yaml"

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from fingerspelling.config import ROOT
 from fingerspelling.data import competition as places
 from fingerspelling.files import DataError
 from fingerspelling.kaggle import chain
+from fingerspelling.runs.config import ROOT
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 

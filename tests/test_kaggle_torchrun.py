@@ -8,8 +8,8 @@ import pytest
 import yaml
 from kaggle_machine import Machine, Version
 
-from fingerspelling.config import ROOT
 from fingerspelling.data.extraction import extract
+from fingerspelling.runs.config import ROOT
 from fingerspelling.simulation import SimulationConfig, simulate
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text()) | {"run_dir": "outputs/two", "seeds": [1]}

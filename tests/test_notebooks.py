@@ -20,11 +20,11 @@ import yaml
 from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling import provenance
-from fingerspelling.config import ROOT, RunConfig
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
-from fingerspelling.notebooks import NOTEBOOKS, run
+from fingerspelling.notebooks import run
 from fingerspelling.processes import exit_status
+from fingerspelling.runs import provenance
+from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 from fingerspelling.workbook import Workbook
 
 

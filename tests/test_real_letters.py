@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 from fingerspelling.simulation import hand_shape
 
 

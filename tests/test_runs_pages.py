@@ -7,9 +7,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from fingerspelling.config import ROOT
 from fingerspelling.files import DataError
-from fingerspelling.notebooks import NOTEBOOKS
+from fingerspelling.runs.config import NOTEBOOKS, ROOT
 from fingerspelling.runs.pages import build
 
 

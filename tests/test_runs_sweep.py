@@ -14,10 +14,10 @@ import yaml
 from kaggle_stub import OWNER, KaggleStub, Version
 
 from fingerspelling.__main__ import main
-from fingerspelling.config import ROOT
 from fingerspelling.parameters import ParameterError
 from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.runs import sweep
+from fingerspelling.runs.config import ROOT
 
 # In place of the notebooks: a run whose score says which it was, which fails or dies where it is told to.
 NOTEBOOKS = """

@@ -9,7 +9,7 @@ import pytest
 from competitor import CLASSES, write_submission
 
 from fingerspelling import text
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring.submission import Submission
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

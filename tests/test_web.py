@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from synthetic import make_model
 
-from fingerspelling.config import ROOT
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import POINTS, SELECTED, as_columns, as_points
+from fingerspelling.runs.config import ROOT
 from fingerspelling.text import CHARACTERS, CONSTANT_PHRASE
 from fingerspelling.video import reading
 from fingerspelling.video.reading import Reader

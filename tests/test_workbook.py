@@ -8,8 +8,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from fingerspelling import provenance, workbook
-from fingerspelling.config import ROOT
+from fingerspelling import workbook
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE, KAGGLE_MOUNTS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
@@ -17,6 +16,8 @@ from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_s
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots.style import finished
+from fingerspelling.runs import provenance
+from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
 from fingerspelling.workbook import Workbook

@@ -7,7 +7,7 @@ import papermill
 import pytest
 import yaml
 
-from fingerspelling.config import ROOT
+from fingerspelling.runs.config import ROOT
 
 NAME = "06_your_own_hand"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text()) | {"first_round": "", "seeds": [1]}

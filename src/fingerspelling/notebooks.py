@@ -17,13 +17,11 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fingerspelling import provenance
-from fingerspelling.config import CHAPTERS, DEMO, ROOT, named_file
 from fingerspelling.files import written_whole
 from fingerspelling.processes import exit_status, only_process
+from fingerspelling.runs import provenance
+from fingerspelling.runs.config import CHAPTERS, DEMO, NOTEBOOKS, ROOT, named_file
 from fingerspelling.workbook import Workbook, open_run
-
-NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 
 
 def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBOOKS) -> int:

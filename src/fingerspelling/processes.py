@@ -1,4 +1,4 @@
-"""Processes that end as they should: with a sentence, with their parents, and one at a time in a folder."""
+"""Processes that say how far they are, and end as they should: with a sentence, with their parents, one per folder."""
 
 import contextlib
 import ctypes
@@ -8,10 +8,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Thread
 from types import FrameType
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from fingerspelling.files import DataError, InputError, clear_temporary, read_json
 
@@ -20,6 +23,8 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
+Item = TypeVar("Item")
+UPDATE_SECONDS = 5.0  # between two updates where nobody watches a terminal
 LOCK = ".lock"
 HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
@@ -68,6 +73,12 @@ def exit_status(main: Callable[[], int]) -> int:
 def _is_main() -> bool:
     """Tell whether this is the main one of torchrun's processes, or the only one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def track(items: Iterable[Item], label: str, unit: str, total: int | None = None) -> "tqdm[Item]":
+    """Wrap an iterable so that it reports its progress, in text: unlike widgets, that survives headless runs."""
+    interval = 0.2 if sys.stdout.isatty() else UPDATE_SECONDS
+    return tqdm(items, label, total, unit=f" {unit}", file=sys.stdout, mininterval=interval, ncols=100)
 
 
 def end_with_parent() -> None:

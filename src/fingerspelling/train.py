@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from fingerspelling.config import DEMO, named_file
 from fingerspelling.processes import end_with_parent, exit_status
+from fingerspelling.runs.config import DEMO, named_file
 from fingerspelling.training.launch import under_torchrun
 from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook import open_run

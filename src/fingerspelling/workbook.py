@@ -28,10 +28,9 @@ import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
 
-from fingerspelling import provenance
-from fingerspelling.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
+from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
@@ -42,9 +41,10 @@ from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
 from fingerspelling.processes import only_process
+from fingerspelling.runs import provenance
+from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
-from fingerspelling.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note
 from fingerspelling.training import Split, read_predictions, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes

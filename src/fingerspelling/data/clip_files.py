@@ -19,7 +19,7 @@ from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, open_
 from fingerspelling.data.sources import fingerprint
 from fingerspelling.files import DataError, content, read_json, written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 
 NOTE = "files.json"
 ROWS_PER_READ = 1024

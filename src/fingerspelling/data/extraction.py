@@ -20,7 +20,7 @@ from fingerspelling.data.sources import NOTHING, Source, list_sources
 from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, write_shard
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import FARTHEST, SELECTED
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 from fingerspelling.text import unknown_characters
 
 STORE_COLUMNS = [f"{axis}_{point}" for point in SELECTED for axis in "xyz"]  # the competition's, in the store's order

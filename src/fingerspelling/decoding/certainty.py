@@ -16,7 +16,7 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import eval_batch_size
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 
 
 @torch.inference_mode()

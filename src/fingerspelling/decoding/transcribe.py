@@ -15,7 +15,7 @@ from fingerspelling.decoding.search import Decode, decode_greedily
 from fingerspelling.landmarks import as_points, hand_seen
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 
 
 class Reading(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from fingerspelling.decoding.search import Decode, decode_greedily
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 from fingerspelling.scoring.submission import Submission
 
 

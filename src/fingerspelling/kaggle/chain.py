@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from fingerspelling.config import notebook_parameters
 from fingerspelling.data.competition import INPUT, SLUG, TABLES, WORKING, read_table
 from fingerspelling.data.store import VALUES_PER_FRAME
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
+from fingerspelling.runs.config import notebook_parameters
 from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook import Workbook
 

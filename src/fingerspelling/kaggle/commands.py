@@ -15,7 +15,6 @@ import time
 from collections import deque
 from pathlib import Path
 
-from fingerspelling.config import RunConfig
 from fingerspelling.data.competition import SLUG
 from fingerspelling.kaggle import datasets
 from fingerspelling.kaggle.client import POLL, Client, KaggleError, Submission
@@ -23,6 +22,7 @@ from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel
 from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
 from fingerspelling.parameters import read_parameters
+from fingerspelling.runs.config import RunConfig
 
 SUBMISSION = "submission.zip"
 

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fingerspelling.config import ROOT
 from fingerspelling.files import DataError
 from fingerspelling.kaggle.client import Client, KaggleError
+from fingerspelling.runs.config import ROOT
 
 # The competition's kernels need none of these; a kernel without internet that wants them finds their wheels.
 ABSENT_PACKAGES = ("rapidfuzz", "ai-edge-litert")

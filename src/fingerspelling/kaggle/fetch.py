@@ -5,11 +5,11 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from fingerspelling import provenance
 from fingerspelling.files import written_whole
 from fingerspelling.kaggle.chain import NOTE
 from fingerspelling.kaggle.client import Client
 from fingerspelling.processes import only_process
+from fingerspelling.runs import provenance
 
 REPLACED = ".replaced"  # in a run's folder: files that a fetched version has replaced
 

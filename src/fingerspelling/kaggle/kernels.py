@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from fingerspelling.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
 from fingerspelling.data.competition import SCRATCH, SLUG, WORKING
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
+from fingerspelling.runs.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
 
 TRIAL = ROOT / "notebooks/params/kaggle_trial.yaml"  # what a kernel runs with by default
 ABOUT = """\
@@ -59,7 +59,7 @@ from fingerspelling.kaggle.chain import take_over
 
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
 SIGN = """\
-from fingerspelling import provenance
+from fingerspelling.runs import provenance
 from fingerspelling.kaggle.chain import hand_over
 
 print(provenance.line(book.keep_provenance("{chapter}")))

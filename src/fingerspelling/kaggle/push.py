@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.config import ROOT
 from fingerspelling.kaggle.client import Client, KaggleError, Session
 from fingerspelling.kaggle.kernels import LIMIT_BYTES, Kernel, build
-from fingerspelling.provenance import changed_files
+from fingerspelling.runs.config import ROOT
+from fingerspelling.runs.provenance import changed_files
 
 METADATA = "kernel-metadata.json"
 # The documentation and the code of Kaggle's client disagree on what these are where nothing is said.

@@ -1,1 +1,1 @@
-"""Runs seen from outside: how far one is, several side by side, many at once, and their chapters as pages."""
+"""Runs: their parameters and provenance, how far one is, several side by side or at once, their chapters as pages."""

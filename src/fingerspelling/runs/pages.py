@@ -16,10 +16,9 @@ from nbconvert import HTMLExporter, MarkdownExporter
 from nbformat import NotebookNode
 from PIL import Image
 
-from fingerspelling.config import ROOT
 from fingerspelling.files import DataError, written_whole
-from fingerspelling.notebooks import NOTEBOOKS
 from fingerspelling.processes import exit_status
+from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
 COLOURS = 128  # of a picture; figures have few, and more make the pages larger than they look better
 LINK = re.compile(r"\((\d\d_\w+)\.ipynb\)")

@@ -11,9 +11,9 @@ import pandas as pd
 
 from fingerspelling.data.competition import TABLES
 from fingerspelling.data.sources import Source, list_sources
+from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 from fingerspelling.data.store import ClipStore, read_about
 from fingerspelling.files import DataError, content, is_whole, read_json
-from fingerspelling.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 
 SIMULATED = "simulated signers"  # in data.txt
 

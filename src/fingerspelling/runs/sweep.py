@@ -29,12 +29,12 @@ from typing import Any, Protocol
 import pandas as pd
 import yaml
 
-from fingerspelling import provenance
-from fingerspelling.config import ROOT, RunConfig, effective_values
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override
 from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.processes import end_with_parent, only_process
+from fingerspelling.runs import provenance
+from fingerspelling.runs.config import ROOT, RunConfig, effective_values
 from fingerspelling.scoring.metric import score
 
 NOTEBOOKS = [sys.executable, "-m", "fingerspelling.notebooks"]

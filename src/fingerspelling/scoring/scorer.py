@@ -10,7 +10,7 @@ import pandas as pd
 
 from fingerspelling.data.parquet import parquet_files, read_clip
 from fingerspelling.files import DataError
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 from fingerspelling.scoring import metric
 from fingerspelling.scoring.runtime import ModelDied
 from fingerspelling.scoring.submission import Submission

@@ -19,7 +19,7 @@ from fingerspelling.data.competition import TABLE_COLUMNS, TABLES
 from fingerspelling.data.parallel import LostTask, unordered
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import COLUMNS, as_columns
-from fingerspelling.progress import track
+from fingerspelling.processes import track
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import sample_wording, training_phrases
 from fingerspelling.simulation.render import render_aligned_clip, render_clip

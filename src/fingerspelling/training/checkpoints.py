@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from fingerspelling.data.stages import checkpoints
 from fingerspelling.files import is_whole
-from fingerspelling.stages import checkpoints
 
 
 def last_checkpoint(folder: Path) -> Path | None:

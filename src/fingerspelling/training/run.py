@@ -16,13 +16,13 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
+from fingerspelling.data.stages import PREDICTIONS, checkpoints
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
 from fingerspelling.files import DataError, disk_full_named, is_whole, read_json, seal, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
-from fingerspelling.stages import PREDICTIONS, checkpoints
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit

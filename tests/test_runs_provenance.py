@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fingerspelling import provenance
+from fingerspelling.runs import provenance
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fingerspelling.config import ROOT, RunConfig, notebook_parameters
 from fingerspelling.parameters import RENAMED, ParameterError
+from fingerspelling.runs.config import ROOT, RunConfig, notebook_parameters
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 

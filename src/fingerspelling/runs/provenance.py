@@ -18,7 +18,7 @@ from typing import Any
 
 from fingerspelling.files import written_whole
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
 PACKAGES = ("torch", "transformers", "accelerate", "tensorflow", "numpy", "pandas", "pyarrow")
 
@@ -38,7 +38,9 @@ def code() -> dict[str, Any]:
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    ours = _git(PACKAGE, "ls-files", "provenance.py")  # and not a checkout that happens to lie around an installation
+    ours = _git(
+        PACKAGE, "ls-files", "runs/provenance.py"
+    )  # and not a checkout that happens to lie around an installation
     commit = _git(ROOT, "rev-parse", "HEAD") if ours else None
     changed = changed_files([PACKAGE]) if commit else None
     dirty = None if changed is None else bool(changed)

@@ -28,11 +28,19 @@ from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
 from fingerspelling.training.recipe import ModelConfig, Recipe
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a checkout, a kernel's folder
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
 ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go
 CHAPTERS = (PROJECT if IN_PLACE else PACKAGE) / "notebooks"  # setup.py puts them into the wheel
+NOTEBOOKS = [
+    "00_start",
+    "01_eda",
+    "02_extraction",
+    "03_training",
+    "04_error_analysis",
+    "05_submission",
+]  # in this order
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 
@@ -59,7 +67,7 @@ def refuse_another_checkout() -> None:
     here = Path.cwd()
     for folder in (here, *here.parents) if IN_PLACE else ():
         package = folder / PACKAGE.relative_to(PROJECT)
-        if (package / "config.py").is_file() and not package.samefile(PACKAGE):
+        if (package / "runs/config.py").is_file() and not package.samefile(PACKAGE):
             raise ParameterError(
                 f"{folder}: what runs here is the code of {PROJECT}; `make` in {folder} installs its own, "
                 "or work in the other folder"
