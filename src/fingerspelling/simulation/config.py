@@ -56,7 +56,8 @@ class Pace:
 class Footage:
     """What else there is in wild recordings."""
 
-    idle: Probability = 0.4  # share of clips with time before and after the spelling: the hand rises and falls
+    cut: Probability = 0.3  # share of clips that begin within the first character and end within the last
+    idle: Probability = 0.4  # share of the others with time before and after the spelling: the hand rises and falls
     idle_seconds: NonNegativeFloat = 2.0  # of this time at most, at either end
     resting: Probability = 0.4  # share of idle hands that are seen; the others are out of the picture
     pause: Probability = 0.3  # share of clips with pauses between words, up to four times as long as a space
