@@ -192,7 +192,8 @@ def test_depth_is_missing_or_means_nothing() -> None:
                 wild_signer(np.random.default_rng(seed), SimulationConfig(wild=wild)),
             )
             one, other = (
-                render_aligned_clip(signer, "ab", np.random.default_rng(s), config)[0] for s in (seed, seed + 99)
+                render_aligned_clip(signer, "abcdefghij", np.random.default_rng(s), config)[0]
+                for s in (seed, seed + 99)
             )
             depth = [clip[:, hand_of(signer), 2].mean(0) for clip in (one, other)]
             correlations.append(np.corrcoef(*depth)[0, 1])
