@@ -15,6 +15,7 @@ the disks.
 
 import argparse
 import atexit
+import gc
 import json
 import os
 import random
@@ -47,8 +48,8 @@ from fingerspelling.workbook import open_run
 
 STAGES = {"train": ["simulation", "extraction", "training", "decoding"], "export": ["export"], "zip": ["zip"]}
 SHARES = {"train": 0.82, "export": 0.06, "zip": 0.12}  # of the tries
-STRIKES = {"train": 5, "export": 2, "zip": 3}  # by signals, one after another, in a run
-PLACES = {"train": 60, "export": 12, "zip": 5}  # files opened, renamed or removed
+STRIKES = {"train": 12, "export": 3, "zip": 4}  # by signals, one after another, in a run
+PLACES = {"train": 30, "export": 12, "zip": 5}  # files opened, renamed or removed
 FAULTS = {"SIGKILL": 300, "SIGTERM": 30, "SIGINT": 30, "full": 10, "read-only": 10}
 SIGNALS = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130}  # with the status that each should end with
 WITHIN = "bytes of a file"  # where a kill strikes, beside stages and numbers of files
@@ -402,6 +403,7 @@ def main() -> int:
         from fingerspelling.export.tflite import _conversion
 
         _conversion()
+        gc.freeze()  # or collecting in a fork would copy all of it
         campaign = Campaign(folder)
         wanted = {fault: int(number) for fault, _, number in (text.partition("=") for text in arguments.tries)}
         known = results.read_text().splitlines() if results.is_file() else []
