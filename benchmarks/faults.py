@@ -8,7 +8,8 @@ several signals, each at a random moment of a random stage, right at a random fi
 or (SIGKILL) after so many bytes of a file, and the same command is given after each; or by a disk that is full, or
 becomes read-only. Then the same command runs until it ends. It must leave the same files as an undisturbed run, with
 the same bytes, and nothing else: no temporary files, no processes. What is counted is what has struck: how often a run
-has died or has ended with an error. Tries are kept, so the script can be stopped and goes on. As exporting takes most
+has died or has ended with an error. Tries are kept, as is the undisturbed run, so the script can be stopped and goes on; for other code, remove the folder
+if it leaves other bytes. As exporting takes most
 of the time, runs come in parts, each of which begins with what the one before has left. Needs Linux, and `unshare` for
 the disks.
 """
@@ -40,6 +41,7 @@ import torch
 import yaml
 
 from fingerspelling.export import export_tflite
+from fingerspelling.export.tflite import _conversion
 from fingerspelling.files import TEMPORARY
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import ROOT
@@ -113,6 +115,8 @@ class Run:
         """Start it; `strike` is called in its process first."""
         self.errors, self.temporary = folder / "stderr", folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
+        if part == "export":
+            _conversion()  # which takes many seconds to import
         reading, writing = os.pipe()
         self.pid = os.fork()
         if not self.pid:
@@ -257,16 +261,20 @@ class Campaign:
         self.work = folder / "work"  # where runs go, always the same: paths are part of what is written
         self.before = folder / "before"  # for each part, a run as it finds it
         self.run_dir = self.work / "run"
+        self.times: dict[str, float] = {}
+        self.expected, self.megabytes, kept = {}, {}, folder / "undisturbed.json"
+        if kept.is_file():
+            self.times, self.expected, self.megabytes = json.loads(kept.read_text())
+            return
         for used in (self.work, self.before):
             shutil.rmtree(used, ignore_errors=True)
         self.work.mkdir(parents=True)
         parameters(self.work)
-        self.times: dict[str, float] = {}
-        self.expected, self.megabytes = {}, {}
         for part in STAGES:
             self.run_dir.mkdir(exist_ok=True)
             shutil.copytree(self.run_dir, self.before / part)
             self._undisturbed(part)
+        kept.write_text(json.dumps([self.times, self.expected, self.megabytes]))
 
     def _undisturbed(self, part: str) -> None:
         """Run a part once: the files to compare with, and how long each stage takes."""
@@ -400,9 +408,6 @@ def main() -> int:
             command = ["unshare", "--mount", "--map-root-user", sys.executable, *sys.argv]
             os.execvpe(command[0], command, os.environ | {MARK: "", "OMP_NUM_THREADS": "1"})
         torch.set_num_threads(1)
-        from fingerspelling.export.tflite import _conversion
-
-        _conversion()
         gc.freeze()  # or collecting in a fork would copy all of it
         campaign = Campaign(folder)
         wanted = {fault: int(number) for fault, _, number in (text.partition("=") for text in arguments.tries)}

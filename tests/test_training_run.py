@@ -125,7 +125,7 @@ def test_the_two_newest_checkpoints_are_kept_whatever_their_dates(
 ) -> None:
     kept: list[list[str]] = []
 
-    def look(_: FingerspellingTrainer, *__: object) -> dict[str, float]:
+    def look(*_: object, **__: object) -> dict[str, float]:
         there = sorted((tmp_path / "checkpoints").glob("*"))
         kept.append([path.name for path in there])
         for age, path in enumerate(there):  # as a copy may have them

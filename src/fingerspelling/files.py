@@ -42,8 +42,12 @@ def parse_json(content: str | bytes) -> Any:
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` once the block ends: a crash leaves no half-written file.
 
-    Its name is this process's own. What a killed process leaves, `clear_temporary` removes.
+    Its name is this process's own. What a killed process leaves, `clear_temporary` removes. What is no file, such as
+    /dev/stdout or a pipe, cannot be replaced: it is yielded itself.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
