@@ -8,9 +8,9 @@ several signals, each at a random moment of a random stage, right at a random fi
 or (SIGKILL) after so many bytes of a file, and the same command is given after each; or by a disk that is full, or
 becomes read-only. Then the same command runs until it ends. It must leave the same files as an undisturbed run, with
 the same bytes, and nothing else: no temporary files, no processes. What is counted is what has struck: how often a run
-has died or has ended with an error. Tries are kept, as is the undisturbed run, so the script can be stopped and goes on; where
-other code leaves other bytes, remove the folder. As exporting takes most of the time, runs come in parts, each of which
-begins with what the one before has left. Needs Linux, and `unshare` for the disks.
+has died or has ended with an error. Tries are kept, as is the undisturbed run, so the script can be stopped and goes
+on; where other code leaves other bytes, remove the folder. As exporting takes most of the time, runs come in parts,
+each of which begins with what the one before has left. Needs Linux, and `unshare` for the disks.
 """
 
 import argparse
