@@ -26,6 +26,11 @@ class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
 
 
+def from_home(path: str | Path) -> Path:
+    """Return a path in which ~ stands for the home folder; ~name of no user stays, and is no file that exists."""
+    return Path(os.path.expanduser(path))
+
+
 def parse_json(content: str | bytes) -> Any:
     """Parse JSON that somebody else may have written.
 
