@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
 from fingerspelling.video import command
@@ -182,7 +182,8 @@ def score(options: argparse.Namespace) -> int:
     print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
     print(f"memory       {summary.peak_memory_mb:.0f} MB at most, of the model's process", flush=True)
     if options.table:
-        results.to_csv(options.table, index=False)
+        with written_whole(options.table) as temporary:
+            results.to_csv(temporary, index=False)
     return int(summary.errors > 0)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from fingerspelling.files import DataError
 from fingerspelling.plots.results import run_curves
+from fingerspelling.plots.style import save
 from fingerspelling.scoring.uncertainty import score_difference, score_table
 
 EVERYTHING = "out_of_fold.parquet"
@@ -90,6 +91,6 @@ def run(options: argparse.Namespace) -> int:
         for folder in options.folders
         for file in sorted(folder.glob("seed*/metrics.jsonl"))[:1]
     }
-    run_curves(histories).savefig(options.figure)
+    save(run_curves(histories), options.figure)
     print(f"the curves are in {options.figure}")
     return 0

@@ -31,6 +31,7 @@ import yaml
 
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.plots.style import save
 from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.processes import end_with_parent, only_process
 from fingerspelling.runs import provenance
@@ -289,8 +290,9 @@ def run(options: argparse.Namespace) -> int:
         place: Place = OnKaggle(options.params, options.uncommitted) if kaggle else Here(options.notebooks, parallel)
         execute(runs, place, parallel)
         table = tabulate(runs)
-        table.to_csv(folder / "sweep.csv")
-        sweep_scores(table).savefig(folder / "sweep.png")
+        with written_whole(folder / "sweep.csv") as temporary:
+            table.to_csv(temporary)
+        save(sweep_scores(table), folder / "sweep.png")
     print(table.reset_index(drop=True).to_string(index=False))
     failed = int((table["failure"] != "").sum())
     print(f"{len(table) - failed} of {len(table)} runs finished; all of them are in {folder}/sweep.csv and sweep.png")

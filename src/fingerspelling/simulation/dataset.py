@@ -78,7 +78,8 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     for place, result in track(written, "simulate", "file", len(tasks)):
         if isinstance(result, LostTask):
             raise DataError(f"{tasks[place].path}: {result}")
-    (data_dir / CHARACTER_MAP).write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
+    with written_whole(data_dir / CHARACTER_MAP) as temporary:
+        temporary.write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
     for part in ("supplemental", "train"):  # train.csv last: it says that the folder is complete
         with written_whole(data_dir / TABLES[part]) as temporary:
             tables[part].to_csv(temporary, index=False)

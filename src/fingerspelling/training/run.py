@@ -243,7 +243,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         logging_steps=min(20, steps),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
         seed=config.seed,
         disable_tqdm=True,
         report_to="none",
