@@ -80,17 +80,10 @@ def _search(
     if ctc_weight:
         mask, lengths = encoded[0][1], real.sum(1) - 1
         frames = torch.full_like(lengths, encoded[0][0].shape[1]) if mask is None else mask.sum(1)
-        losses = [
-            F.ctc_loss(
-                model.ctc(hidden).float().log_softmax(-1).transpose(0, 1),
-                labels,
-                frames,
-                lengths,
-                end,
-                reduction="none",
-            )
+        heads = [
+            model.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
             for model, (hidden, _) in zip(models, encoded, strict=True)
         ]
-        ctc = -torch.stack(losses).mean(0)
-        total = (1 - ctc_weight) * total + ctc_weight * ctc
+        losses = [F.ctc_loss(head, labels, frames, lengths, end, reduction="none") for head in heads]
+        total = (1 - ctc_weight) * total - ctc_weight * torch.stack(losses).mean(0)
     return (total / real.sum(1)).exp()
