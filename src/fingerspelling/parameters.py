@@ -124,6 +124,14 @@ def lay_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     }
 
 
+def flatten(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """Return the values of all sections by their dotted names, such as training.epochs."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{section}{name}.") if isinstance(value, Mapping) else {f"{section}{name}": value}
+    return flat
+
+
 def parse_override(override: object) -> dict[str, Any]:
     """Turn an override such as "training.learning_rate=4e-3" into sections, {"training": {"learning_rate": 0.004}}.
 

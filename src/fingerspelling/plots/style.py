@@ -16,7 +16,6 @@ from fingerspelling.files import DataError, written_whole
 # A test holds colours far enough apart for those who see no difference between red and green.
 BLUE, ORANGE, GREEN, RED, GREY = "#3f75e5", "#ce841a", "#1ab466", "#bb0c1d", "#8c8c8c"
 FINGERS = ["#6a1239", "#cca007", "#59c38d", "#6ea0c7", "#5042b5"]  # thumb to little finger
-FINGER_NAMES = "thumb wine red, index finger gold, middle finger green, ring finger light blue, little finger violet"
 WIDTH = 9.5  # inches, at most: what a cell of JupyterLab shows on a laptop's screen without shrinking it
 # Of the frame: the recordings are portrait videos of a phone's selfie camera.
 HEIGHT_OVER_WIDTH = 16 / 9

@@ -34,14 +34,8 @@ PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a check
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
 ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go
 CHAPTERS = (PROJECT if IN_PLACE else PACKAGE) / "notebooks"  # setup.py puts them into the wheel
-NOTEBOOKS = [
-    "00_start",
-    "01_eda",
-    "02_extraction",
-    "03_training",
-    "04_error_analysis",
-    "05_submission",
-]  # in this order
+# In this order.
+NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 
