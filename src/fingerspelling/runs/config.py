@@ -40,6 +40,7 @@ NOTEBOOKS = [
     "03_training",
     "04_error_analysis",
     "05_submission",
+    "06_your_own_hand",
 ]  # in this order
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}

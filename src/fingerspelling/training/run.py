@@ -56,12 +56,14 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         StoppedInTime: training.stop_after_hours did not allow for another epoch.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
+    # Where two checkpoints are written within a second, as in the smallest runs, it warns of their order in red.
+    transformers_logging.get_logger("transformers.trainer_utils").setLevel("ERROR")
     finished = run_dir / "model"
     inputs = _inputs(store, recipe)
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, inputs, run_dir)
-        print(f"the trained model is in {finished}")
+        print(f"the trained model is in {run_dir.name}/{finished.name}")
     try:
         if not is_whole(finished):
             raise ValueError("one of its files is damaged or missing")
@@ -70,7 +72,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         reason = " ".join(str(error).split())
         raise DataError(f"{finished}: not a readable model ({reason}); delete it to train anew") from error
     if read_predictions(run_dir / PREDICTIONS) is None:
-        print(f"{run_dir / PREDICTIONS}: damaged or missing, the clips are read anew")
+        print(f"{run_dir.name}/{PREDICTIONS}: damaged or missing, the clips are read anew")
         places = split_by_signer(store, recipe.training).validation
         read = read_store([model], store, places, "held-out clips")
         write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read)
@@ -148,7 +150,7 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
-        print(f"going on from {checkpoint}")
+        print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         raise StoppedInTime(
