@@ -29,12 +29,12 @@ Between = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_rising)
 class Wording:
     """What wild signers spell: the kinds' shares, relative to each other."""
 
-    competition: NonNegativeFloat = 0.2  # addresses, names, web addresses, phone numbers
-    word: NonNegativeFloat = 0.34  # a word, of one letter or more; half of the words are invented
-    words: NonNegativeFloat = 0.14  # two to four words
+    competition: NonNegativeFloat = 0.26  # addresses, names, web addresses, phone numbers
+    word: NonNegativeFloat = 0.32  # a word, of one letter or more; half of the words are invented
+    words: NonNegativeFloat = 0.12  # two to four words
     name: NonNegativeFloat = 0.1  # given name, surname or both
-    letters: NonNegativeFloat = 0.16  # 1-8 random letters
-    digits: NonNegativeFloat = 0.06  # 1-8 random digits
+    letters: NonNegativeFloat = 0.12  # 1-8 random letters
+    digits: NonNegativeFloat = 0.08  # 1-8 random digits
 
     def __post_init__(self) -> None:
         if not any(dataclasses.astuple(self)):
@@ -56,7 +56,8 @@ class Pace:
 class Footage:
     """What else there is in wild recordings."""
 
-    idle: Probability = 0.4  # share of clips with time before and after the spelling: the hand rises and falls
+    cut: Probability = 0.3  # share of clips that begin within the first character and end within the last
+    idle: Probability = 0.4  # share of the others with time before and after the spelling: the hand rises and falls
     idle_seconds: NonNegativeFloat = 2.0  # of this time at most, at either end
     resting: Probability = 0.4  # share of idle hands that are seen; the others are out of the picture
     pause: Probability = 0.3  # share of clips with pauses between words, up to four times as long as a space
@@ -80,8 +81,8 @@ class Tracker:
 
     no_face: Probability = 0.12
     no_pose: Probability = 0.12
-    hand_alone: Probability = 0.15  # neither of them
-    no_depth: Probability = 0.25
+    hand_alone: Probability = 0.25  # neither of them
+    no_depth: Probability = 0.35
     odd_depth: Probability = 0.15  # depth of the hand means nothing
     swapped: Probability = 0.08  # the hand is taken for the other one
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
