@@ -2,7 +2,7 @@
 # make test       run the tests
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
-# make lab        open JupyterLab
+# make lab        open JupyterLab at the first chapter
 # make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
 # make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
@@ -45,8 +45,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# JupyterLab keeps outputs in the notebooks, and what it knows of its kernel; .gitattributes lets git see neither.
+LANGUAGE := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version)
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
+	@! git rev-parse --git-dir >/dev/null 2>&1 || \
+		git config filter.notebooks.clean '$(BIN)/python -m nbstripout --keep-id --extra-keys "$(LANGUAGE)"'
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 web: $(READY)
 	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }

@@ -7,7 +7,8 @@ from fingerspelling.workbook import Workbook
 def test_the_table_shows_everything_and_what_differs_from_the_file_in_bold(tmp_path: Path) -> None:
     changed = ["training.learning_rate=4e-3", "training.spatial.mirror=0.75", "submission.num_beams=1"]
     table = Workbook({"params": "notebooks/params/demo.yaml", "overrides": changed, "seeds": [1, 2]}).parameters
-    html = table._repr_html_()
+    summary, _, html = table._repr_html_().partition("</summary>")
+    assert summary.endswith("<br><b>submission: num_beams 1</b>") and summary.count("<b>") == 4
     for bold in ("learning_rate 0.004", "mirror 0.75", "num_beams 1", "seeds [1, 2]"):
         assert f"<b>{bold}</b>" in html
     assert html.count("<b>") == 4
@@ -25,6 +26,6 @@ def test_the_table_shows_everything_and_what_differs_from_the_file_in_bold(tmp_p
 
 def test_without_a_file_beneath_the_winners_values_are_what_is_compared_with(tmp_path: Path) -> None:
     table = Workbook({"params": "", "run_dir": str(tmp_path), "model": {"dropout": 0.3}}).parameters
-    assert table._repr_html_().count("<b>") == 1
-    assert "<b>dropout 0.3</b>" in table._repr_html_()
+    assert table._repr_html_().count("<b>") == 2
+    assert "<b>dropout 0.3</b>" in table._repr_html_() and "<b>model: dropout 0.3</b>" in table._repr_html_()
     assert str(ROOT) not in table._repr_html_()

@@ -62,7 +62,7 @@ def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:
     page = (run_dir / "book" / f"{NOTEBOOKS[0]}.html").read_text()
     assert "<script>play()</script>" in page
     assert f'href="{NOTEBOOKS[-1]}.html"' in page
-    assert "secret" not in page
+    assert "secret" not in page and "<script src=" not in page and "import(" not in page
     assert f"url={NOTEBOOKS[0]}.html" in (run_dir / "book/index.html").read_text()
 
 

@@ -14,7 +14,8 @@ from test_workbook import TINY
 
 from fingerspelling.__main__ import main
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
-from fingerspelling.files import DataError, seal
+from fingerspelling.data.stages import SUBMISSION, note
+from fingerspelling.files import DataError, content, seal
 from fingerspelling.runs.status import status
 from fingerspelling.workbook import Workbook
 
@@ -32,8 +33,8 @@ def finished(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     }
     book = Workbook(values)
     book.read_held_out()
-    (book.run_dir / "submission.zip").write_bytes(b"a zip")
-    book.keep_submission()
+    (book.run_dir / SUBMISSION).write_bytes(b"a zip")
+    note(book.run_dir, SUBMISSION, {"readers": book.readers, "content": content(book.run_dir / SUBMISSION)})
     book.keep_metrics(score=0.5)
     return values
 

@@ -152,6 +152,9 @@ def test_a_run_with_other_parameters_is_not_mixed_in(tmp_path: Path) -> None:
 
 
 def test_failed_runs_are_in_the_figure() -> None:
-    axes = sweep_scores(pd.DataFrame({"score": [0.5, float("nan"), 0.7]}, index=["a", "b", "c"])).axes[0]
+    figure = sweep_scores(pd.DataFrame({"score": [0.5, float("nan"), 0.7]}, index=["a", "b", "c"]))
+    figure.draw_without_rendering()
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert not any(legend.get_window_extent().overlaps(text.get_window_extent()) for text in axes.texts)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a", "c"]
     assert [text.get_text() for text in axes.texts] == ["failed", "0.500", "0.700"]

@@ -76,9 +76,12 @@ def _is_main() -> bool:
 
 
 def track(items: Iterable[Item], label: str, unit: str, total: int | None = None) -> "tqdm[Item]":
-    """Wrap an iterable so that it reports its progress, in text: unlike widgets, that survives headless runs."""
+    """Wrap an iterable so that it reports its progress, in text: unlike widgets, that survives headless runs.
+
+    What is done before the first update says nothing: chapters would be full of such lines.
+    """
     interval = 0.2 if sys.stdout.isatty() else UPDATE_SECONDS
-    return tqdm(items, label, total, unit=f" {unit}", file=sys.stdout, mininterval=interval, ncols=100)
+    return tqdm(items, label, total, unit=f" {unit}", file=sys.stdout, mininterval=interval, ncols=100, delay=interval)
 
 
 def end_with_parent() -> None:

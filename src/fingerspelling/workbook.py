@@ -30,12 +30,13 @@ from matplotlib.figure import Figure
 
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.extraction import extract
-from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note
+from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note, read_notes
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, from_home, read_json, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
@@ -43,6 +44,7 @@ from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, trai
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
+from fingerspelling.scoring.submission import write_submission
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, read_predictions, split_by_signer, train, write_predictions
@@ -93,6 +95,7 @@ class Workbook:
     @classmethod
     def from_parameters(cls, namespace: Mapping[str, Any]) -> "Workbook":
         """Open a notebook's run from its `globals()` right after its parameters cell; raises as `Workbook` does."""
+        pd.set_option("display.max_colwidth", 120)  # of a table's cell, which pandas would cut at 50 characters
         return cls(notebook_parameters(namespace))
 
     @property
@@ -264,10 +267,22 @@ class Workbook:
         search = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
         return _contents(self.trainings) | search
 
-    def keep_submission(self) -> None:
-        """Note what the run's submission.zip has been made of."""
-        archive = self.run_dir / SUBMISSION
-        note(self.run_dir, SUBMISSION, {"readers": self.readers, "content": content(archive)})
+    def make_submission(self) -> Path:
+        """Convert the models into submission.zip, unless these models and this code have already; returns it."""
+        archive, settings, models = self.run_dir / SUBMISSION, self.config.submission, self.train()
+        made_of = {"readers": self.readers | {"precision": settings.precision}, "code": provenance.code()["sources"]}
+        kept = read_notes(self.run_dir).get(SUBMISSION, {}).get("of")
+        if kept != json.loads(json.dumps(made_of | {"content": _content(archive)})):
+            tflite = export_tflite(
+                models,
+                self.run_dir / "submission/model.tflite",
+                settings.precision,
+                num_beams=settings.num_beams,
+                ctc_weight=settings.ctc_weight,
+            )
+            write_submission(tflite, archive)
+            note(self.run_dir, SUBMISSION, made_of | {"content": content(archive)})
+        return archive
 
     def score_decodings(self, most: int = 128) -> pd.DataFrame:
         """Score the ways of decoding side by side, by all models together on the same validation clips.
@@ -355,12 +370,18 @@ class Workbook:
         note(self.run_dir, METRICS, readers)
         return metrics
 
-    def keep_provenance(self, chapter: str, seconds: float | None = None) -> dict[str, Any]:
-        """Note in run.json what a chapter ran with, for so many seconds, or since the run was opened; returns it."""
-        seconds = time.monotonic() - self._opened if seconds is None else seconds
+    def keep_provenance(self, chapter: str) -> str:
+        """Note in run.json what a chapter ran with, and for how long since the run was opened; returns it as a line."""
+        seconds = time.monotonic() - self._opened
         record = provenance.record(effective_values(self.values), self.config.seeds, seconds)
         provenance.write(self.run_dir, chapter, record)
-        return record
+        return provenance.line(record)
+
+    def shown(self, path: str | Path) -> str:
+        """Return a path as a chapter shows it: from the project, or of a run elsewhere, from beside its folder."""
+        path = Path(path)
+        above = next((folder for folder in (ROOT, self.run_dir.parent) if path.is_relative_to(folder)), None)
+        return (path.relative_to(above) if above else path).as_posix()
 
 
 def open_run(params: Path, data_dir: str | None = None) -> Workbook:

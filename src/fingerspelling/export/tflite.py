@@ -73,7 +73,7 @@ def export_tflite(
             content = conversion.convert(folder, precision)
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
-    print(f"{path}: {len(models)} model(s), {precision}, {len(content) / 1e6:.1f} MB", flush=True)
+    print(f"{path.name}: {len(models)} model(s), {precision}, {len(content) / 1e6:.1f} MB", flush=True)
     return path
 
 

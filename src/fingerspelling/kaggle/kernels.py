@@ -58,11 +58,9 @@ TAKE_OVER = """\
 from fingerspelling.kaggle.chain import take_over
 
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
-SIGN = """\
-from fingerspelling.runs import provenance
+HAND_OVER = """\
 from fingerspelling.kaggle.chain import hand_over
 
-print(provenance.line(book.keep_provenance("{chapter}")))
 hand_over()"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
@@ -92,6 +90,7 @@ CHAPTERS = {
     "03_training": Chapter(("02_extraction",), gpu=True, resumes=True),
     "04_error_analysis": Chapter(("02_extraction", "03_training")),
     "05_submission": Chapter(("02_extraction", "03_training")),
+    # Without a network a kernel has no MediaPipe to look for hands in a video: the chapter reads a validation clip.
     "06_your_own_hand": Chapter(("02_extraction", "03_training")),
 }
 
@@ -228,7 +227,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
         new_code(parameters, id="parameters", metadata={"tags": ["injected-parameters"]}),
         new_code(take_over, id="take-over"),
         *notebook.cells[place + 1 :],
-        new_code(SIGN.format(chapter=path.stem), id="provenance"),
+        new_code(HAND_OVER, id="hand-over"),
     ]
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"

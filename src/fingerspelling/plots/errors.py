@@ -120,7 +120,8 @@ def _draw_hand(axes: Axes, character: str) -> None:
     low, high = hand[:, :2].min(0), hand[:, :2].max(0)
     size = (high - low).max() + 3 * PALM_RADIUS
     axes.imshow(hand_picture(hand, (low + high - size) / 2, size))
-    axes.set_title(visible(character), fontsize=9, loc="left", y=0.55, family="monospace", fontweight="bold")
+    beside: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "center"}
+    axes.text(0, 0.5, visible(character), fontsize=11, family="monospace", fontweight="bold", **beside)
     axes.axis("off")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """All parameters of a run, a row per section; in bold those that differ from the file beneath.
+    """All parameters of a run, to unfold: a row per section, and in bold those that differ from the file beneath.
 
     Attributes:
         config: the run's `RunConfig`.
@@ -34,7 +34,9 @@ class ParameterTable:
             rows.append(
                 f"<tr><th style='text-align:left'>{name}</th><td style='text-align:left'>{' · '.join(cells)}</td></tr>"
             )
-        return f"<table>{''.join(rows)}</table>"
+        about, *changed = repr(self).splitlines()
+        summary = f"All {escape(about)}" + "".join(f"<br><b>{escape(line)}</b>" for line in changed)
+        return f"<details><summary>{summary}</summary><table>{''.join(rows)}</table></details>"
 
     def _rows(self) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
         """Yield sections with their parameters, each as text and whether it differs."""

@@ -116,11 +116,11 @@ def _close_up(frames: np.ndarray) -> np.ndarray:
     seen = np.flatnonzero(np.isfinite(hand[:, 0, 0]))
     if not len(seen):
         return hand
-    low, high = hand[seen].min(1), hand[seen].max(1)
-    size = 1.25 * np.percentile((high - low).max(1), 95)
-    centres = (low + high) / 2
+    centres = (hand[seen].min(1) + hand[seen].max(1)) / 2
     window = np.exp(-0.5 * np.square(np.arange(-15, 16) / 6))  # the camera follows slowly, or nothing would move
     steady = np.stack([np.interp(np.arange(len(hand)), seen, centres[:, axis]) for axis in (0, 1)], 1)
     padded = np.pad(steady, [(15, 15), (0, 0)], mode="edge")
     smooth = np.stack([np.convolve(padded[:, axis], window / window.sum(), "valid") for axis in (0, 1)], 1)
-    return (hand - smooth[:, None]) / size + 0.5
+    away = hand - smooth[:, None]
+    size = 2.1 * np.percentile(np.abs(away[seen]).max((1, 2)), 98)  # the other frames are faults of the detector
+    return away / size + 0.5

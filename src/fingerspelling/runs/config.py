@@ -34,8 +34,15 @@ PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a check
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
 ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go
 CHAPTERS = (PROJECT if IN_PLACE else PACKAGE) / "notebooks"  # setup.py puts them into the wheel
-# In this order.
-NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
+NOTEBOOKS = [
+    "00_start",
+    "01_eda",
+    "02_extraction",
+    "03_training",
+    "04_error_analysis",
+    "05_submission",
+    "06_your_own_hand",
+]  # in this order
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 

@@ -21,6 +21,11 @@ from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
 COLOURS = 128  # of a picture; figures have few, and more make the pages larger than they look better
+# What nbconvert would load from the network: MathJax, RequireJS and Mermaid, which no chapter needs.
+OFFLINE = """{% extends 'lab/index.html.j2' %}
+{% block html_head_js_requirejs %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}"""
 LINK = re.compile(r"\((\d\d_\w+)\.ipynb\)")
 
 
@@ -43,7 +48,7 @@ def build(run_dir: Path, pages: Path) -> None:
             with written_whole(pages / file) as temporary:
                 temporary.write_bytes(content)
             kept.add(file)
-        html, _ = HTMLExporter(template_name="lab").from_notebook_node(_linked(notebook, "html"))
+        html, _ = HTMLExporter(template_name="lab", raw_template=OFFLINE).from_notebook_node(_linked(notebook, "html"))
         with written_whole(run_dir / "book" / f"{name}.html") as temporary:
             temporary.write_text(html, encoding="utf-8")
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
