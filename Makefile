@@ -42,8 +42,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 format: $(READY)
-	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)

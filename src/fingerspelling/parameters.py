@@ -19,7 +19,7 @@ import pydantic
 import yaml
 from pydantic_core import ErrorDetails
 
-from fingerspelling.files import InputError
+from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
@@ -122,7 +122,7 @@ def read_parameters(file: Path) -> dict[str, Any]:
             caller to name the file, as those about the values in it do.
     """
     try:
-        with file.expanduser().open(encoding="utf-8") as stream:
+        with from_home(file).open(encoding="utf-8") as stream:
             values = yaml.load(stream, _StrictLoader) or {}
     except OSError as error:
         raise ParameterError(error.strerror or str(error)) from None
@@ -145,6 +145,14 @@ def lay_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     }
 
 
+def flatten(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """Return the values of all sections by their dotted names, such as training.epochs."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{section}{name}.") if isinstance(value, Mapping) else {f"{section}{name}": value}
+    return flat
+
+
 def parse_override(override: object) -> dict[str, Any]:
     """Turn an override such as "training.learning_rate=4e-3" into sections, {"training": {"learning_rate": 0.004}}.
 
@@ -156,7 +164,7 @@ def parse_override(override: object) -> dict[str, Any]:
         raise ParameterError(f"overrides: expected a name and a value, such as training.epochs=3, got {override!r}")
     try:
         value = yaml.load(text, _StrictLoader)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ParameterError(f"overrides: {name}: cannot read the value {text!r}") from None
     for section in reversed(name.split(".")):
         value = {section: value}

@@ -39,10 +39,10 @@ from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
-from fingerspelling.files import DataError, content, read_json, written_whole
+from fingerspelling.files import DataError, content, from_home, read_json, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
+from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
@@ -345,10 +345,8 @@ class Workbook:
 
     def figure(self, figure: Figure, name: str) -> Picture:
         """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""
-        path = self.run_dir / "figures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         picture = Picture(figure)
-        figure.savefig(path, metadata={"Description": picture.alt})
+        save(figure, self.run_dir / "figures" / f"{name}.png", metadata={"Description": picture.alt})
         return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
@@ -391,7 +389,7 @@ def open_run(params: Path, data_dir: str | None = None) -> Workbook:
     """
     try:
         values = read_parameters(params)
-        return Workbook(values | ({"data_dir": str(Path(data_dir).expanduser().resolve())} if data_dir else {}))
+        return Workbook(values | ({"data_dir": str(from_home(data_dir).resolve())} if data_dir else {}))
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
 

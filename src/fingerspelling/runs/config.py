@@ -14,6 +14,7 @@ import pydantic
 
 from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
+from fingerspelling.files import from_home
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
     ParameterError,
@@ -33,21 +34,15 @@ PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a check
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
 ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go
 CHAPTERS = (PROJECT if IN_PLACE else PACKAGE) / "notebooks"  # setup.py puts them into the wheel
-NOTEBOOKS = [
-    "00_start",
-    "01_eda",
-    "02_extraction",
-    "03_training",
-    "04_error_analysis",
-    "05_submission",
-]  # in this order
+# In this order.
+NOTEBOOKS = ["00_start", "01_eda", "02_extraction", "03_training", "04_error_analysis", "05_submission"]
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 
 
 def _in_project(path: Path) -> Path:
     """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
-    return ROOT / path.expanduser()
+    return ROOT / from_home(path)
 
 
 def parameter_file(path: str | Path) -> Path:
@@ -58,7 +53,7 @@ def parameter_file(path: str | Path) -> Path:
 
 def named_file(path: str) -> Path:
     """Return where a file of parameters is that a command names: in the working folder, or a `parameter_file`."""
-    here = Path(path).expanduser()
+    here = from_home(path)
     return here if here.exists() else parameter_file(path)
 
 
@@ -178,7 +173,10 @@ def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) ->
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)
     overrides = given.get("overrides") or ()
     if isinstance(overrides, str):  # as papermill's -p passes it: one, or several with blanks between them
-        given["overrides"] = overrides = shlex.split(overrides)
+        try:
+            given["overrides"] = overrides = shlex.split(overrides)
+        except ValueError as error:  # a quotation without an end
+            raise ParameterError(f"overrides: {error}, in {overrides!r}") from None
     if not isinstance(overrides, list | tuple):
         raise ParameterError(f"overrides: expected a list such as [training.epochs=3], got {overrides!r}")
     for override in overrides:

@@ -50,8 +50,10 @@ def build(run_dir: Path, pages: Path) -> None:
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
     index += ["", f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`."]
-    (pages / "README.md").write_text("\n".join(index) + "\n", encoding="utf-8")
-    (book / "index.html").write_text(_redirect(NOTEBOOKS[0]), encoding="utf-8")
+    texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
+    for path, text in texts.items():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     for file in pages.rglob("*"):
         if file.is_file() and file.relative_to(pages) not in kept:
             file.unlink()

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.parameters import Probability, parameters
+from fingerspelling.parameters import Probability, flatten, parameters
 from fingerspelling.text import MAX_PHRASE
 
 MOST_LOST = 3.0
@@ -119,15 +118,6 @@ class Wild:
     shapes: Shapes = field(default_factory=Shapes)
 
 
-def _named(name: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of a section and of those within it, each with its whole name."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _named(f"{name}.{key}", value)
-        else:
-            yield f"{name}.{key}", value
-
-
 @parameters
 class SimulationConfig:
     """Parameters of a simulation; the defaults are those of the real recordings, as far as they are known.
@@ -175,4 +165,4 @@ class SimulationConfig:
         values = dataclasses.asdict(self)
         del values["processes"]
         wild = values.pop("wild")
-        return json.loads(json.dumps(values | dict(_named("wild", wild) if self.wild.share else ())))
+        return json.loads(json.dumps(values | (flatten(wild, "wild.") if self.wild.share else {})))

@@ -151,11 +151,8 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
-        raise StoppedInTime(
-            _stopped(
-                config, f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
-            )
-        )
+        progress = f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
+        raise StoppedInTime(_stopped(config, progress))
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
@@ -243,7 +240,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         logging_steps=min(20, steps),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
         seed=config.seed,
         disable_tqdm=True,
         report_to="none",
