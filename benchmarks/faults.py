@@ -69,12 +69,12 @@ PATIENCE = 600  # seconds after which a run counts as hanging
 
 
 def parameters(folder: Path) -> Path:
-    """Write the parameters of the smallest run, which goes to folder/run."""
+    """Write the parameters of the smallest run, which goes to folder/run, with the data that runs share."""
     values = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
     del values["first_round"], values["seeds"]
     values["training"] |= {"epochs": 3, "folds": 4}
     values["simulation"] |= {"clips": 16, "supplemental_clips": 2, "clips_per_file": 6}
-    values |= {"params": "", "run_dir": str(folder / "run"), "submission": {"precision": "fp32"}}
+    values |= {"params": "", "run_dir": str(folder / "run/demo"), "submission": {"precision": "fp32"}}
     file = folder / "params.yaml"
     file.write_text(yaml.safe_dump(values))
     return file

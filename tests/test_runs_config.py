@@ -97,6 +97,17 @@ def test_what_else_is_in_a_notebook_is_passed_over() -> None:
     assert notebook_parameters({**names, "In": again, "seeds": None}) == {"params": "", "seeds": None}
 
 
+def test_what_is_changed_above_papermills_own_file_counts() -> None:
+    """As in an executed notebook that is opened and changed: papermill has injected the file, not the overrides."""
+    cells = [
+        "",
+        'params: str = ""\noverrides: list = ["training.epochs=3"]',
+        '# Parameters\nparams = "tests/tiny.yaml"',
+    ]
+    given = {"params": "tests/tiny.yaml", "overrides": ["training.epochs=3"]}
+    assert notebook_parameters({**given, "In": cells}) == given
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

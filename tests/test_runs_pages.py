@@ -22,7 +22,9 @@ def run_dir(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     for i, name in enumerate(NOTEBOOKS):
         cells = [
-            new_markdown_cell(f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb)"),
+            new_markdown_cell(
+                f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb) [all](../docs/parameters.md)"
+            ),
             new_code_cell("run_dir = '/secret/place'", metadata={"tags": ["injected-parameters"]}),
             new_code_cell(
                 f"show()  # of {ROOT}/outputs/demo",

@@ -3,10 +3,15 @@
 papermill only warns of a parameter that a notebook does not know; here it is an error that names the parameter.
 """
 
+import ast
 import difflib
+import inspect
+import io
 import re
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform, get_args
 
@@ -25,6 +30,22 @@ def parameters(kind: type[Section]) -> type[Section]:
     """Make a frozen dataclass whose fields are checked whenever one is made: unknown names, wrong types."""
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
     return cast(type[Section], pydantic.dataclasses.dataclass(kind, frozen=True, config=config))
+
+
+@cache
+def explanations(kind: type) -> dict[str, str]:
+    """Return what the code of a class says of each of its fields: the comments above it and at the end of its line."""
+    source = inspect.cleandoc("\n" + inspect.getsource(kind))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    [definition] = ast.parse(source).body
+    said, line = {}, 0
+    for statement in cast(ast.ClassDef, definition).body:
+        last = statement.end_lineno or statement.lineno
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            said[statement.target.id] = " ".join(comments[at] for at in range(line + 1, last + 1) if at in comments)
+        line = last
+    return said
 
 
 # What parameters were called before version 0.2.

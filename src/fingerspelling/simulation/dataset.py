@@ -96,7 +96,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
     parameters = data_dir / PARAMETERS
     if not parameters.is_file():
         if any((data_dir / name).exists() for name in (*TABLES.values(), *FOLDERS.values())):
-            raise ValueError(f"{data_dir}: holds data that was not simulated here; choose another folder")
+            raise ValueError(f"{data_dir}: holds data that was not simulated here")
         with written_whole(parameters) as temporary:
             temporary.write_text(json.dumps(config.content(), indent=1))
         return
@@ -106,10 +106,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         for name in sorted(ours.keys() | theirs.keys())
         if theirs.get(name) != ours.get(name)
     ]:
-        raise ValueError(
-            f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)}); "
-            "choose another folder or delete this one"
-        )
+        raise ValueError(f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)})")
 
 
 def participant(config: SimulationConfig, number: int) -> Signer:
