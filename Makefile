@@ -2,7 +2,7 @@
 # make test       run the tests
 # make lint       check format, style and types, and change nothing
 # make format     format, and mend what the linter can; notebooks included
-# make lab        open JupyterLab
+# make lab        open JupyterLab at the first chapter
 # make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
 # make weights    what the package ships, and its model card, from the trained reader; PARAMS=... from another run
 # make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
@@ -43,11 +43,15 @@ lint: $(READY)
 	$(BIN)/mypy
 
 format: $(READY)
-	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
+# JupyterLab keeps outputs in the notebooks, and what it knows of its kernel; .gitattributes lets git see neither.
+LANGUAGE := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version)
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
+	@! git rev-parse --git-dir >/dev/null 2>&1 || \
+		git config filter.notebooks.clean '$(BIN)/python -m nbstripout --keep-id --extra-keys "$(LANGUAGE)"'
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 web: $(READY)
 	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }
@@ -56,7 +60,7 @@ web: $(READY)
 	@echo "open web/dist/index.html in a browser"
 
 weights: $(READY)
-	$(BIN)/python -m fingerspelling.release $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
+	$(BIN)/python -m fingerspelling.runs.release $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")

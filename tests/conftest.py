@@ -1,7 +1,8 @@
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -61,6 +62,17 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """200 clips of 2..120 frames of 40 signers; every value says which clip and frame it comes from."""
     lengths = np.random.default_rng(0).integers(2, 120, COUNTING_CLIPS)
     return write_counting_store(tmp_path_factory.mktemp("counting"), lengths, np.arange(COUNTING_CLIPS) % 40)
+
+
+@pytest.fixture(scope="module")  # and not of the session: while it is at work, asyncio can run nothing else
+def chromium() -> Iterator[Callable[..., Any]]:
+    """Start the installed Chromium with further options, as often as a test likes; Playwright downloads none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright to drive the browser")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        yield lambda *options: playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *options])
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_kernel_is_the_chapter_and_a_few_cells(tmp_path: Path) -> None:
         name = kernel.folder.name
         ours = nbformat.read(kernel.folder / f"{name}.ipynb", 4)
         (stored,) = (ROOT / "notebooks").glob(f"{kernel.number}_*.ipynb")
-        added = {"about-the-package", "package", "parameters", "take-over", "provenance"}
+        added = {"about-the-package", "package", "parameters", "take-over", "hand-over"}
         assert [cell for cell in ours.cells if cell.id not in added] == nbformat.read(stored, 4).cells
         places = {cell.id: place for place, cell in enumerate(ours.cells)}
         assert places["about-the-package"] == 1 and places["package"] == 2

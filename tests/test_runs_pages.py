@@ -22,7 +22,9 @@ def run_dir(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     for i, name in enumerate(NOTEBOOKS):
         cells = [
-            new_markdown_cell(f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb)"),
+            new_markdown_cell(
+                f"# {i}. What is {name}?\n\n[another]({NOTEBOOKS[i - 1]}.ipynb) [all](../docs/parameters.md)"
+            ),
             new_code_cell("run_dir = '/secret/place'", metadata={"tags": ["injected-parameters"]}),
             new_code_cell(
                 f"show()  # of {ROOT}/outputs/demo",
@@ -62,7 +64,7 @@ def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:
     page = (run_dir / "book" / f"{NOTEBOOKS[0]}.html").read_text()
     assert "<script>play()</script>" in page
     assert f'href="{NOTEBOOKS[-1]}.html"' in page
-    assert "secret" not in page
+    assert "secret" not in page and "<script src=" not in page and "import(" not in page
     assert f"url={NOTEBOOKS[0]}.html" in (run_dir / "book/index.html").read_text()
 
 

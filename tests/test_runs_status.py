@@ -14,7 +14,8 @@ from test_workbook import TINY
 
 from fingerspelling.__main__ import main
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
-from fingerspelling.files import DataError, seal
+from fingerspelling.data.stages import SUBMISSION, note
+from fingerspelling.files import DataError, content, seal
 from fingerspelling.runs.status import status
 from fingerspelling.workbook import Workbook
 
@@ -32,8 +33,8 @@ def finished(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     }
     book = Workbook(values)
     book.read_held_out()
-    (book.run_dir / "submission.zip").write_bytes(b"a zip")
-    book.keep_submission()
+    (book.run_dir / SUBMISSION).write_bytes(b"a zip")
+    note(book.run_dir, SUBMISSION, {"readers": book.readers, "content": content(book.run_dir / SUBMISSION)})
     book.keep_metrics(score=0.5)
     return values
 
@@ -114,7 +115,7 @@ CASES = {
     "labels extracted": (extract_changed_labels, {"seed1": "stale", "seed2": "stale"}),
     "a training killed": (kill, {"seed2": "partly"}),
     "read otherwise": (read_otherwise, DERIVED),
-    "no extraction": (remove("clips"), {"clips": "missing", "seed1": "damaged", "seed2": "damaged"}),
+    "no extraction": (remove("clips"), {"clips": "missing"}),
     "nothing exported": (
         remove("submission.zip", "metrics.json"),
         {"submission.zip": "missing", "metrics.json": "missing"},
@@ -153,7 +154,7 @@ def test_a_run_that_only_simulates_is_told(tmp_path: Path, monkeypatch: pytest.M
     told = states(book.run_dir)
     assert told.pop("data") == "done"
     assert set(told.values()) == {"missing"} and {"first_round/fold0", "scores.parquet", "seed2"} <= told.keys()
-    (book.run_dir / "competition/train.csv").unlink()
+    (book.data_dir / "train.csv").unlink()
     assert status(book.run_dir)["state"][0] == "partly: 3 files"
 
 

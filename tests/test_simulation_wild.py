@@ -23,7 +23,9 @@ from fingerspelling.text import encode
 PLAIN_TRACKER = Tracker(
     no_face=0, no_pose=0, hand_alone=0, no_depth=0, odd_depth=0, swapped=0, zeros=0, never_lost=1, noise=(0.01, 0.01)
 )
-PLAIN = Wild(share=1, tracker=PLAIN_TRACKER, footage=Footage(idle=0, pause=0, other_hand=0), shapes=Shapes(skew=0))
+PLAIN = Wild(
+    share=1, tracker=PLAIN_TRACKER, footage=Footage(cut=0, idle=0, pause=0, other_hand=0), shapes=Shapes(skew=0)
+)
 Recording = tuple[Signer, str, np.ndarray, np.ndarray]
 
 
@@ -130,6 +132,16 @@ def test_raw_recordings_begin_and_end_without_spelling() -> None:
     assert share(resting, lambda recording: bool(np.isfinite(recording[2][:, hand_of(recording[0])]).all())) == 1
 
 
+def test_some_recordings_are_cut_within_the_first_and_the_last_character() -> None:
+    footage = Footage(cut=0.5, idle=1, other_hand=0)
+    recordings = record(60, replace(PLAIN, footage=footage))
+    cut = [recording for recording in recordings if (recording[3] >= 0).all()]
+    assert len(cut) == pytest.approx(30, abs=10)
+    for _, phrase, clip, characters in cut:
+        assert characters[0] == 0 and characters[-1] == len(phrase) - 1
+        assert not np.isnan(clip[:, LEFT_HAND]).all() or not np.isnan(clip[:, RIGHT_HAND]).all()
+
+
 def test_spaces_become_pauses() -> None:
     pace = Pace(fps=(30, 30), seconds=(0.3, 0.3), uneven=0, max_frames=1000)
 
@@ -143,7 +155,7 @@ def test_spaces_become_pauses() -> None:
 
 def test_the_other_hand_comes_into_view() -> None:
     shown = 0
-    for signer, _, clip, _ in record(30, replace(PLAIN, footage=Footage(idle=0, other_hand=1))):
+    for signer, _, clip, _ in record(30, replace(PLAIN, footage=Footage(cut=0, idle=0, other_hand=1))):
         own = hand_of(signer)
         at_rest = clip[:, LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND, :2]
         assert np.isfinite(clip[:, own]).all()
@@ -180,7 +192,8 @@ def test_depth_is_missing_or_means_nothing() -> None:
                 wild_signer(np.random.default_rng(seed), SimulationConfig(wild=wild)),
             )
             one, other = (
-                render_aligned_clip(signer, "ab", np.random.default_rng(s), config)[0] for s in (seed, seed + 99)
+                render_aligned_clip(signer, "abcdefghij", np.random.default_rng(s), config)[0]
+                for s in (seed, seed + 99)
             )
             depth = [clip[:, hand_of(signer), 2].mean(0) for clip in (one, other)]
             correlations.append(np.corrcoef(*depth)[0, 1])

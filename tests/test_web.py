@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,8 @@ from fingerspelling.video.recording import Recording, read_recording
 
 WEB = ROOT / "web"
 FILMS = Path(__file__).with_name("films")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Pictures are drawn by the processor; the camera is a film, and nobody is asked whether it may be used.
-OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+OPTIONS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 CAMERA = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 FASTEST = 8  # frames per second, on two cores that have nothing else to do
 
@@ -100,23 +99,18 @@ def built(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browse(built: Path) -> Iterator[Any]:
+def browse(built: Path, chromium: Callable) -> Callable:
     """Opens the page from disk, in a browser that is offline; returns it once it is ready, and what it asked for."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright to drive the browser")
-    if not CHROMIUM:
-        pytest.skip("no Chromium")
-    with sync_api.sync_playwright() as playwright:
 
-        def open_page(*options: str) -> tuple[Any, list[str]]:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *options])
-            page, asked = browser.new_page(), []
-            page.context.set_offline(True)
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto((built / "index.html").as_uri())
-            page.wait_for_function("page.ready", timeout=240_000)
-            return page, asked
+    def open_page(*options: str) -> tuple[Any, list[str]]:
+        page, asked = chromium(*OPTIONS, *options).new_page(), []
+        page.context.set_offline(True)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((built / "index.html").as_uri())
+        page.wait_for_function("page.ready", timeout=240_000)
+        return page, asked
 
-        yield open_page
+    return open_page
 
 
 @pytest.mark.timeout(900)

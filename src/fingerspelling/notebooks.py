@@ -63,6 +63,8 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
                 progress_bar=False,
                 log_output=True,
                 cwd=ROOT,
+                # Without the warning of each kernel that connections within the machine are not encrypted.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
         except PapermillExecutionError as error:
             print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
@@ -73,18 +75,16 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
-        _sign(executed / f"{name}.ipynb", book, seconds)
+        _sign(executed / f"{name}.ipynb", book)
         print(f"=== {name} took {seconds:.0f} s", flush=True)
     print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
 
 
-def _sign(notebook: Path, book: Workbook, seconds: float) -> None:
-    """Let an executed notebook carry what it ran with in its metadata, and say it in a line at its end."""
-    record = book.keep_provenance(notebook.stem, seconds)
+def _sign(notebook: Path, book: Workbook) -> None:
+    """Let an executed notebook carry in its metadata what its last cell says that it ran with."""
     content = nbformat.read(notebook, 4)
-    content.metadata["provenance"] = record
-    content.cells.append(nbformat.v4.new_markdown_cell(provenance.line(record), id="provenance"))
+    content.metadata["provenance"] = provenance.read(book.run_dir)[notebook.stem]
     with written_whole(notebook) as temporary:
         nbformat.write(content, temporary)
 

@@ -12,7 +12,16 @@ from packaging.requirements import Requirement
 from fingerspelling.files import InputError
 
 # Declared, but not needed there: TensorFlow has an interpreter too, and others start the notebooks.
-DISPENSABLE = {"ai-edge-litert", "ipykernel", "jupyterlab", "nbclient", "nbconvert", "nbformat", "papermill"}
+DISPENSABLE = {
+    "ai-edge-litert",
+    "ipykernel",
+    "jupyterlab",
+    "nbclient",
+    "nbconvert",
+    "nbformat",
+    "nbstripout",
+    "papermill",
+}
 
 
 def check_image(place: Path, scratch: Path) -> None:

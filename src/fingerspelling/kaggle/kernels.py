@@ -58,15 +58,14 @@ TAKE_OVER = """\
 from fingerspelling.kaggle.chain import take_over
 
 take_over("{chapter}", "{run}", globals(), after={after}, simulated={simulated})"""
-SIGN = """\
-from fingerspelling.runs import provenance
+HAND_OVER = """\
 from fingerspelling.kaggle.chain import hand_over
 
-print(provenance.line(book.keep_provenance("{chapter}")))
 hand_over()"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
 NOBODY = "your-username"  # stands for the owner in the ids until one is given
+METADATA = "kernel-metadata.json"
 LIMIT_BYTES = 1_000_000  # of a kernel's file
 LONGEST_TITLE = 50  # characters that Kaggle allows
 T4 = "NvidiaTeslaT4"  # two of them
@@ -91,6 +90,7 @@ CHAPTERS = {
     "03_training": Chapter(("02_extraction",), gpu=True, resumes=True),
     "04_error_analysis": Chapter(("02_extraction", "03_training")),
     "05_submission": Chapter(("02_extraction", "03_training")),
+    # Without a network a kernel has no MediaPipe to look for hands in a video: the chapter reads a validation clip.
     "06_your_own_hand": Chapter(("02_extraction", "03_training")),
 }
 
@@ -144,7 +144,7 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
         if len(built.encode()) > LIMIT_BYTES:
             raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
         metadata = json.dumps(kernel.metadata, indent=2) + "\n"
-        for name, content in (("kernel-metadata.json", metadata), (kernel.metadata["code_file"], built)):
+        for name, content in ((METADATA, metadata), (kernel.metadata["code_file"], built)):
             with written_whole(kernel.folder / name) as temporary:
                 temporary.write_text(content, encoding="utf-8")
     return kernels
@@ -227,7 +227,7 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
         new_code(parameters, id="parameters", metadata={"tags": ["injected-parameters"]}),
         new_code(take_over, id="take-over"),
         *notebook.cells[place + 1 :],
-        new_code(SIGN.format(chapter=path.stem), id="provenance"),
+        new_code(HAND_OVER, id="hand-over"),
     ]
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"

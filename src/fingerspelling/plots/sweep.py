@@ -27,7 +27,7 @@ def sweep_scores(results: pd.DataFrame) -> Figure:
     axes.set(yticks=places, yticklabels=ranked.index, ylim=(-0.6, len(ranked) - 0.4), xlabel="score", title="Sweep")
     axes.margins(x=0.1)
     axes.grid(axis="y", visible=False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(frameon=False, fontsize=8, loc="outside upper right")  # no run's word lies under it
     failed = int(ranked.isna().sum())
     reading = f"Best of {len(ranked)}: {ranked.index[-1]}, {ranked.iloc[-1]:.3f}." if failed < len(ranked) else ""
     return finished(figure, f"Dots of each run's score; {failed} of {len(ranked)} failed.", reading)

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.parameters import Probability, parameters
+from fingerspelling.parameters import Probability, flatten, parameters
 from fingerspelling.text import MAX_PHRASE
 
 MOST_LOST = 3.0
@@ -29,12 +28,12 @@ Between = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_rising)
 class Wording:
     """What wild signers spell: the kinds' shares, relative to each other."""
 
-    competition: NonNegativeFloat = 0.2  # addresses, names, web addresses, phone numbers
-    word: NonNegativeFloat = 0.34  # a word, of one letter or more; half of the words are invented
-    words: NonNegativeFloat = 0.14  # two to four words
+    competition: NonNegativeFloat = 0.26  # addresses, names, web addresses, phone numbers
+    word: NonNegativeFloat = 0.32  # a word, of one letter or more; half of the words are invented
+    words: NonNegativeFloat = 0.12  # two to four words
     name: NonNegativeFloat = 0.1  # given name, surname or both
-    letters: NonNegativeFloat = 0.16  # 1-8 random letters
-    digits: NonNegativeFloat = 0.06  # 1-8 random digits
+    letters: NonNegativeFloat = 0.12  # 1-8 random letters
+    digits: NonNegativeFloat = 0.08  # 1-8 random digits
 
     def __post_init__(self) -> None:
         if not any(dataclasses.astuple(self)):
@@ -45,7 +44,7 @@ class Wording:
 class Pace:
     """How fast wild signers spell and are filmed."""
 
-    seconds: Between = (0.15, 2.0)  # per character
+    seconds: Between = (0.15, 2.0)  # time per character
     fps: Between = (10.0, 60.0)  # frames per second
     uneven: NonNegativeFloat = 0.4  # standard deviation of the logarithm of a character's time within a clip, at most
     movement: Between = (0.15, 0.6)  # seconds that the way from one character to the next takes at most
@@ -56,8 +55,9 @@ class Pace:
 class Footage:
     """What else there is in wild recordings."""
 
-    idle: Probability = 0.4  # share of clips with time before and after the spelling: the hand rises and falls
-    idle_seconds: NonNegativeFloat = 2.0  # of this time at most, at either end
+    cut: Probability = 0.3  # share of clips that begin within the first character and end within the last
+    idle: Probability = 0.4  # share of the others with time before and after the spelling: the hand rises and falls
+    idle_seconds: NonNegativeFloat = 2.0  # length of that time at either end, at most
     resting: Probability = 0.4  # share of idle hands that are seen; the others are out of the picture
     pause: Probability = 0.3  # share of clips with pauses between words, up to four times as long as a space
     other_hand: Probability = 0.35  # share of clips in which the other hand is seen
@@ -78,10 +78,10 @@ class View:
 class Tracker:
     """What trackers do in wild recordings: shares of clips, unless said otherwise."""
 
-    no_face: Probability = 0.12
-    no_pose: Probability = 0.12
-    hand_alone: Probability = 0.15  # neither of them
-    no_depth: Probability = 0.25
+    no_face: Probability = 0.12  # the face is not found
+    no_pose: Probability = 0.12  # nor are the arms
+    hand_alone: Probability = 0.25  # neither face nor arms
+    no_depth: Probability = 0.35  # z is missing
     odd_depth: Probability = 0.15  # depth of the hand means nothing
     swapped: Probability = 0.08  # the hand is taken for the other one
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
@@ -109,22 +109,13 @@ class Wild:
     Ranges of times, rates, sizes and strengths are drawn from evenly in their logarithm.
     """
 
-    share: Probability = 0.0  # of signers and of clips
+    share: Probability = 0.0  # share of the signers, and so of the clips, that are of this kind
     wording: Wording = field(default_factory=Wording)
     pace: Pace = field(default_factory=Pace)
     footage: Footage = field(default_factory=Footage)
     view: View = field(default_factory=View)
     tracker: Tracker = field(default_factory=Tracker)
     shapes: Shapes = field(default_factory=Shapes)
-
-
-def _named(name: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of a section and of those within it, each with its whole name."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _named(f"{name}.{key}", value)
-        else:
-            yield f"{name}.{key}", value
 
 
 @parameters
@@ -136,7 +127,7 @@ class SimulationConfig:
     """
 
     seed: NonNegativeInt = 1  # the same seed gives the same bytes
-    signers: PositiveInt = 24  # people; each clip is one of them
+    signers: PositiveInt = 24  # people; each clip shows one of them
     clips: NonNegativeInt = 4000  # training clips, one phrase each, no phrase twice
     supplemental_clips: NonNegativeInt = 200  # clips of everyday sentences, repeated by several signers
     clips_per_file: PositiveInt = 500  # clips in a parquet file; about 1 MB each in memory
@@ -151,7 +142,7 @@ class SimulationConfig:
     noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, relative to MediaPipe's; 0 for none
     left_handed: Probability = 0.19  # share of signers who spell with the left hand
     wild: Wild = field(default_factory=Wild)  # signers beside the competition's
-    processes: NonNegativeInt = 0  # at most; 0 for one per core; does not change the data
+    processes: NonNegativeInt = 0  # that simulate, at most; 0 for one per core; does not change the data
 
     def __post_init__(self) -> None:
         if self.max_length < self.min_length:
@@ -174,4 +165,4 @@ class SimulationConfig:
         values = dataclasses.asdict(self)
         del values["processes"]
         wild = values.pop("wild")
-        return json.loads(json.dumps(values | dict(_named("wild", wild) if self.wild.share else ())))
+        return json.loads(json.dumps(values | (flatten(wild, "wild.") if self.wild.share else {})))

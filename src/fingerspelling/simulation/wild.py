@@ -34,6 +34,8 @@ from fingerspelling.simulation.signer import Signer
 IDLE_SHAPES = ("relaxed", "relaxed", "relaxed", "5", "b", "s", "o", "c")  # of a hand that spells nothing
 SIDEWAYS = "ghpq"  # letters that point aside or down, everybody somewhere else
 IN_PICTURE = (0.08, 0.92)  # of width and height: where the spelling hand's wrist is
+HELD = 0.45  # share of a character's frames that is cut off at most
+FEWEST = 8  # frames that are left, where there are so many
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
 FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
@@ -96,7 +98,11 @@ def film(
     footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
     config, manner = _paced(signer, phrase, config, rng)
     motion, characters = sign(phrase, signer, rng, config, manner)
-    motion, characters, away = _with_idle_time(motion, characters, config.fps, footage, rng)
+    if rng.random() < footage.cut:
+        part = _within_ends(characters, rng)
+        motion, characters, away = motion[part], characters[part], np.full(part.stop - part.start, False)
+    else:
+        motion, characters, away = _with_idle_time(motion, characters, config.fps, footage, rng)
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
     body = pose_person(signer, motion, turn, place, rng)
@@ -140,6 +146,15 @@ def _paced(
         end=str(rng.choice(IDLE_SHAPES)),
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
+
+
+def _within_ends(characters: np.ndarray, rng: np.random.Generator) -> slice:
+    """Draw which frames are left of a clip that was cut within the hold of its first and of its last character."""
+    spelled = np.flatnonzero(characters >= 0)
+    first, last = (int(np.sum(characters == characters[spelled[end]])) for end in (0, -1))
+    start = int(spelled[0]) + int(rng.random() * HELD * first)
+    stop = int(spelled[-1]) + 1 - int(rng.random() * HELD * last)
+    return slice(start, stop) if stop - start >= FEWEST else slice(int(spelled[0]), int(spelled[-1]) + 1)
 
 
 def _with_idle_time(

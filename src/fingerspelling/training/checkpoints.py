@@ -12,6 +12,6 @@ def last_checkpoint(folder: Path) -> Path | None:
     for path in checkpoints(folder):
         if is_whole(path):
             return path
-        print(f"{path}: not whole, an earlier checkpoint is used")
+        print(f"{folder.parent.name}/{path.name}: not whole, an earlier checkpoint is used")
         shutil.rmtree(path, ignore_errors=True)  # several processes do so
     return None

@@ -61,7 +61,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, inputs, run_dir)
-        print(f"the trained model is in {finished}")
+        print(f"the trained model is in {run_dir.name}/{finished.name}")
     try:
         if not is_whole(finished):
             raise ValueError("one of its files is damaged or missing")
@@ -70,7 +70,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         reason = " ".join(str(error).split())
         raise DataError(f"{finished}: not a readable model ({reason}); delete it to train anew") from error
     if read_predictions(run_dir / PREDICTIONS) is None:
-        print(f"{run_dir / PREDICTIONS}: damaged or missing, the clips are read anew")
+        print(f"{run_dir.name}/{PREDICTIONS}: damaged or missing, the clips are read anew")
         places = split_by_signer(store, recipe.training).validation
         read = read_store([model], store, places, "held-out clips")
         write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read)
@@ -148,14 +148,11 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
-        print(f"going on from {checkpoint}")
+        print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
-        raise StoppedInTime(
-            _stopped(
-                config, f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
-            )
-        )
+        progress = f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
+        raise StoppedInTime(_stopped(config, progress))
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
@@ -243,7 +240,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         logging_steps=min(20, steps),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
         seed=config.seed,
         disable_tqdm=True,
         report_to="none",

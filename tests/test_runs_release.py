@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from synthetic import make_model
 from test_main import HEAVY
 
-from fingerspelling import release
 from fingerspelling.__main__ import main
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.decoding.search import make_decoder
@@ -22,6 +21,7 @@ from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
+from fingerspelling.runs import release
 from fingerspelling.runs.config import ROOT, SubmissionConfig
 from fingerspelling.scoring.submission import MODEL_FILE, NOTHING, WEIGHTS, Submission, shipped
 from fingerspelling.video.command import SAMPLE_FILE

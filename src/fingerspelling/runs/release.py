@@ -313,7 +313,7 @@ def _card_data(scores: pd.DataFrame) -> ModelCardData:
 
 def main() -> int:
     """Parse the command line and make the weights; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.release", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m fingerspelling.runs.release", description=__doc__.splitlines()[0])
     parser.add_argument("run", nargs="?", type=Path, help="the run's folder (default: the parameters' own)")
     parser.add_argument("--params", type=named_file, default=READER, help="the run's YAML file (default: the reader's)")
     options = parser.parse_args()
