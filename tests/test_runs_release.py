@@ -199,7 +199,7 @@ def test_the_shipped_file_is_small_and_reads_its_sample() -> None:
     about = json.loads((WEIGHTS / "inference_args.json").read_text())
     answer = Submission(shipped()).read(read_clip(WEIGHTS / SAMPLE_FILE))
     assert answer.text == about["sample"]
-    assert answer.confidence is not None and answer.confidence > 0.8
+    assert answer.confidence is not None and answer.confidence > 0.5
 
 
 @carried

@@ -33,5 +33,6 @@ def test_the_threshold_separates_what_is_read_from_what_is_not_there() -> None:
     legible, empty = np.array([0.9, 0.8, 0.7, 0.65, 0.2]), np.array([0.1, 0.15, 0.3, 0.75])
     threshold = separating(legible, empty)
     assert 0.3 < threshold < 0.65  # keeps four of five, refuses three of four
+    assert separating(np.array([]), empty) > 0.75, "of a model that reads nothing rightly, all is refused"
     assert separating(np.array([0.6]), np.array([0.2])) == pytest.approx(0.4)
     assert separating(np.array([0.3, 0.9]), np.array([0.1, 0.0])) == pytest.approx(0.2)

@@ -90,7 +90,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         DataError: the run has no model or several, or its file is larger than LIMIT_MB.
     """
     trained, recipe = _trained(run)
-    search = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
+    search: dict[str, Any] = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
     tflite = export_tflite([trained], package / MODEL_FILE, submission.precision, **search, tells_probability=True)
     megabytes = tflite.stat().st_size / 1e6
     if megabytes > LIMIT_MB:

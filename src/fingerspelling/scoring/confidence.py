@@ -50,8 +50,9 @@ def separating(legible: np.ndarray, empty: np.ndarray) -> float:
     """
     values = np.unique([0.0, *legible, *empty])
     between = np.append((values[1:] + values[:-1]) / 2, 1.0)
-    gained = [(legible >= threshold).mean() + (empty < threshold).mean() for threshold in between]
-    return float(between[int(np.argmax(gained))])
+    kept = np.array([(legible >= threshold).sum() for threshold in between]) / max(len(legible), 1)
+    refused = np.array([(empty < threshold).sum() for threshold in between]) / max(len(empty), 1)
+    return float(between[np.argmax(kept + refused)])
 
 
 def _design(probabilities: np.ndarray) -> np.ndarray:

@@ -155,7 +155,7 @@ def _serve() -> None:
             question = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        probability = None
+        probability: float | None = None
         try:
             if run is None:
                 model, threads, patience = question
