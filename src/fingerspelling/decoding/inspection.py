@@ -15,20 +15,16 @@ from fingerspelling.model.preprocessing import normalize, resize_index
 
 
 class Inspection(NamedTuple):
-    """What models see in a clip.
+    """What models see in a clip."""
 
-    Attributes:
-        frames: int [encoded frames], the clip's frame that each of the encoder's stands for.
-        attention: float [characters + 1, encoded frames], how much the decoders look where as they spell each
-            character and then the end; the mean of all models, layers and heads, 1 in each row.
-        ctc: float [encoded frames, 60], the probability of each character and of the blank; None without CTC.
-        read_at: int [characters], the clip's frame at which each character is read: by the likeliest alignment of
-            CTC or, without it, where the attention is greatest.
-    """
-
-    frames: np.ndarray
+    frames: np.ndarray  # int [encoded frames], the clip's frame that each of the encoder's stands for
+    # float [characters + 1, encoded frames], how much the decoders look where as they spell each character and then the
+    # end; the mean of all models, layers and heads, 1 in each row.
     attention: np.ndarray
+    # float [encoded frames, 60], the probability of each character and of the blank; None without CTC.
     ctc: np.ndarray | None
+    # int [characters], the clip's frame at which each character is read: by the likeliest alignment of CTC or, without
+    # it, where the attention is greatest.
     read_at: np.ndarray
 
 
@@ -129,19 +125,12 @@ def aligned(log_probabilities: np.ndarray, ids: Sequence[int]) -> np.ndarray:
 
 
 class Stage(NamedTuple):
-    """What a part of a model makes of a clip.
+    """What a part of a model makes of a clip."""
 
-    Attributes:
-        name: the part, in words.
-        shape: of what it makes, without the batch.
-        values: float [rows, steps], to be drawn: time or the phrase runs to the right.
-        weights: how many it has.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    values: np.ndarray
-    weights: int
+    name: str  # the part, in words
+    shape: tuple[int, ...]  # of what it makes, without the batch
+    values: np.ndarray  # float [rows, steps], to be drawn: time or the phrase runs to the right
+    weights: int  # how many it has
 
 
 @torch.inference_mode()

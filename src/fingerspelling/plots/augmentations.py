@@ -87,17 +87,12 @@ def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
 
 
 class Change(NamedTuple):
-    """A clip before and after an augmentation in time.
+    """A clip before and after an augmentation in time."""
 
-    Attributes:
-        before: phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
-        after: float [frames, 130, 3].
-        phrase: what is spelled after it.
-    """
-
+    # phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
     before: dict[str, np.ndarray]
-    after: np.ndarray
-    phrase: str
+    after: np.ndarray  # float [frames, 130, 3]
+    phrase: str  # what is spelled after it
 
 
 def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, float]) -> Figure:

@@ -33,15 +33,10 @@ _SIN_TILT, _COS_TILT = sine_cosine(CONVERGENCE)
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Lengths of one hand, in palms.
+    """Lengths of one hand, in palms."""
 
-    Attributes:
-        roots: float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles.
-        bones: float32 [5, 3], lengths of the three bones of each digit, the tip's last.
-    """
-
-    roots: np.ndarray
-    bones: np.ndarray
+    roots: np.ndarray  # float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles
+    bones: np.ndarray  # float32 [5, 3], lengths of the three bones of each digit, the tip's last
 
 
 MEAN_SKELETON = Skeleton(
