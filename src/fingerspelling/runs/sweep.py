@@ -30,8 +30,8 @@ import yaml
 
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
-from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.processes import end_with_parent, only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.compare import read_clips
