@@ -54,13 +54,9 @@ def inspect_clip(models: Sequence[FingerspellingModel], frames: np.ndarray, phra
 def runners_up(
     models: Sequence[FingerspellingModel], frames: np.ndarray, num_beams: int, ctc_weight: float
 ) -> list[tuple[str, float]]:
-    """Return what a beam search considers for a clip, and how likely each phrase is to it; the likeliest first.
+    """Return what a beam search of at least two hypotheses considers for a clip, and how likely each phrase is to it.
 
-    Args:
-        models: one model, or several that read together; in evaluation mode.
-        frames: float [frames, 130, 3], raw landmarks.
-        num_beams: hypotheses, at least 2.
-        ctc_weight: of the CTC heads.
+    The likeliest comes first. Models and frames are those of `inspect_clip`.
     """
     encoded = [model.encode(_normalized(frames, model)) for model in models]
     [found] = hypotheses(models, encoded, num_beams, ctc_weight)
@@ -135,12 +131,7 @@ class Stage(NamedTuple):
 
 @torch.inference_mode()
 def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> dict[str, Stage]:
-    """Follow a clip through a model that spells a phrase.
-
-    Args:
-        model: in evaluation mode.
-        frames: float [frames, 130, 3], raw landmarks.
-        phrase: what the decoder spells.
+    """Follow a clip, float [frames, 130, 3] of raw landmarks, through a model that spells a phrase.
 
     Returns:
         Stages by key: clip, convolution (where there is one), features, encoder, ctc (where there is one), decoder,

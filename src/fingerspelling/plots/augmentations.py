@@ -98,11 +98,7 @@ class Change(NamedTuple):
 def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, float]) -> Figure:
     """Draw how high the tip of the index finger is, before and after each augmentation in time.
 
-    Thin lines connect the same moments.
-
-    Args:
-        changes: name of an augmentation -> a clip before and after it.
-        probabilities: as of `changed_points`.
+    Thin lines connect the same moments. Probabilities are as those of `changed_points`.
     """
     figure, axes = plt.subplots(len(changes), 1, figsize=(WIDTH, 2.0 * len(changes)), squeeze=False)
     longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))

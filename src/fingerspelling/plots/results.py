@@ -66,11 +66,7 @@ def _learning(model: str, history: pd.DataFrame) -> str:
 
 
 def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the validation loss and score of runs over each other.
-
-    Args:
-        histories: a run's name -> its metrics.jsonl.
-    """
+    """Draw the validation loss and score of runs over each other, of their metrics.jsonl by name."""
     figure, (loss, score) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     styles = itertools.cycle(itertools.product(("-", "--", ":"), (BLUE, ORANGE, GREEN, RED, "black")))
     last = {}
@@ -91,11 +87,7 @@ def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def sweep_scores(results: pd.DataFrame) -> Figure:
-    """Draw each run's score, the best at the top.
-
-    Args:
-        results: a row per run, named by the index, with score (NaN where it failed).
-    """
+    """Draw each run's score (NaN where it failed), a row per run, named by the index; the best at the top."""
     ranked = results["score"].sort_values(na_position="first")
     figure, axes = plt.subplots(figsize=(8, 1 + 0.3 * len(ranked)))
     places = range(len(ranked))
@@ -116,12 +108,7 @@ def sweep_scores(results: pd.DataFrame) -> Figure:
 
 
 def clip_scores(scores: Sequence[float], least: float) -> Figure:
-    """Draw how many clips have which score.
-
-    Args:
-        scores: of each clip, 0..1.
-        least: clips that score less are not worth reading; their bars are grey.
-    """
+    """Draw how many clips have which score, 0..1; bars of those below `least`, not worth reading, are grey."""
     figure, axes = plt.subplots(figsize=(7, 3))
     edges = np.linspace(0, 1, 21)
     shares = 100 * np.histogram(scores, edges)[0] / max(len(scores), 1)

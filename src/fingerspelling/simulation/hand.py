@@ -65,14 +65,9 @@ def within_limits(angles: np.ndarray) -> np.ndarray:
 
 
 def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray:
-    """Place the 21 joints by forward kinematics.
+    """Place the 21 joints by forward kinematics, float32 [frames, 3, 21] in palms, in the hand's own frame.
 
-    Args:
-        angles: float [frames, 20 or more] in degrees, in the order of ANGLES; further columns are ignored.
-        skeleton: the hand's lengths.
-
-    Returns:
-        float32 [frames, 3, 21] in palms, in the hand's own frame.
+    Angles are float [frames, 20 or more] in degrees, in the order of ANGLES; further columns are ignored.
     """
     # Frames come last here, so that NumPy's inner loops are long.
     angles = np.asarray(angles, np.float32).T[: len(ANGLES)].reshape(5, 4, -1)
