@@ -220,9 +220,10 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
 
 def _archive(files: dict[str, Path]) -> str:
     """Pack what a kernel brings along, the package and files of parameters, as a text: base 64 of tar.xz."""
-    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file() and path.suffix != ".tflite"]
+    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file()]
     brought += [DEMO, ROOT / "pyproject.toml"]
-    files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name != "__pycache__"}
+    left = ("__pycache__", "weights")  # the second would be too large for a kernel
+    files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name not in left}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(files):
