@@ -84,6 +84,7 @@ class Tracker:
     no_depth: Probability = 0.35  # z is missing
     odd_depth: Probability = 0.15  # depth of the hand means nothing
     swapped: Probability = 0.08  # the hand is taken for the other one
+    doubled: Probability = 0.08  # the hand is taken for the other one as well, on and off
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
     never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
     noise: Between = (0.7, 4.0)  # jitter of the hand, relative to MediaPipe's

@@ -23,36 +23,24 @@ SPEEDS = [0.85, 0.95, 1.05, 1.15]  # of the readings that a letter is compared w
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter that was read.
-
-    Attributes:
-        character: which.
-        second: when it was read: what was signed until then gives it, and all that follows leaves it. Letters that
-            came together are spread over the time since the last ones.
-        confidence: share of readings of the same signing, faster, slower and mirrored, that have it too.
-    """
+    """A letter that was read."""
 
     character: str
+    # When it was read: what was signed until then gives it, and all that follows leaves it. Letters that came together
+    # are spread over the time since the last ones.
     second: float
-    confidence: float
+    confidence: float  # share of readings of the same signing, faster, slower and mirrored, that have it too
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A phrase that was read.
+    """A phrase that was read."""
 
-    Attributes:
-        start, end: seconds, the piece of the recording.
-        letters: what was read; none where nothing was readable.
-        confidence: the score to be expected; the letters' mean confidence where a model does not say.
-        milliseconds: what reading it once took.
-    """
-
-    start: float
+    start: float  # seconds, of the piece of the recording
     end: float
-    letters: list[Letter]
-    confidence: float
-    milliseconds: float
+    letters: list[Letter]  # what was read; none where nothing was readable
+    confidence: float  # the score to be expected; the letters' mean confidence where a model does not say
+    milliseconds: float  # what reading it once took
 
     @property
     def text(self) -> str:
