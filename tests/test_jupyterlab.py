@@ -31,7 +31,7 @@ TOKEN = "test"
 PLAYERS = {"01_eda": 1, "04_error_analysis": 2, "06_your_own_hand": 1}
 PICTURES = os.environ.get("SCREENSHOTS")
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-WHOLE = {"width": LAPTOP["width"], "height": 16_000}  # JupyterLab attaches only cells that are in view
+WHOLE = {"width": LAPTOP["width"], "height": 16_000}  # in a picture, all cells
 SHOWN = ".jp-OutputArea-output, .jp-RenderedMarkdown"
 
 OPEN = """async path => {
@@ -63,7 +63,9 @@ def lab(chromium: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (folder / "config").mkdir()
+    settings = folder / "config/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"windowingMode": "none"}')  # all cells are there to be looked at, not only those in view
     config = {
         "ServerApp": {"open_browser": False, "port": port},
         "IdentityProvider": {"token": TOKEN},
@@ -151,7 +153,6 @@ def test_a_chapter_runs_twice_and_can_be_read_in_both_themes(lab: Lab, page: Any
         assert not red
     assert outputs[-1].text.startswith("commit ")  # what it ran with
     page.set_viewport_size(WHOLE)
-    page.wait_for_timeout(500)
     players = page.query_selector_all(f"{PANEL} [id^=clip-]")
     assert len(players) == PLAYERS.get(name, 0)
     for player in players:
