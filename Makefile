@@ -42,8 +42,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 format: $(READY)
-	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # JupyterLab keeps outputs in the notebooks, and what it knows of its kernel; .gitattributes lets git see neither.
 LANGUAGE := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version)

@@ -1,6 +1,6 @@
 """What damaged and hostile files do to the workbook.
 
-    python benchmarks/fuzz.py [KIND ...] [--tries 1000] [--first 0]
+    python benchmarks/fuzz.py [KIND ...] [--tries 1000] [--first 0]       more than 10,000 tries by default
 
 Every try damages one file (bits, bytes, pieces, or its structure) of a small run and reads it as the workbook does. It
 counts as
@@ -28,9 +28,11 @@ import signal
 import sys
 import tempfile
 import traceback
+import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +47,23 @@ from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS
 from fingerspelling.data.store import ClipStore
+from fingerspelling.export import export_tflite
 from fingerspelling.files import InputError
+from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingConfig
+from fingerspelling.runs.config import ROOT
 from fingerspelling.runs.status import status
+from fingerspelling.scoring.runtime import ModelProcess
+from fingerspelling.scoring.submission import Submission, write_submission
 from fingerspelling.simulation import SimulationConfig, simulate
-from fingerspelling.training import Recipe, TrainingConfig, train
-from fingerspelling.workbook import Workbook
+from fingerspelling.training import FingerspellingTrainer, Recipe, TrainingConfig, train
+from fingerspelling.training.checkpoints import last_checkpoint
+from fingerspelling.workbook import Workbook, open_run
 
 MEMORY = 6e9  # bytes of address space that a try may take beyond what is in use
-SECONDS = 60  # that a try may take
+SECONDS = 120  # that a try may take
 MODEL = {"d_model": 32, "encoder_layers": 1, "conv_kernel": 5, "decoder_layers": 1, "decoder_ffn_dim": 32}
+EPOCHS = 3  # of a training that is stopped before the last
 TRAINING = {"epochs": 1, "batch_size": 4, "gradient_accumulation_steps": 1, "folds": 2, "eval_clips": 2}
 
 Damage = Callable[[bytes, np.random.Generator], bytes]
@@ -190,6 +199,55 @@ def change_csv(content: bytes, rng: np.random.Generator) -> bytes:
     return text.getvalue().encode("utf-8", "surrogatepass")
 
 
+SCALARS = [
+    *map(str, FIELDS),
+    *("yes", "010", "0o17", "1:30", "1_000", "1e-3", ".inf", "- 1", "~", "~nobody/x", "null", "'", "!!int x", "[1, 2]"),
+    *("*a", "&a [1]", "{a: 1}", "!!python/object/apply:os.getcwd []", "training.epochs=3", "[a='b]", "[model.x=[[1]"),
+]
+
+
+def change_yaml(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change values, names and the order of lines of a file of parameters."""
+    lines = content.decode().splitlines()
+    for _ in range(rng.integers(1, 4)):
+        place, how = rng.integers(len(lines)), rng.integers(6)
+        name, colon, _ = lines[place].partition(":")
+        scalar = SCALARS[rng.integers(len(SCALARS))]
+        if how <= 2 and colon:
+            lines[place] = f"{name}: {scalar}"
+        elif how == 3:
+            lines.insert(place, lines[rng.integers(len(lines))])
+        elif how == 4:
+            lines[place] = " " * int(rng.integers(5)) + lines[place].strip()
+        else:
+            names = [line.partition(":")[0] for line in lines] + ["overrides", "params", "data_dir", "extraction"]
+            lines.insert(place, f"{names[rng.integers(len(names))]}: {scalar}")
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def change_zip(content: bytes, rng: np.random.Generator) -> bytes:
+    """Write an archive anew: members packed otherwise, renamed, doubled, missing or filled with other bytes."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [[name, archive.read(name)] for name in archive.namelist()]
+    member, how = members[rng.integers(len(members))], rng.integers(6)
+    packing = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)[rng.integers(4)]
+    if how == 0:
+        member[0] = str(FIELDS[rng.integers(len(FIELDS))]).replace("\0", "_")
+    elif how == 1:
+        member[1] = bytes(int(10 ** rng.uniform(0, 9)))  # little when packed
+    elif how == 2:
+        members.append([member[0], BYTES[rng.integers(len(BYTES))](member[1], rng)])
+    elif how == 3:
+        members.remove(member)
+    else:
+        member[1] = BYTES[rng.integers(len(BYTES))](member[1], rng)
+    changed = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(changed, "w", packing) as archive:
+        for name, filling in members:
+            archive.writestr(name, filling)
+    return changed.getvalue()
+
+
 def change_table(content: bytes, rng: np.random.Generator) -> bytes:
     """Write a parquet file anew with a column of another type, doubled, gone, or with other rows."""
     table = pq.read_table(io.BytesIO(content))
@@ -234,11 +292,17 @@ class Kind:
         files: patterns of the files in the run's folder that are damaged.
         damages: functions of a file's content.
         detected: whether every damage has to be noticed, as the workbook wrote the file with what can tell.
+        needs: what reading it needs of the run's folder.
+        sentences: errors that become a sentence, beside an `InputError`, and to which a caller adds the file's name.
+        tries: how many by default.
     """
 
     files: tuple[str, ...] = ()
     damages: tuple[Damage, ...] = BYTES
     detected = False
+    needs: tuple[str, ...] = ("competition", "clips")
+    sentences: tuple[type[Exception], ...] = ()
+    tries = 1000
 
     def result(self, run: Path, file: Path) -> Any:
         """Read the damaged file as the workbook does; what is returned is compared with the undamaged one's."""
@@ -250,6 +314,7 @@ class Source(Kind):
 
     files = ("competition/train_landmarks/*.parquet",)
     damages = (*BYTES, *[change_table] * 7)
+    tries = 500
 
     def result(self, run: Path, file: Path) -> Any:
         extract(run / "competition", run / "clips")
@@ -281,6 +346,7 @@ class Shard(Kind):
 
     files = ("clips/train/train_landmarks/*.arrow",)
     detected = True
+    tries = 500
 
     def result(self, run: Path, file: Path) -> Any:
         extract(run / "competition", run / "clips")
@@ -302,6 +368,8 @@ class ClipFile(Kind):
     files = ("held_out_clips/train_landmarks/*/*.parquet", "held_out_clips/train_landmarks/*/files.json")
     damages = (*BYTES, change_json)
     detected = True
+    needs = ("competition", "held_out_clips")
+    tries = 500
 
     def result(self, run: Path, file: Path) -> Any:
         clips = write_clips(run / "competition", read_table(run / "competition"), run / "held_out_clips")
@@ -314,12 +382,34 @@ class Training(Kind):
     files = ("seed1/training.json", "seed1/model/*", f"seed1/{PREDICTIONS}")
     damages = (*BYTES, change_json)
     detected = True
+    needs = ("clips", "seed1")
+    tries = 300
 
     def result(self, run: Path, file: Path) -> Any:
-        model = train(ClipStore(run / "clips"), _recipe(), run / "seed1")
-        weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
-        read = pd.read_parquet(run / "seed1" / PREDICTIONS)
-        return weights, read.to_csv()
+        return _trained(run, run / "seed1", 1)
+
+
+class Checkpoint(Kind):
+    """A file of a checkpoint: weights, optimizer, scheduler, random numbers, the trainer's state, or their seal."""
+
+    files = ("begun/checkpoints/*/*",)
+    damages = (*BYTES, change_json)
+    detected = True
+    needs = ("begun",)
+
+    def result(self, run: Path, file: Path) -> Any:
+        return getattr(last_checkpoint(run / "begun/checkpoints"), "name", None)
+
+
+class Resumed(Checkpoint):
+    """The same, and the training then goes on to its end."""
+
+    needs = ("clips", "begun")
+    tries = 40
+
+    def result(self, run: Path, file: Path) -> Any:
+        with redirect_stdout(io.StringIO()):  # where it goes on from does not matter
+            return _trained(run, run / "begun", EPOCHS)
 
 
 class Figures(Kind):
@@ -327,12 +417,63 @@ class Figures(Kind):
 
     files = (METRICS, NOTES)
     damages = (*BYTES, *[change_json] * 7, nest)
+    needs = ("competition", "clips", "seed1", METRICS, NOTES)
+    tries = 1200
 
     def result(self, run: Path, file: Path) -> Any:
         told = status(run)
         kept = _book(run).keep_metrics(other=1.0)
         assert kept["other"] == 1.0
         return list(told["stage"]), sorted(kept)
+
+
+class Parameters(Kind):
+    """A YAML file of parameters."""
+
+    files = ("params.yaml",)
+    damages = (*BYTES, *[change_yaml] * 14)
+    needs = ("params.yaml",)
+    tries = 3000
+
+    def result(self, run: Path, file: Path) -> Any:
+        return repr(open_run(file).config)
+
+
+class Arguments(Kind):
+    """inference_args.json of a submission."""
+
+    files = ("submission/inference_args.json",)
+    damages = (*BYTES, *[change_json] * 7, nest)
+    needs = ("submission",)
+
+    def result(self, run: Path, file: Path) -> Any:
+        submission = Submission(run / "submission", threads=1)
+        return submission.transcribe(_clip(len(submission.columns)))
+
+
+class Archive(Arguments):
+    """submission.zip."""
+
+    files = ("submission.zip",)
+    damages = (*BYTES, *[change_zip] * 7)
+    needs = ("submission.zip",)
+
+    def result(self, run: Path, file: Path) -> Any:
+        submission = Submission(file, threads=1)
+        return submission.columns, submission.transcribe(_clip(len(submission.columns)))
+
+
+class Model(Kind):
+    """model.tflite, which may crash its own process, not this one."""
+
+    files = ("submission/model.tflite",)
+    needs = ("submission",)
+    sentences = (RuntimeError,)
+    tries = 400
+
+    def result(self, run: Path, file: Path) -> Any:
+        process = ModelProcess(file.read_bytes(), threads=1, patience=SECONDS // 2)
+        return process.input_shape, process.characters(_clip(len(SELECTED_COLUMNS)))
 
 
 KINDS = {
@@ -343,7 +484,13 @@ KINDS = {
     "shard-alone": ShardAlone(),
     "clip-file": ClipFile(),
     "training": Training(),
+    "checkpoint": Checkpoint(),
+    "resumed": Resumed(),
     "figures": Figures(),
+    "parameters": Parameters(),
+    "arguments": Arguments(),
+    "archive": Archive(),
+    "tflite": Model(),
 }
 
 
@@ -352,8 +499,19 @@ def _frames(run: Path) -> tuple[str, list[bytes]]:
     return store.table.to_csv(), [store.frames(place).tobytes() for place in range(len(store))]
 
 
-def _recipe() -> Recipe:
-    return Recipe(FingerspellingConfig(**MODEL), TrainingConfig(**TRAINING))
+def _recipe(epochs: int) -> Recipe:
+    return Recipe(FingerspellingConfig(**MODEL), TrainingConfig(**TRAINING | {"epochs": epochs}))
+
+
+def _trained(run: Path, folder: Path, epochs: int) -> tuple[dict[str, bytes], str]:
+    """Return the weights and predictions that a training ends with."""
+    model = train(ClipStore(run / "clips"), _recipe(epochs), folder)
+    weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
+    return weights, pd.read_parquet(folder / PREDICTIONS).to_csv()
+
+
+def _clip(columns: int) -> np.ndarray:
+    return np.random.default_rng(0).random((40, columns), np.float32)
 
 
 def _book(run: Path) -> Workbook:
@@ -367,9 +525,29 @@ def make_run(run: Path) -> None:
     config = SimulationConfig(signers=2, clips=6, clips_per_file=3, supplemental_clips=0, tempo=4, processes=1)
     simulate(config, run / "competition")
     book = _book(run)
-    book.train()
+    models = book.train()
+    write_submission(export_tflite(models, run / "submission/model.tflite", "fp32"), run / "submission.zip")
+    with zipfile.ZipFile(run / "submission.zip") as archive:
+        archive.extractall(run / "submission")
+    begin_training(run)
     write_clips(book.data_dir, read_table(book.data_dir), run / "held_out_clips")
     book.keep_metrics(score=0.5)
+    shutil.copy(ROOT / "tests/tiny.yaml", run / "params.yaml")
+
+
+def begin_training(run: Path) -> None:
+    """Train until two of three epochs have left a checkpoint."""
+    evaluate, evaluations = FingerspellingTrainer.evaluate, iter(range(EPOCHS))
+
+    def evaluate_or_stop(trainer: FingerspellingTrainer, *arguments: Any, **named: Any) -> dict[str, float]:
+        if next(evaluations) == EPOCHS - 1:
+            raise KeyboardInterrupt
+        return evaluate(trainer, *arguments, **named)
+
+    FingerspellingTrainer.evaluate = evaluate_or_stop
+    with suppress(KeyboardInterrupt):
+        train(ClipStore(run / "clips"), _recipe(EPOCHS), run / "begun")
+    FingerspellingTrainer.evaluate = evaluate
 
 
 # --- trying
@@ -382,15 +560,22 @@ def outcome(kind: Kind, run: Path, file: Path, expected: Any) -> tuple[str, str]
         with redirect_stdout(printed), redirect_stderr(printed):
             result = kind.result(run, file)
     except InputError as error:
-        named = file.name in str(error) or file.parent.name in str(error)
+        named = names(file, str(error))
         return ("named", "") if named else ("CRASH", f"an error that does not name the file: {error}")
+    except kind.sentences:
+        return "named", ""
     except Exception:
         return "CRASH", traceback.format_exc()
     if result == expected:
         return "same", ""
-    if file.name in printed.getvalue():
+    if names(file, printed.getvalue()):
         return "passed", ""
     return ("WRONG", "a different result") if kind.detected else ("other", "")
+
+
+def names(file: Path, text: str) -> bool:
+    """Tell whether a text names a file or its folder."""
+    return file.name in text or file.parent.name in text
 
 
 def run_kind(name: str, pristine: Path, tries: range, answers: Any) -> None:
@@ -401,7 +586,8 @@ def run_kind(name: str, pristine: Path, tries: range, answers: Any) -> None:
         run = Path(folder, "run")
         for number in [-1, *tries]:
             shutil.rmtree(run, ignore_errors=True)
-            shutil.copytree(pristine, run, copy_function=shutil.copyfile)
+            for name in kind.needs:
+                copy(pristine / name, run / name)
             rng = np.random.default_rng([number + 1, *name.encode()])
             files = sorted(path for pattern in kind.files for path in run.glob(pattern))
             file = files[rng.integers(len(files))]
@@ -417,6 +603,15 @@ def run_kind(name: str, pristine: Path, tries: range, answers: Any) -> None:
             answers.send((number, *outcome(kind, run, file, expected), about))
             signal.alarm(0)
     answers.send(None)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder."""
+    target.parent.mkdir(exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=shutil.copyfile)
+    else:
+        shutil.copyfile(source, target)
 
 
 def _address_space() -> int:
@@ -454,20 +649,26 @@ def try_kind(name: str, pristine: Path, first: int, tries: int) -> Counter[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(KINDS)} (default: all)")
-    parser.add_argument("--tries", type=int, default=1000, help="per kind")
+    parser.add_argument("--tries", type=int, help="per kind (default: as many as each says)")
     parser.add_argument("--first", type=int, default=0, help="number of the first try, to repeat one")
+    parser.add_argument(
+        "--run", type=Path, help="folder for the run that is damaged, to be found again (default: none)"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.kinds) - KINDS.keys():
         parser.error(f"no such kind: {', '.join(sorted(unknown))}")
     classes = ["same", "named", "passed", "other", "WRONG", "CRASH"]
     with tempfile.TemporaryDirectory() as folder:
-        pristine = Path(folder, "run")
-        with redirect_stdout(io.StringIO()):
-            make_run(pristine)
-        table = {name: try_kind(name, pristine, arguments.first, arguments.tries) for name in arguments.kinds or KINDS}
-    print(f"{'':18}" + "".join(f"{name:>8}" for name in classes))
-    for name, counts in table.items():
-        print(f"{name:18}" + "".join(f"{counts[name]:8}" for name in classes))
+        pristine = arguments.run or Path(folder, "run")
+        if not (pristine / "params.yaml").is_file():
+            with redirect_stdout(io.StringIO()):
+                make_run(pristine)
+        print(f"{'':18}" + "".join(f"{name:>8}" for name in classes))
+        table = {}
+        for name in arguments.kinds or KINDS:
+            tries = arguments.tries or KINDS[name].tries
+            table[name] = try_kind(name, pristine, arguments.first, tries)
+            print(f"{name:18}" + "".join(f"{table[name][what]:8}" for what in classes), flush=True)
     return int(any(counts["WRONG"] + counts["CRASH"] for counts in table.values()))
 
 

@@ -1,6 +1,7 @@
 import functools
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -207,13 +208,17 @@ def test_what_cannot_be_a_landmark_counts_as_missing(exported):
     np.testing.assert_array_equal(*(runner(submission.model)(inputs=f)["outputs"] for f in (wild, missing)))
 
 
-def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path):
+def test_unrolled_the_file_says_the_same_without_a_loop(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"  # the machine's temporary folder
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
     models = [build(10, max_new_tokens=12, decoder_layers=1, part_extractors=False, confidence_head=False)]
     files = {
         loop: export_tflite(models, tmp_path / f"{loop}", "fp32", constant_phrase="a b", loop=loop)
         for loop in (True, False)
     }
     assert [subgraphs(files[loop].read_bytes()) for loop in (True, False)] == [3, 1]  # with a condition and a body
+    assert not list(elsewhere.iterdir())  # where nobody would clear away what a killed export leaves
     loop, unrolled = (load_runner(path.read_bytes()) for path in files.values())
     lengths = set()
     for frames in clips():

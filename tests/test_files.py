@@ -22,6 +22,14 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["file.txt"]
 
 
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with written_whole(pipe) as temporary:
+        assert temporary == pipe  # as /dev/stdout may be
+    assert pipe.is_fifo()
+
+
 def test_what_a_killed_write_left_is_cleared(tmp_path: Path) -> None:
     kill = "import os, sys; from pathlib import Path; from fingerspelling.files import written_whole\n"
     kill += "with written_whole(Path(sys.argv[1])) as temporary: temporary.write_text('half'); os._exit(1)"

@@ -1,12 +1,15 @@
 """Colours that those who see no difference between red and green tell apart, and what is said of figures."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from fingerspelling import plots
+from fingerspelling.files import DataError
 from fingerspelling.plots import hands, style
 
 # Machado et al., "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009), severity 1, of
@@ -59,6 +62,24 @@ def test_lines_are_seen_on_white(vision: str) -> None:
 def test_measure_finds_colours_that_protanopes_confuse() -> None:
     old = ["#e07b39", "#b59a2c"]  # an index and a middle finger of old
     assert nearest(old, "usual") > 30 and nearest(old, "deuteranopia") < 5
+
+
+def test_figure_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure, path = plots.clip_scores([0.1, 0.9], 0.15), tmp_path / "new/figure.png"
+    style.save(figure, path)
+    whole = path.read_bytes()
+    assert whole.startswith(b"\x89PNG")
+
+    def killed(_: Figure, file: Path, **__: object) -> None:
+        Path(file).write_bytes(whole[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", killed)
+    with pytest.raises(KeyboardInterrupt):
+        style.save(figure, path)
+    assert path.read_bytes() == whole and len(list(path.parent.iterdir())) == 1
+    with pytest.raises(DataError, match=r"figure\.xyz: no format of a figure; the name has to end with one of .*png"):
+        style.save(figure, tmp_path / "figure.xyz")
 
 
 def test_cell_shows_a_figure_its_alternative_text_and_the_line_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,9 @@ def test_overrides_are_laid_over_everything(tmp_path: Path) -> None:
         ({"overrides": [3]}, r"overrides: expected a name and a value.* 3"),
         ({"overrides": {"training.epochs": 3}}, r"overrides: expected a list"),
         ({"overrides": ["training.epochs=[1"]}, r"overrides: training\.epochs: cannot read the value '\[1'"),
+        ({"overrides": ["training.epochs=" + 10_000 * "["]}, r"overrides: training\.epochs: cannot read the value"),
+        ({"overrides": "training.epochs='3"}, r"overrides: No closing quotation, in \"training\.epochs='3\""),
+        ({"params": "~nobody-of-this-name/p.yaml"}, r"params: .*/~nobody-of-this-name/p\.yaml: No such file"),
         ({"params": "nowhere.yaml"}, r"params: .*/nowhere\.yaml: No such file"),
         ({"params": 3}, r"params: .*got 3"),
     ],
@@ -92,6 +95,17 @@ def test_what_else_is_in_a_notebook_is_passed_over() -> None:
     assert notebook_parameters({**names, "In": cells}) == {"params": "", "seeds": [2], "trainig": {}}
     again = [*cells, cells[1], "seeds"]  # its parameters cell run once more, edited or not
     assert notebook_parameters({**names, "In": again, "seeds": None}) == {"params": "", "seeds": None}
+
+
+def test_what_is_changed_above_papermills_own_file_counts() -> None:
+    """As in an executed notebook that is opened and changed: papermill has injected the file, not the overrides."""
+    cells = [
+        "",
+        'params: str = ""\noverrides: list = ["training.epochs=3"]',
+        '# Parameters\nparams = "tests/tiny.yaml"',
+    ]
+    given = {"params": "tests/tiny.yaml", "overrides": ["training.epochs=3"]}
+    assert notebook_parameters({**given, "In": cells}) == given
 
 
 @pytest.mark.parametrize(

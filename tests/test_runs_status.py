@@ -115,7 +115,7 @@ CASES = {
     "labels extracted": (extract_changed_labels, {"seed1": "stale", "seed2": "stale"}),
     "a training killed": (kill, {"seed2": "partly"}),
     "read otherwise": (read_otherwise, DERIVED),
-    "no extraction": (remove("clips"), {"clips": "missing", "seed1": "damaged", "seed2": "damaged"}),
+    "no extraction": (remove("clips"), {"clips": "missing"}),
     "nothing exported": (
         remove("submission.zip", "metrics.json"),
         {"submission.zip": "missing", "metrics.json": "missing"},
@@ -154,7 +154,7 @@ def test_a_run_that_only_simulates_is_told(tmp_path: Path, monkeypatch: pytest.M
     told = states(book.run_dir)
     assert told.pop("data") == "done"
     assert set(told.values()) == {"missing"} and {"first_round/fold0", "scores.parquet", "seed2"} <= told.keys()
-    (book.run_dir / "competition/train.csv").unlink()
+    (book.data_dir / "train.csv").unlink()
     assert status(book.run_dir)["state"][0] == "partly: 3 files"
 
 

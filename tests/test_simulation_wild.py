@@ -21,7 +21,16 @@ from fingerspelling.text import encode
 
 # Every frame shows all parts; tests turn on what they look at.
 PLAIN_TRACKER = Tracker(
-    no_face=0, no_pose=0, hand_alone=0, no_depth=0, odd_depth=0, swapped=0, zeros=0, never_lost=1, noise=(0.01, 0.01)
+    no_face=0,
+    no_pose=0,
+    hand_alone=0,
+    no_depth=0,
+    odd_depth=0,
+    swapped=0,
+    doubled=0,
+    zeros=0,
+    never_lost=1,
+    noise=(0.01, 0.01),
 )
 PLAIN = Wild(
     share=1, tracker=PLAIN_TRACKER, footage=Footage(cut=0, idle=0, pause=0, other_hand=0), shapes=Shapes(skew=0)
@@ -207,6 +216,16 @@ def test_hands_are_swapped_and_what_is_not_detected_may_be_zero() -> None:
     for signer, _, clip, _ in zeros:
         other = LEFT_HAND if hand_of(signer) == RIGHT_HAND else RIGHT_HAND
         assert not np.isnan(clip).any() and (clip[:, other] == 0).all()
+
+
+def test_a_hand_is_found_twice_on_and_off() -> None:
+    doubled = record(20, replace(PLAIN, tracker=replace(PLAIN_TRACKER, doubled=1)))
+    both = [~np.isnan(clip[:, [LEFT_HAND.start, RIGHT_HAND.start], 0]).any(1) for _, _, clip, _ in doubled]
+    assert 0.2 < np.mean(np.concatenate(both)) < 0.8
+    for (_, _, clip, _), frames in zip(doubled, both, strict=True):
+        wrists = clip[frames][:, [LEFT_HAND.start, RIGHT_HAND.start], :2]
+        palm = np.abs(clip[frames][:, RIGHT_HAND.start + 9, 1] - clip[frames][:, RIGHT_HAND.start, 1])
+        assert (np.abs(np.diff(wrists, axis=1))[:, 0, 1] < palm + 1e-3).all()
 
 
 def test_noise_and_smoothing_are_the_trackers() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import replace
 from functools import partialmethod
@@ -117,6 +118,24 @@ def test_a_killed_training_goes_on_to_the_same_weights(
         for path in (tmp_path / "metrics.jsonl", run_dir / "metrics.jsonl")
     ]
     assert history[0] == history[1]
+
+
+def test_the_two_newest_checkpoints_are_kept_whatever_their_dates(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    kept: list[list[str]] = []
+
+    def look(*_: object, **__: object) -> dict[str, float]:
+        there = sorted((tmp_path / "checkpoints").glob("*"))
+        kept.append([path.name for path in there])
+        for age, path in enumerate(there):  # as a copy may have them
+            os.utime(path, (0, -age))
+        return {}
+
+    monkeypatch.setattr(FingerspellingTrainer, "evaluate", look)
+    train(store, Recipe(MODEL, replace(CONFIG, epochs=4)), tmp_path)
+    assert kept == [[], ["checkpoint-3"], ["checkpoint-3", "checkpoint-6"], ["checkpoint-6", "checkpoint-9"]]
+    assert capfd.readouterr().err == ""  # nothing about dates that may not be reliable
 
 
 def test_muon_and_the_average_go_on_to_the_same_weights(

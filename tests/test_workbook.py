@@ -160,9 +160,9 @@ def test_several_gpus_train_in_processes_of_their_own(
 
 
 def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
-    assert Workbook({**TINY, "run_dir": str(tmp_path)}).data_dir.is_dir()
+    assert Workbook({**TINY, "run_dir": str(tmp_path / "run")}).data_dir.is_dir()
     with pytest.raises(ParameterError, match=r"run_dir: .* holds a run on simulated signers, not on .*competition"):
-        Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(competition)})
+        Workbook({**TINY, "run_dir": str(tmp_path / "run"), "data_dir": str(competition)})
 
 
 def test_opening_a_run_makes_no_folder(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_scheduler_extracts_the_clips(tmp_path: Path, monkeypatch: pytest.Monk
     asked = []
     monkeypatch.setattr(workbook, "extract", lambda *about: asked.append(about[2]))
     for address in ("tcp://somewhere:8786", ""):
-        Workbook({**TINY, "run_dir": str(tmp_path), "dask_address": address}).extract()
+        Workbook({**TINY, "run_dir": str(tmp_path / "run"), "dask_address": address}).extract()
     assert asked == ["tcp://somewhere:8786", None]
 
 
@@ -239,7 +239,7 @@ def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict)
     player = recorded.player(clip, recorded.frames(clip), recorded.train())
     assert len(player.frames) == clip["n_frames"] and player.signed is None
     assert player.prediction == clip["prediction"] and len(player.read_at) == len(clip["prediction"])
-    simulated = Workbook({**TINY, "run_dir": str(tmp_path)})
+    simulated = Workbook({**TINY, "run_dir": str(tmp_path / "run")})
     clip = simulated.store.table[~simulated.store.table["supplemental"]].iloc[0]
     player = simulated.player(clip, simulated.frames(clip))
     assert player.signed is not None and len(player.signed) == clip["n_frames"]

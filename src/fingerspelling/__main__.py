@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission
 from fingerspelling.video import command
@@ -94,7 +94,7 @@ def _add_kaggle(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
-    """Describe `fingerspelling sweep`; see `sweep`."""
+    """Describe `fingerspelling sweep`; see `runs.sweep`, `kaggle.sweep`."""
     parser.add_argument("params", type=Path, help="a YAML file of parameters")
     parser.add_argument("values", nargs="+", metavar="name=value,value", help="such as training.epochs=3,6")
     parser.add_argument("--folder", type=Path, help="for the runs (default: outputs/sweep_<name of the file>)")
@@ -123,9 +123,12 @@ def kaggle(options: argparse.Namespace) -> int:
 
 
 def sweep(options: argparse.Namespace) -> int:
-    """Run all combinations of parameters."""
-    with _needed("a sweep"):
-        from fingerspelling.runs.sweep import run
+    """Run all combinations of parameters, here or on Kaggle."""
+    with _needed("a sweep", "workbook,kaggle" if options.kaggle else "workbook"):
+        if options.kaggle:
+            from fingerspelling.kaggle.sweep import run
+        else:
+            from fingerspelling.runs.sweep import run
     return run(options)
 
 
@@ -182,7 +185,8 @@ def score(options: argparse.Namespace) -> int:
     print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
     print(f"memory       {summary.peak_memory_mb:.0f} MB at most, of the model's process", flush=True)
     if options.table:
-        results.to_csv(options.table, index=False)
+        with written_whole(options.table) as temporary:
+            results.to_csv(temporary, index=False)
     return int(summary.errors > 0)
 
 

@@ -26,6 +26,11 @@ class DataError(InputError):
     """Input data that cannot be used; the message names the file and the reason."""
 
 
+def from_home(path: str | Path) -> Path:
+    """Return a path in which ~ stands for the home folder; ~name of no user stays, and is no file that exists."""
+    return Path(os.path.expanduser(path))
+
+
 def parse_json(content: str | bytes) -> Any:
     """Parse JSON that somebody else may have written.
 
@@ -42,8 +47,12 @@ def parse_json(content: str | bytes) -> Any:
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` once the block ends: a crash leaves no half-written file.
 
-    Its name is this process's own. What a killed process leaves, `clear_temporary` removes.
+    Its name is this process's own. What a killed process leaves, `clear_temporary` removes. What is no file, such as
+    /dev/stdout or a pipe, cannot be replaced: it is yielded itself.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:

@@ -3,10 +3,15 @@
 papermill only warns of a parameter that a notebook does not know; here it is an error that names the parameter.
 """
 
+import ast
 import difflib
+import inspect
+import io
 import re
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform, get_args
 
@@ -14,7 +19,7 @@ import pydantic
 import yaml
 from pydantic_core import ErrorDetails
 
-from fingerspelling.files import InputError
+from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
@@ -25,6 +30,22 @@ def parameters(kind: type[Section]) -> type[Section]:
     """Make a frozen dataclass whose fields are checked whenever one is made: unknown names, wrong types."""
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
     return cast(type[Section], pydantic.dataclasses.dataclass(kind, frozen=True, config=config))
+
+
+@cache
+def explanations(kind: type) -> dict[str, str]:
+    """Return what the code of a class says of each of its fields: the comments above it and at the end of its line."""
+    source = inspect.cleandoc("\n" + inspect.getsource(kind))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    [definition] = ast.parse(source).body
+    said, line = {}, 0
+    for statement in cast(ast.ClassDef, definition).body:
+        last = statement.end_lineno or statement.lineno
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            said[statement.target.id] = " ".join(comments[at] for at in range(line + 1, last + 1) if at in comments)
+        line = last
+    return said
 
 
 # What parameters were called before version 0.2.
@@ -101,7 +122,7 @@ def read_parameters(file: Path) -> dict[str, Any]:
             caller to name the file, as those about the values in it do.
     """
     try:
-        with file.expanduser().open(encoding="utf-8") as stream:
+        with from_home(file).open(encoding="utf-8") as stream:
             values = yaml.load(stream, _StrictLoader) or {}
     except OSError as error:
         raise ParameterError(error.strerror or str(error)) from None
@@ -124,6 +145,14 @@ def lay_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     }
 
 
+def flatten(values: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """Return the values of all sections by their dotted names, such as training.epochs."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{section}{name}.") if isinstance(value, Mapping) else {f"{section}{name}": value}
+    return flat
+
+
 def parse_override(override: object) -> dict[str, Any]:
     """Turn an override such as "training.learning_rate=4e-3" into sections, {"training": {"learning_rate": 0.004}}.
 
@@ -135,7 +164,7 @@ def parse_override(override: object) -> dict[str, Any]:
         raise ParameterError(f"overrides: expected a name and a value, such as training.epochs=3, got {override!r}")
     try:
         value = yaml.load(text, _StrictLoader)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ParameterError(f"overrides: {name}: cannot read the value {text!r}") from None
     for section in reversed(name.split(".")):
         value = {section: value}

@@ -26,7 +26,7 @@ except ImportError:  # Windows has no such locks
 Item = TypeVar("Item")
 UPDATE_SECONDS = 5.0  # between two updates where nobody watches a terminal
 LOCK = ".lock"
-HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder
+HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder, a line each
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -99,27 +99,34 @@ def _watch(parent: int) -> None:
 
 
 @contextlib.contextmanager
-def only_process(folder: Path) -> Iterator[None]:
+def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
     """Hold a folder's lock, as the one process that writes to it, and clear away what a killed one has left there.
 
     Processes that this one starts share it, and end with it; so do those of one torchrun. The lock ends with its
     holder, even when that is killed.
 
+    Args:
+        folder: made where it is not.
+        wait: whether to wait for another process that holds it.
+
     Raises:
-        FolderInUse: another process holds it.
+        FolderInUse: another process holds it, and this one does not wait.
     """
     if _shared(folder) or not _is_main() or fcntl is None:
         yield
         return
-    outer = os.environ.get(HELD)  # of another folder
+    outer = os.environ.get(HELD)  # of other folders
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FolderInUse(
-                f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
-            ) from None
+            if not wait:
+                raise FolderInUse(
+                    f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
+                ) from None
+            print(f"{folder}: waiting for {_holder(file.name)}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:  # a file system without locks
             yield
             return
@@ -127,7 +134,7 @@ def only_process(folder: Path) -> Iterator[None]:
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
         file.flush()
         clear_temporary(folder)
-        os.environ[HELD] = f"{os.getpid()} {folder}"
+        os.environ[HELD] = "\n".join(filter(None, [f"{os.getpid()} {folder}", outer]))
         try:
             yield
         finally:
@@ -139,8 +146,9 @@ def only_process(folder: Path) -> Iterator[None]:
 
 def _shared(folder: Path) -> bool:
     """Tell whether this process holds the lock already, or was started by the one that does."""
-    holder, _, held = os.environ.get(HELD, "0 ").partition(" ")
-    if held != str(folder):
+    held = (line.partition(" ") for line in os.environ.get(HELD, "").splitlines())
+    holder = next((process for process, _, path in held if path == str(folder)), None)
+    if holder is None:
         return False
     if int(holder) != os.getpid():
         end_with_parent()

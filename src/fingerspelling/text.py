@@ -36,6 +36,11 @@ def decode(ids: list[int]) -> str:
     return "".join(CHARACTERS[i] for i in ids if 0 <= i < len(CHARACTERS))
 
 
+def visible(phrase: str) -> str:
+    """Return a phrase as figures show it: a space as a sign of its own."""
+    return phrase.replace(" ", "␣")
+
+
 def phrase_kind(phrase: str) -> str:
     """Return which of the competition's kinds a phrase is: "phone", "url" or "address or name".
 

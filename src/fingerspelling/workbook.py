@@ -1,7 +1,9 @@
 """The notebooks' common ground: the stages of a run, and where its files lie.
 
     run_dir/
-      competition/  clips/                the simulated signers' files, where there are no others; the clip store
+      data.txt                            which data the run is on
+      clips/                              the clip store; of simulated signers, in a folder that runs share, with
+                                          the signers' files (see runs/shared_data.py)
       first_round/fold0/ ...              the first round, a training for each fold that is held out
       scores.parquet                      what the first round read of every clip
       seed1/ ...                          the models: a training for each seed
@@ -29,6 +31,7 @@ from accelerate import PartialState
 from matplotlib.figure import Figure
 
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
+from fingerspelling.data.conventions import AS_THEY_ARE
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note, read_notes
 from fingerspelling.data.store import ClipStore
@@ -37,13 +40,14 @@ from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
 from fingerspelling.export import export_tflite
-from fingerspelling.files import DataError, content, read_json, written_whole
+from fingerspelling.files import DataError, content, from_home, read_json, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, training_curves
+from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
+from fingerspelling.runs.shared_data import SIMULATED, Noted, read_note, shared_folder, write_note
 from fingerspelling.scoring.submission import write_submission
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
@@ -81,15 +85,15 @@ class Workbook:
         self.config = RunConfig.from_values(values)
         self.run_dir = self.config.run_dir
         self._competition = find_data(self.config.data_dir)
-        data = "simulated signers" if self._competition is None else str(self._competition.resolve())
-        there = self._note_file.read_text().strip() if self._note_file.is_file() else data
+        data = SIMULATED if self._competition is None else str(self._competition.resolve())
+        there = read_note(self.run_dir).data or data  # with others, their clips would mix
         # A kernel's output is of the competition's data, wherever those are here.
         self._fetched = there != data and Path(there) in KAGGLE_MOUNTS
         if there != data and not self._fetched:
             raise ParameterError(
                 f"run_dir: {self.run_dir} holds a run on {there}, not on {data}; choose another run_dir"
             )
-        self._note = f"{there}\n"
+        self._data = there
         self.simulated = self._competition is None and not self._fetched
 
     @classmethod
@@ -109,17 +113,25 @@ class Workbook:
         """Where large files go that only this notebook reads: on Kaggle, not what is kept as the output."""
         return SCRATCH if self.run_dir == WORKING else self.run_dir
 
+    @cached_property
+    def home(self) -> Path:
+        """The folder of the clip store and of the simulated signers' files: the run's own, or one that runs share."""
+        if not self.simulated or self.run_dir == WORKING or (self.run_dir / "competition").is_dir():
+            return self.run_dir
+        noted = read_note(self.run_dir).home  # where the run's clips are, whatever the code would make of them today
+        shared = noted != self.run_dir and noted.is_dir()
+        return noted if shared else shared_folder(self.run_dir, self.config.simulation.content())
+
     @property
-    def _note_file(self) -> Path:
-        """Where a run notes which data it is on: with others, their clips would mix."""
-        return self.run_dir / "data.txt"
+    def _clips(self) -> Path:
+        """The clip store's folder; where points are put right in a way of this run, its own."""
+        return (self.home if self.config.extraction == AS_THEY_ARE else self.run_dir) / "clips"
 
     @cached_property
     def data_dir(self) -> Path:
         """The competition's data; where there are none, simulated signers write them first."""
         with only_process(self.run_dir):
-            with written_whole(self._note_file) as temporary:
-                temporary.write_text(self._note)
+            write_note(self.run_dir, Noted(self._data, self.home))
             folders = [str(folder.relative_to(self.run_dir)) for folder in (*self.folds, *self.trainings)]
             note(self.run_dir, "run", folders)
             if self._competition is not None and self.config.data_fraction == 1:
@@ -130,17 +142,18 @@ class Workbook:
                 raise DataError(
                     f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
                 )
-            folder = self.run_dir / "competition"
+            folder = self.home / "competition"
             try:
-                simulate(self.config.simulation, folder)
-            except ValueError as error:  # the folder holds another simulation
-                raise ParameterError(f"simulation: {error}") from error
+                with only_process(self.home, wait=True):
+                    simulate(self.config.simulation, folder)
+            except ValueError as error:  # the run is on another simulation
+                raise ParameterError(f"simulation: {error}; choose another run_dir") from error
             return folder
 
     def extract(self) -> pd.DataFrame:
         """Fill the clip store; returns `extraction.extract`'s summary."""
-        with only_process(self.run_dir):
-            summary = extract(self.data_dir, self.run_dir / "clips", self.config.dask_address, self.config.extraction)
+        with only_process(self.run_dir), only_process(self.home, wait=True):
+            summary = extract(self.data_dir, self._clips, self.config.dask_address, self.config.extraction)
         self._extracted = True
         return summary
 
@@ -149,7 +162,7 @@ class Workbook:
         """The clip store, filled first where it is not; of a kernel's output, as it was fetched."""
         if not self._fetched and not self._extracted:  # which would read the whole store once more
             self.extract()
-        store = ClipStore(self.run_dir / "clips")
+        store = ClipStore(self._clips)
         note(self.run_dir, "clips", store.fingerprint)
         return store
 
@@ -273,8 +286,13 @@ class Workbook:
         made_of = {"readers": self.readers | {"precision": settings.precision}, "code": provenance.code()["sources"]}
         kept = read_notes(self.run_dir).get(SUBMISSION, {}).get("of")
         if kept != json.loads(json.dumps(made_of | {"content": _content(archive)})):
-            search = {"num_beams": settings.num_beams, "ctc_weight": settings.ctc_weight}
-            tflite = export_tflite(models, self.run_dir / "submission/model.tflite", settings.precision, **search)
+            tflite = export_tflite(
+                models,
+                self.run_dir / "submission/model.tflite",
+                settings.precision,
+                num_beams=settings.num_beams,
+                ctc_weight=settings.ctc_weight,
+            )
             write_submission(tflite, archive)
             note(self.run_dir, SUBMISSION, made_of | {"content": content(archive)})
         return archive
@@ -342,10 +360,8 @@ class Workbook:
 
     def figure(self, figure: Figure, name: str) -> Picture:
         """Save a figure as figures/<name>.png and return it as the cell that ends with it shows it."""
-        path = self.run_dir / "figures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         picture = Picture(figure)
-        figure.savefig(path, metadata={"Description": picture.alt})
+        save(figure, self.run_dir / "figures" / f"{name}.png", metadata={"Description": picture.alt})
         return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
@@ -394,7 +410,7 @@ def open_run(params: Path, data_dir: str | None = None) -> Workbook:
     """
     try:
         values = read_parameters(params)
-        return Workbook(values | ({"data_dir": str(Path(data_dir).expanduser().resolve())} if data_dir else {}))
+        return Workbook(values | ({"data_dir": str(from_home(data_dir).resolve())} if data_dir else {}))
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
 

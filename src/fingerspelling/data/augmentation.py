@@ -25,7 +25,7 @@ class SpatialAugmentation:
 
     mirror: Probability = 0.5  # probability of swapping left and right
     affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
-    scale: tuple[float, float] = (0.7, 1.3)
+    scale: tuple[float, float] = (0.7, 1.3)  # new size / old size
     shear: NonNegativeFloat = 0.2  # at most, in either direction, of one of the two axes
     shift: NonNegativeFloat = 0.15  # at most, in either direction, in standard deviations of the clip
     rotation: NonNegativeFloat = 30.0  # at most, in either direction, in degrees
@@ -57,8 +57,11 @@ class TemporalAugmentation:
     resample: Probability = 0.8  # probability of playing the clip faster or slower
     resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
     local_resample: Probability = 0.25  # probability of doing so in each of some windows of the clip
-    local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many
-    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)  # rounded down to whole frames, so most are shortened
+    local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many of them, at least and at most
+    local_range: tuple[PositiveFloat, PositiveFloat] = (
+        0.9,
+        1.1,
+    )  # a window's new length / old length, rounded down to whole frames, so most are shortened
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
     shift_range: NonNegativeInt = 10  # frames: at most that many are missing, or one less are empty
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, from_home, written_whole
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
@@ -40,7 +40,7 @@ def find_data(data_dir: str | Path | None = None) -> Path | None:
         DataError: a folder was named but has no train.csv.
     """
     if named := data_dir or os.environ.get(ENVIRONMENT_VARIABLE):
-        folder = Path(named).expanduser()
+        folder = from_home(named)
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder (data_dir, or {ENVIRONMENT_VARIABLE})")
         if not (folder / TABLES["train"]).is_file():

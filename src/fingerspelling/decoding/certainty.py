@@ -10,13 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fingerspelling import text
-from fingerspelling.data.dataset import ClipDataset, collate
-from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import eval_batch_size
+from fingerspelling.decoding.transcribe import eval_batches
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
-from fingerspelling.processes import track
 
 
 @torch.inference_mode()
@@ -41,15 +38,9 @@ def certainty(
         its end included, as the geometric mean. confidence: the score that the confidence heads predict, a column that
         is there only if all models have one.
     """
-    device, max_frames = models[0].device, models[0].config.max_frames
-    plan = LengthGroupedSampler(store, clips, eval_batch_size(device), seed=0, max_frames=max_frames, shuffle=False)
-    phrase_of = dict(zip(map(int, clips), phrases, strict=True))
-    dataset, rows = ClipDataset(store), {}
-    for requests in track(plan, "how sure", "batches", len(plan)):
-        batch = collate([dataset[request] for request in requests])
-        frames, mask = normalize(batch["frames"].to(device)), batch["mask"].to(device)
-        encoded = [model.encode(frames, mask) for model in models]
-        places = batch["clips"].tolist()
+    phrase_of, rows = dict(zip(map(int, clips), phrases, strict=True)), {}
+    for places, frames, mask in eval_batches(models[0], store, clips, "how sure"):
+        encoded = [model.encode(normalize(frames), mask) for model in models]
         sure = {"search": _search(models, encoded, [phrase_of[place] for place in places], ctc_weight)}
         if all(model.confidence is not None for model in models):
             heads = [
@@ -80,17 +71,10 @@ def _search(
     if ctc_weight:
         mask, lengths = encoded[0][1], real.sum(1) - 1
         frames = torch.full_like(lengths, encoded[0][0].shape[1]) if mask is None else mask.sum(1)
-        losses = [
-            F.ctc_loss(
-                model.ctc(hidden).float().log_softmax(-1).transpose(0, 1),
-                labels,
-                frames,
-                lengths,
-                end,
-                reduction="none",
-            )
+        heads = [
+            model.ctc(hidden).float().log_softmax(-1).transpose(0, 1)
             for model, (hidden, _) in zip(models, encoded, strict=True)
         ]
-        ctc = -torch.stack(losses).mean(0)
-        total = (1 - ctc_weight) * total + ctc_weight * ctc
+        losses = [F.ctc_loss(head, labels, frames, lengths, end, reduction="none") for head in heads]
+        total = (1 - ctc_weight) * total - ctc_weight * torch.stack(losses).mean(0)
     return (total / real.sum(1)).exp()

@@ -175,22 +175,21 @@ def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> 
     if convolution is not None:
         maps = kept["convolution"]  # [channels, frames, points]
         shape = (maps.shape[1], maps.shape[2], maps.shape[0])
-        stages["convolution"] = Stage(
-            "convolution over time and points", shape, maps[0].T.numpy(), _weights(convolution)
-        )
+        drawn = maps[0].T.numpy()
+        stages["convolution"] = Stage("convolution over time and points", shape, drawn, _weights(convolution))
     extractors = _weights(model.extractor) + _weights(model.part_extractors)
     projections = extractors - (stages["convolution"].weights if "convolution" in stages else 0)
-    made = {
+    parts = {
         "features": ("features of each frame", kept["features"], projections),
         "encoder": (f"encoder, {len(encoder.blocks)} blocks", hidden[0], _weights(encoder)),
         "decoder": (f"decoder, {model.config.decoder_layers} layers", spelled[0], _weights(decoder)),
         "characters": ("next character", output(spelled[0]).softmax(-1), _weights(output)),
     }
     if model.ctc is not None:
-        made["ctc"] = ("CTC head", model.ctc(hidden[0]).softmax(-1), _weights(model.ctc))
+        parts["ctc"] = ("CTC head", model.ctc(hidden[0]).softmax(-1), _weights(model.ctc))
     stages |= {
         key: Stage(name, tuple(values.shape), values.float().T.numpy(), weights)
-        for key, (name, values, weights) in made.items()
+        for key, (name, values, weights) in parts.items()
     }
     return stages
 

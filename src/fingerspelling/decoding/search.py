@@ -138,10 +138,7 @@ def _run(
 
 
 def _averaged_logits(
-    models: Sequence[FingerspellingModel],
-    encoded: Sequence[Encoded],
-    caches: Sequence[Any],
-    tokens: Tensor,
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], caches: Sequence[Any], tokens: Tensor
 ) -> Tensor:
     """Return the models' averaged logits after one more token, int64 [rows]: float [rows, vocabulary]."""
     logits = []

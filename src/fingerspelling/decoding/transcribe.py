@@ -1,6 +1,6 @@
 """Clips -> phrases, and which clips are worth reading; decoding is greedy by default."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,15 +62,7 @@ def read_encoded(
     mask: Tensor | None,
     decode: Decode = decode_greedily,
 ) -> list[Reading]:
-    """Read a batch of clips that the models have encoded.
-
-    Args:
-        models: one model, or several whose logits are averaged; in evaluation mode.
-        encoded: what `encode` gave for each model.
-        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
-        mask: their mask.
-        decode: how to find the characters.
-    """
+    """Read a batch of clips as `transcribe` does, once it is normalised and encoded: what `encode` gave each model."""
     pairs = zip(decode(models, encoded), readable(models, encoded, frames, mask).tolist(), strict=True)
     return [Reading(text.decode(ids), worth) for ids, worth in pairs]
 
@@ -116,6 +108,17 @@ def eval_batch_size(device: torch.device) -> int:
     return 16 if device.type == "cpu" else 128
 
 
+def eval_batches(
+    model: FingerspellingModel, store: ClipStore, clips: Sequence[int] | np.ndarray, label: str
+) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """Yield clips of a store in batches of similar length: their places, and on the model's device frames and mask."""
+    dataset, size, longest = ClipDataset(store), eval_batch_size(model.device), model.config.max_frames
+    plan = LengthGroupedSampler(store, clips, size, seed=0, max_frames=longest, shuffle=False)
+    for requests in track(plan, label, "batches", len(plan)):
+        batch = collate([dataset[request] for request in requests])
+        yield batch["clips"].tolist(), batch["frames"].to(model.device), batch["mask"].to(model.device)
+
+
 def transcribe_store(
     models: Sequence[FingerspellingModel],
     store: ClipStore,
@@ -138,12 +141,7 @@ def read_store(
     """Read as `transcribe_store` does, and return what is behind the answers."""
     for model in models:
         model.eval()
-    device, max_frames = models[0].device, models[0].config.max_frames
-    dataset = ClipDataset(store)
     readings: dict[int, Reading] = {}
-    plan = LengthGroupedSampler(store, clips, eval_batch_size(device), seed=0, max_frames=max_frames, shuffle=False)
-    for requests in track(plan, label, "batches", len(plan)):
-        batch = collate([dataset[request] for request in requests])
-        read = _read(models, batch["frames"].to(device), batch["mask"].to(device), decode)
-        readings.update(zip(batch["clips"].tolist(), read, strict=True))
+    for places, frames, mask in eval_batches(models[0], store, clips, label):
+        readings.update(zip(places, _read(models, frames, mask, decode), strict=True))
     return [readings[clip] for clip in clips]

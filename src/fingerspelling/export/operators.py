@@ -17,12 +17,7 @@ from fingerspelling.export.convolutions import conv2d
 aten = torch.ops.aten
 Size = Any  # an int or a tf.Tensor
 
-DTYPES = {
-    torch.float32: tf.float32,
-    torch.int64: tf.int32,
-    torch.int32: tf.int32,
-    torch.bool: tf.bool,
-}
+DTYPES = {torch.float32: tf.float32, torch.int64: tf.int32, torch.int32: tf.int32, torch.bool: tf.bool}
 
 
 def _binary(function: Callable) -> Callable:

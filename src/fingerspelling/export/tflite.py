@@ -66,8 +66,7 @@ def export_tflite(
     with _step("loading TensorFlow"):
         conversion = _conversion()
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = tempfile.TemporaryDirectory(TEMPORARY, f".{path.name}.", path.parent)  # to be cleared where one is killed
-    with disk_full_named(path), beside as folder:
+    with disk_full_named(path), _scratch(path) as folder:
         with _step("building the TensorFlow graph"):
             conversion.save(program, folder, None if loop else models[0].config.max_new_tokens)
         with _step(f"converting to TensorFlow Lite, {precision}"):
@@ -76,6 +75,18 @@ def export_tflite(
         temporary.write_bytes(content)
     print(f"{path.name}: {len(models)} model(s), {precision}, {len(content) / 1e6:.1f} MB", flush=True)
     return path
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[str]:
+    """Make a folder beside a file, to be cleared where one is killed; TensorFlow's temporary files go there as well."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(TEMPORARY, f".{path.name}.", path.parent) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
 
 
 def _check(models: Sequence[FingerspellingModel], precision: str, constant_phrase: str) -> None:

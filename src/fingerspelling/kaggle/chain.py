@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from fingerspelling.data.competition import INPUT, SLUG, TABLES, WORKING, read_table
+from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES
 from fingerspelling.data.store import VALUES_PER_FRAME
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import FingerspellingModel
@@ -26,8 +27,7 @@ from fingerspelling.workbook import Workbook
 
 NOTE = "kernel.json"  # in a kernel's output: the chapter and the run that made it
 DEPTH = 3  # of outputs in /kaggle/input: <kernel>, or notebooks/<owner>/<kernel>
-PARTS = ["competition", "clips", "first_round", "scores.parquet", "seed*", "out_of_fold.parquet"]
-PARTS += ["metrics.json", "stages.json"]
+PARTS = ["competition", "clips", "first_round", SCORES, "seed*", PREDICTIONS, METRICS, NOTES]
 OWN_PARTS = [*PARTS, "training.log", "run.json"]
 OUTPUT_BYTES = 20e9  # that Kaggle keeps
 CHECKPOINTS = 3  # there are at most while one is written
@@ -113,8 +113,7 @@ def _copy(parts: Sequence[Path]) -> None:
 
 def _link(parts: Sequence[Path]) -> None:
     for part in parts:
-        link = WORKING / part.name
-        link.symlink_to(part)
+        (WORKING / part.name).symlink_to(part)
         print(f"taken over: {part}")
 
 

@@ -98,13 +98,13 @@ class Client:
 
         Where the answer is lost, the kernel may have been saved all the same: it is not pushed twice.
         """
-        before, asked = self.version(kernel), False
+        before, sent = self.version(kernel), False
 
         def save() -> int:
-            nonlocal asked
-            if asked and (made := self.version(kernel)) > before:
-                return made
-            asked = True
+            nonlocal sent
+            if sent and (version := self.version(kernel)) > before:
+                return version
+            sent = True
             answer = self._api.kernels_push(str(folder))
             if answer.error:
                 raise KaggleError(_refused(kernel, answer.error))
@@ -216,13 +216,13 @@ class Client:
     def submit(self, competition: str, kernel: str, version: int, file: str, message: str) -> int:
         """Submit a file of a kernel's output; returns the submission's number."""
         before = {submission.number for submission in self.submissions(competition)}
-        asked = False
+        sent = False
 
         def send() -> int:
-            nonlocal asked
-            if asked and (made := {submission.number for submission in self.submissions(competition)} - before):
-                return max(made)
-            asked = True
+            nonlocal sent
+            if sent and (new := {submission.number for submission in self.submissions(competition)} - before):
+                return max(new)
+            sent = True
             answer = self._api.competition_submit_code(file, message, competition, kernel, version, quiet=True)
             if not answer.ref:
                 raise KaggleError(f"{competition}: not submitted: {answer.message or 'Kaggle did not say why'}")
@@ -322,8 +322,8 @@ def _pause(state: RetryCallState) -> float:
     """Return how many seconds to wait before the next try: as Kaggle says, else twice as long each time."""
     error = state.outcome.exception() if state.outcome else None
     response = getattr(error, "response", None)
-    asked = Retry().get_retry_after(response.raw) if response is not None and response.raw is not None else None
-    return asked if asked is not None else wait_exponential(multiplier=2, max=LONGEST_WAIT)(state)
+    wait = Retry().get_retry_after(response.raw) if response is not None and response.raw is not None else None
+    return wait if wait is not None else wait_exponential(multiplier=2, max=LONGEST_WAIT)(state)
 
 
 def _say(state: RetryCallState) -> None:
@@ -344,7 +344,7 @@ def _did(error: BaseException | None) -> str:
     return f"is not understood: {' '.join(str(error).split())}"
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return the message in Kaggle's answer, if there is one."""
     response = getattr(error, "response", None)
     try:
@@ -355,34 +355,34 @@ def _told(error: BaseException) -> str:
 
 def _sentence(error: BaseException, about: str) -> str:
     """Say what is wrong, and what to do about it."""
-    told = f" ({_told(error)})" if _told(error) else ""
+    message = f" ({_message(error)})" if _message(error) else ""
     match _status(error):
         case HTTPStatus.UNAUTHORIZED:
-            return f"{about}: Kaggle does not accept the credentials{told}; make a new token at {TOKEN_PAGE}"
+            return f"{about}: Kaggle does not accept the credentials{message}; make a new token at {TOKEN_PAGE}"
         case HTTPStatus.FORBIDDEN:
             return (
-                f"{about}: Kaggle denies access{told}; see that owner and name are right, that you have joined the "
+                f"{about}: Kaggle denies access{message}; see that owner and name are right, that you have joined the "
                 "competition and that your phone is verified"
             )
         case HTTPStatus.NOT_FOUND:
-            return f"{about}: Kaggle knows nothing of this name{told}; see that it is right and has been pushed"
+            return f"{about}: Kaggle knows nothing of this name{message}; see that it is right and has been pushed"
         case HTTPStatus.TOO_MANY_REQUESTS:
             return f"{about}: Kaggle still has had too many requests; the same command goes on in an hour"
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return f"{about}: Kaggle {_did(error)}, a failure of its own; the same command goes on later"
         case status if status >= HTTPStatus.BAD_REQUEST:
-            return _refused(about, _told(error) or f"it {_did(error)}")
+            return _refused(about, _message(error) or f"it {_did(error)}")
     if isinstance(error, requests.RequestException):
         return f"{about}: Kaggle {_did(error)}; see to the connection, then the same command goes on"
     return f"{about}: {' '.join(str(error).split())}"
 
 
-def _refused(about: str, told: str) -> str:
+def _refused(about: str, message: str) -> str:
     """Say what to do about a request that Kaggle understood, but refused."""
-    if "quota" in told.lower():
+    if "quota" in message.lower():
         advice = "; wait for the next week, or push a kernel that needs no GPU"
-    elif "session count" in told.lower():
+    elif "session count" in message.lower():
         advice = "; wait until a session has ended (`fingerspelling kaggle status`), then push again"
     else:
         advice = ""
-    return f"{about}: Kaggle refuses: {told.rstrip('.')}{advice}"
+    return f"{about}: Kaggle refuses: {message.rstrip('.')}{advice}"

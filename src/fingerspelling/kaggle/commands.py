@@ -16,15 +16,14 @@ from collections import deque
 from pathlib import Path
 
 from fingerspelling.data.competition import SLUG
-from fingerspelling.kaggle import datasets
+from fingerspelling.data.stages import SUBMISSION
 from fingerspelling.kaggle.client import POLL, Client, KaggleError, Submission
+from fingerspelling.kaggle.datasets import upload_weights, upload_wheels
 from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel
 from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
 from fingerspelling.parameters import read_parameters
 from fingerspelling.runs.config import RunConfig
-
-SUBMISSION = "submission.zip"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
         "status": _status,
         "fetch": _fetch,
         "submit": _submit,
-        "weights": _weights,
-        "wheels": _wheels,
+        "weights": _upload,
+        "wheels": _upload,
     }[options.action](Client(), options)
 
 
@@ -149,11 +148,8 @@ def _describe(submission: Submission) -> str:
     return f"submission {submission.number}: score {submission.public_score} (public){private}"
 
 
-def _weights(client: Client, options: argparse.Namespace) -> int:
-    print(f"the dataset is ready: https://www.kaggle.com/datasets/{datasets.upload_weights(client, options.run_dir)}")
-    return 0
-
-
-def _wheels(client: Client, options: argparse.Namespace) -> int:
-    print(f"the dataset is ready: https://www.kaggle.com/datasets/{datasets.upload_wheels(client)}")
+def _upload(client: Client, options: argparse.Namespace) -> int:
+    weights = options.action == "weights"
+    dataset = upload_weights(client, options.run_dir) if weights else upload_wheels(client)
+    print(f"the dataset is ready: https://www.kaggle.com/datasets/{dataset}")
     return 0

@@ -65,6 +65,7 @@ hand_over()"""
 FOLDED = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}  # on Kaggle, and in JupyterLab
 WIDTH = 120  # of the archive's lines
 NOBODY = "your-username"  # stands for the owner in the ids until one is given
+METADATA = "kernel-metadata.json"
 LIMIT_BYTES = 1_000_000  # of a kernel's file
 LONGEST_TITLE = 50  # characters that Kaggle allows
 T4 = "NvidiaTeslaT4"  # two of them
@@ -143,7 +144,7 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
         if len(built.encode()) > LIMIT_BYTES:
             raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
         metadata = json.dumps(kernel.metadata, indent=2) + "\n"
-        for name, content in (("kernel-metadata.json", metadata), (kernel.metadata["code_file"], built)):
+        for name, content in ((METADATA, metadata), (kernel.metadata["code_file"], built)):
             with written_whole(kernel.folder / name) as temporary:
                 temporary.write_text(content, encoding="utf-8")
     return kernels

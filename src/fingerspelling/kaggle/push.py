@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fingerspelling.kaggle.client import Client, KaggleError, Session
-from fingerspelling.kaggle.kernels import LIMIT_BYTES, Kernel, build
+from fingerspelling.kaggle.kernels import LIMIT_BYTES, METADATA, Kernel, build
 from fingerspelling.runs.config import ROOT
 from fingerspelling.runs.provenance import changed_files
 
-METADATA = "kernel-metadata.json"
 # The documentation and the code of Kaggle's client disagree on what these are where nothing is said.
 SWITCHES = ("is_private", "enable_gpu", "enable_internet")
 STOPPED = "stopped in time (training.stop_after_hours"  # what a training says that another version goes on with

@@ -23,11 +23,13 @@ class FingerspellingConfig(PreTrainedConfig):
 
     model_type = "fingerspelling"
 
-    d_model: int = 208
-    encoder_layers: int = 14
-    encoder_attention_heads: int = 4
+    d_model: int = 208  # numbers that stand for a frame, and for a character, in all of the model
+    encoder_layers: int = 14  # blocks of attention and convolution
+    encoder_attention_heads: int = 4  # ways in which a block's attention looks at the frames
     conv_kernel: int = 51  # frames that the encoder's depthwise convolution spans, odd
-    dropout: float = 0.1  # of the encoder, whose attention has none, and of the decoders
+    dropout: float = (
+        0.1  # share of values zeroed in training: of the encoder, whose attention has none, and of the decoders
+    )
     encoder_block: Literal["squeezeformer", "conformer"] = "squeezeformer"  # the second is what the first improved on
     rotary: bool = True  # positions in attention; without, only the convolutions know what comes first
     cnn_features: bool = True  # a convolution over time and points before each frame's projection
@@ -35,13 +37,13 @@ class FingerspellingConfig(PreTrainedConfig):
     max_frames: int = 384  # longer clips are resized to this
     part_extractors: bool = True  # hands, face and pose each normalised per frame, besides all points together
 
-    decoder_layers: int = 2
-    decoder_attention_heads: int = 4
-    decoder_ffn_dim: int = 512
-    decoder_attention_dropout: float = 0.2
-    max_new_tokens: int = 33  # decoding steps
+    decoder_layers: int = 2  # of a Transformer's decoder
+    decoder_attention_heads: int = 4  # in each of its attentions, to the frames and to what it has spelled
+    decoder_ffn_dim: int = 512  # width of its feed-forward layers
+    decoder_attention_dropout: float = 0.2  # share of attention weights zeroed in training
+    max_new_tokens: int = 33  # decoding steps at most: a phrase's characters, and its end
     min_frames: int = 15  # shorter clips get the constant phrase, as do clips in which no hand is seen
-    min_confidence: float = 0.15  # so do clips whose predicted score is lower; 0 leaves the prediction out
+    min_confidence: float = 0.15  # clips whose predicted score is lower get the constant phrase, too; 0 leaves that out
 
     backward_decoder: bool = True  # a second decoder spells the phrase backwards; training only
     confidence_head: bool = True  # predicts the clip's score
@@ -49,11 +51,11 @@ class FingerspellingConfig(PreTrainedConfig):
     confidence_weight: float = 0.02  # share of the confidence head in the loss
     ctc_weight: float = 0.0  # share of a CTC loss on the encoder's frames; 0 leaves the head out
 
-    vocab_size: int = text.VOCABULARY_SIZE
-    pad_token_id: int = text.PAD
-    bos_token_id: int = text.START
-    eos_token_id: int = text.END
-    mask_token_id: int = text.MASK
+    vocab_size: int = text.VOCABULARY_SIZE  # tokens: the 59 characters, and the four that follow here
+    pad_token_id: int = text.PAD  # fills a phrase up to the longest of its batch
+    bos_token_id: int = text.START  # begins every phrase
+    eos_token_id: int = text.END  # ends it
+    mask_token_id: int = text.MASK  # stands for a character that the decoder is not shown, see training.mask_tokens
 
     validate_rope = None  # type: ignore[assignment]  # nothing to validate, and @strict refuses that of transformers 5.0
 

@@ -11,7 +11,7 @@ from fingerspelling.plots.parameters import ParameterTable
 from fingerspelling.plots.player import ClipPlayer
 from fingerspelling.plots.results import clip_scores, latency, training_curves
 from fingerspelling.plots.scores import reliability, score_bars, score_over
-from fingerspelling.plots.style import Picture
+from fingerspelling.plots.style import Picture, save
 
 __all__ = [
     "Change",
@@ -33,6 +33,7 @@ __all__ = [
     "lengths_in_batches",
     "quantiles",
     "reliability",
+    "save",
     "score_bars",
     "score_over",
     "selected_points",

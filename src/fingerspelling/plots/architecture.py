@@ -9,6 +9,7 @@ from matplotlib.transforms import Bbox
 
 from fingerspelling.decoding.inspection import Stage
 from fingerspelling.plots.style import GREY, WIDTH, finished
+from fingerspelling.text import visible
 
 # Row and column of each part, and which it is made from.
 PLACES = {"clip": (0, 0), "convolution": (0, 1), "features": (0, 2), "encoder": (0, 3), "ctc": (0, 4)}
@@ -78,7 +79,7 @@ def _explained(stages: Mapping[str, Stage], phrase: str, all_weights: int) -> st
         "Each block of the encoder: attention, feed-forward,\n"
         "convolution, feed-forward. The decoder reads the\n"
         "characters before and looks at all encoded frames;\n"
-        f"it spells: {phrase.replace(' ', '␣')}{rest}"
+        f"it spells: {visible(phrase)}{rest}"
     )
 
 

@@ -11,7 +11,7 @@ from fingerspelling.decoding.inspection import Inspection
 from fingerspelling.landmarks import PARTS
 from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen, spelling_hand
 from fingerspelling.plots.style import RED, WIDTH, bare, finished
-from fingerspelling.text import CHARACTERS, align
+from fingerspelling.text import CHARACTERS, align, visible
 
 FILM = 12  # pictures
 NEAR = 6  # frames; a fifth of a second
@@ -29,7 +29,7 @@ def attention(
         seen: what the models saw, by `inspect_clip`.
         signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
     """
-    spelled = [*prediction.replace(" ", "␣"), "end"]
+    spelled = [*visible(prediction), "end"]
     ctc = seen.ctc
     letters = list(dict.fromkeys(prediction + phrase)) if ctc is not None else []
     heights = [1.0, 0.19 * len(spelled), 0.19 * (len(letters) + 1)]
@@ -44,7 +44,7 @@ def attention(
     if ctc is not None:
         finds = figure.add_subplot(grid[2], sharex=looks)
         rows = np.vstack([ctc[:, [CHARACTERS.index(c) for c in letters]].T, ctc[:, -1]])
-        _map(finds, edges, rows, ["␣" if c == " " else c for c in letters] + ["none"])
+        _map(finds, edges, rows, [*map(visible, letters), "none"])
         finds.plot(seen.read_at, [letters.index(c) for c in prediction], ".", color=RED, markersize=5)
         finds.set_title("what CTC finds in each frame; dots: where it reads the character", fontsize=9)
     figure.axes[-1].set_xlabel("frame")
@@ -74,8 +74,7 @@ def _film(axes: Axes, frames: np.ndarray, phrase: str, signed: np.ndarray | None
         picture.axis("off")
     for place, letter in enumerate(phrase if signed is not None else ""):
         if len(when := np.flatnonzero(signed == place)):
-            letter = letter.replace(" ", "␣")
-            axes.text(when.mean(), 0.97, letter, ha="center", va="top", family="monospace", weight="bold")
+            axes.text(when.mean(), 0.97, visible(letter), ha="center", va="top", family="monospace", weight="bold")
     axes.set_title("the hand, and the letters as they are signed" if signed is not None else "the hand", fontsize=9)
 
 

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import PARTS, hand_seen
-from fingerspelling.plots.clips import draw_hand
+from fingerspelling.plots.clips import draw_hands
 from fingerspelling.plots.style import BLUE, GREY, ORANGE, RED, WIDTH, bare, finished
 
 HANDS = ("left_hand", "right_hand")
@@ -82,8 +82,7 @@ def _title(axes: Axes, name: str, probabilities: Mapping[str, float]) -> None:
 def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
     axes.scatter(before[:, 0], before[:, 1], s=2, color="#d8d8d8")
     axes.scatter(after[:, 0], after[:, 1], s=3, color=GREY)
-    for hand in HANDS:
-        draw_hand(axes, after[PARTS[hand]], 1.4)
+    draw_hands(axes, after, 1.4)
     axes.set(xlim=(-2.6, 2.6), ylim=(3, -1.8))
 
 

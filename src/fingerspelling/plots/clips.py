@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
+from fingerspelling.text import visible
 
 
 def _places(part: str, numbers: Sequence[int]) -> list[int]:
@@ -31,9 +32,14 @@ def bone_colours() -> list[str]:
 
 def draw_hand(axes: Axes, points: np.ndarray, width: float) -> None:
     """Draw a hand, float [21, >= 2], each finger in its colour."""
-    colours = bone_colours()
     lines = [points[list(bone), :2] for bone in HAND_BONES]
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=width, capstyle="round"))
+    axes.add_collection(LineCollection(lines, colors=bone_colours(), linewidths=width, capstyle="round"))
+
+
+def draw_hands(axes: Axes, frame: np.ndarray, width: float) -> None:
+    """Draw both hands of a frame, float [130, >= 2]."""
+    for hand in ("left_hand", "right_hand"):
+        draw_hand(axes, frame[PARTS[hand]], width)
 
 
 def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.ndarray | None = None) -> Figure:
@@ -68,7 +74,7 @@ def _moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list
     """Return frames to show and the letter that is signed in each: the middle of every letter, if that is known."""
     if signed is None:
         return [(i, "") for i in range(len(frames))]
-    runs = [(np.flatnonzero(signed == place), letter.replace(" ", "␣")) for place, letter in enumerate(phrase)]
+    runs = [(np.flatnonzero(signed == place), visible(letter)) for place, letter in enumerate(phrase)]
     return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for run, letter in runs if len(run)]
 
 
@@ -104,8 +110,7 @@ def _draw_body(axes: Axes, frame: np.ndarray) -> None:
     """Draw one frame, float [130, 3], as the camera saw it."""
     for chain in BODY:
         axes.plot(*frame[chain, :2].T, color=GREY, linewidth=1.2)
-    for hand in ("left_hand", "right_hand"):
-        draw_hand(axes, frame[PARTS[hand]], 1.6)
+    draw_hands(axes, frame, 1.6)
     axes.set(xlim=(0, 1), ylim=(1, 0), aspect=HEIGHT_OVER_WIDTH)
 
 
@@ -117,16 +122,13 @@ def selected_points(frame: np.ndarray) -> Figure:
     mirrored = frame[MIRROR] * [-1, 1, 1] + [1, 0, 0]
     sides = np.sign(np.arange(len(MIRROR)) - MIRROR)  # which of two partners a point is; 0 if it is its own
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 5.6))
-    for axis, points, own, name in (
-        (axes[0], frame, sides, "as recorded"),
-        (axes[1], mirrored, sides[MIRROR], "mirrored"),
-    ):
+    versions = (frame, sides, "as recorded"), (mirrored, sides[MIRROR], "mirrored")
+    for axis, (points, own, name) in zip(axes, versions, strict=True):
         pairs = [points[[i, partner], :2] for i, partner in enumerate(MIRROR) if i < partner]
         axis.add_collection(LineCollection(pairs, colors="#c8c8c8", linewidths=0.6))
         for chain in BODY:
             axis.plot(*points[chain, :2].T, color=GREY, linewidth=1)
-        for hand in ("left_hand", "right_hand"):
-            draw_hand(axis, points[PARTS[hand]], 1.6)
+        draw_hands(axis, points, 1.6)
         for side, colour, label in (
             (-1, ORANGE, "one of two partners"),
             (1, BLUE, "the other"),

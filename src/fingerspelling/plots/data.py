@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fingerspelling.plots.style import BLUE, GREEN, ORANGE, WIDTH, finished
-from fingerspelling.text import CHARACTERS
+from fingerspelling.text import CHARACTERS, visible
 
 _MARK: dict[str, Any] = {"color": "black", "markersize": 13, "markeredgewidth": 2, "linestyle": "none"}
 
@@ -68,7 +68,7 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
     axes.bar(range(len(order)), 100 * heights, color=kinds)
     marked = [place for place, character in enumerate(order) if character in competition]
     axes.plot(marked, [100 * competition[order[place]] for place in marked], "_", label="the competition", **_MARK)
-    axes.set_xticks(range(len(order)), ["␣" if c == " " else c for c in order], family="monospace")
+    axes.set_xticks(range(len(order)), [*map(visible, order)], family="monospace")
     axes.set(ylabel="% of all characters", xlim=(-0.7, len(order) - 0.3))
     axes.grid(axis="x", visible=False)
     for label, colour in (("letter", BLUE), ("digit", GREEN), ("space and symbols", ORANGE)):

@@ -12,15 +12,10 @@ from matplotlib.figure import Figure
 from fingerspelling.plots.hands import PALM_RADIUS, hand_picture
 from fingerspelling.plots.style import BLUE, GREY, WIDTH, finished
 from fingerspelling.simulation import hand_shape
-from fingerspelling.text import align
+from fingerspelling.text import align, visible
 
 OTHER = "other"
 DARK = "#8a1020"  # under white letters
-
-
-def shown(character: str) -> str:
-    """Return how a character is drawn: the space as a sign of its own."""
-    return "␣" if character == " " else character
 
 
 def confusions(counts: Mapping[tuple[str, str], int], most: int = 16) -> Figure:
@@ -35,7 +30,7 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 16) -> Figure:
     """
     errors = Counter({pair: count for pair, count in counts.items() if pair[0] != pair[1]})
     rows, columns = (_commonest(errors, side, most) for side in (0, 1))
-    names = [*map(shown, rows), OTHER, "invented"], [*map(shown, columns), OTHER, "missed"]
+    names = [*map(visible, rows), OTHER, "invented"], [*map(visible, columns), OTHER, "missed"]
     cells = np.zeros((len(rows) + 2, len(columns) + 2), int)
     for (true, read), count in errors.items():
         row = rows.index(true) if true in rows else len(rows) + (not true)
@@ -103,7 +98,8 @@ def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -
     for place, ((true, read), count) in enumerate(pairs):
         for column, character in enumerate((true, read)):
             _draw_hand(figure.add_subplot(grid[place, column]), character)
-        label = f"{shown(true)} read as {shown(read)}: {count} times, {count / totals[true]:.1%} of all {shown(true)}"
+        spelled, share = visible(true), count / totals[true]
+        label = f"{spelled} read as {visible(read)}: {count} times, {share:.1%} of all {spelled}"
         bars.text(0, place - 0.4, label, va="center", fontsize=9)
     bars.set(yticks=[], ylim=(max(len(pairs), 1) - 0.5, -0.6), xlabel="times")
     bars.grid(axis="y", visible=False)
@@ -113,8 +109,8 @@ def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -
     (true, read), count = pairs[0]
     share = sum(count for _, count in pairs) / _sum(counts, lambda a, b: a and b and a != b)
     reading = (
-        f"The commonest confusion: **{shown(true)}** read as **{shown(read)}**, {count} times. The {len(pairs)} pairs "
-        f"shown are {share:.0%} of all that were read as another character."
+        f"The commonest confusion: **{visible(true)}** read as **{visible(read)}**, {count} times. The {len(pairs)} "
+        f"pairs shown are {share:.0%} of all that were read as another character."
     )
     return finished(figure, drawn, reading)
 
@@ -125,7 +121,7 @@ def _draw_hand(axes: Axes, character: str) -> None:
     size = (high - low).max() + 3 * PALM_RADIUS
     axes.imshow(hand_picture(hand, (low + high - size) / 2, size))
     beside: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "center"}
-    axes.text(0, 0.5, shown(character), fontsize=11, family="monospace", fontweight="bold", **beside)
+    axes.text(0, 0.5, visible(character), fontsize=11, family="monospace", fontweight="bold", **beside)
     axes.axis("off")
 
 
@@ -142,19 +138,12 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
         axes.text(0, place, f"{score:.2f}", va="center", color="#555555", family="monospace")
         for i, pair in enumerate(row):
             for side, height in enumerate((place - 0.2, place + 0.2)):
-                character = shown(pair[side]) or "–"
-                wrong = {"color": "white", "weight": "bold", "bbox": {"facecolor": DARK, "pad": 1.2, "linewidth": 0}}
-                style: dict[str, Any] = wrong if pair[0] != pair[1] else {}
-                axes.text(
-                    0.6 + 0.15 * i,
-                    height,
-                    character,
-                    va="center",
-                    ha="center",
-                    family="monospace",
-                    fontsize=10,
-                    **style,
-                )
+                character = visible(pair[side]) or "–"
+                style: dict[str, Any] = {"va": "center", "ha": "center", "family": "monospace", "fontsize": 10}
+                if pair[0] != pair[1]:
+                    box = {"facecolor": DARK, "pad": 1.2, "linewidth": 0}
+                    style |= {"color": "white", "weight": "bold", "bbox": box}
+                axes.text(0.6 + 0.15 * i, height, character, **style)
     axes.set(xlim=(0, width), ylim=(len(pairs) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title("score; the true phrase, and below it what was read", fontsize=9)

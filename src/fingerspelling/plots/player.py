@@ -20,6 +20,7 @@ import numpy as np
 from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS
 from fingerspelling.plots.clips import BODY, bone_colours, spelling_hand
 from fingerspelling.plots.style import GREY, HEIGHT_OVER_WIDTH
+from fingerspelling.text import visible
 
 TEMPLATE = Template(Path(__file__).with_name("player.html").read_text(encoding="utf-8"))
 STEPS = 254  # of a coordinate, from one edge of a picture to the other; 255 stands for a point that is missing
@@ -56,10 +57,10 @@ class ClipPlayer:
         if self.signed is not None:
             runs = [np.flatnonzero(self.signed == place) for place in range(len(self.phrase))]
             spans = [(letter, run) for letter, run in zip(self.phrase, runs, strict=True) if len(run)]
-            rows.append(["signed", [[_shown(letter), run.mean(), len(run) / 2] for letter, run in spans]])
+            rows.append(["signed", [[visible(letter), run.mean(), len(run) / 2] for letter, run in spans]])
         if self.prediction:
             rows.append(
-                ["read", [[_shown(c), int(at), 0] for c, at in zip(self.prediction, self.read_at, strict=True)]]
+                ["read", [[visible(c), int(at), 0] for c, at in zip(self.prediction, self.read_at, strict=True)]]
             )
         clip = {
             "frames": len(self.frames),
@@ -68,19 +69,15 @@ class ClipPlayer:
             "person": person,
             "hand": hand,
             "rows": rows,
-            "signed": None if self.signed is None else [_shown(self.phrase[i]) if i >= 0 else "" for i in self.signed],
+            "signed": None if self.signed is None else [visible(self.phrase[i]) if i >= 0 else "" for i in self.signed],
         }
         name = f"clip-{next(_numbers)}-{zlib.crc32(points.tobytes()):08x}"
         seen = np.flatnonzero(points[:, -1, 0] < 255)
         # No "<" in the script's data, or "</script>" in a phrase would end it.
         data = json.dumps(clip, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         start = int(seen[len(seen) // 2]) if len(seen) else 0
-        phrase = escape(self.phrase.replace(" ", "␣"))
+        phrase = escape(visible(self.phrase))
         return TEMPLATE.substitute(id=name, label=escape(repr(self)), phrase=phrase, clip=data, start=start)
-
-
-def _shown(character: str) -> str:
-    return "␣" if character == " " else character
 
 
 def _points(frames: np.ndarray) -> tuple[np.ndarray, list, list]:

@@ -1,6 +1,8 @@
 """What all figures have in common."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -9,10 +11,11 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fingerspelling.files import DataError, written_whole
+
 # A test holds colours far enough apart for those who see no difference between red and green.
 BLUE, ORANGE, GREEN, RED, GREY = "#3f75e5", "#ce841a", "#1ab466", "#bb0c1d", "#8c8c8c"
 FINGERS = ["#6a1239", "#cca007", "#59c38d", "#6ea0c7", "#5042b5"]  # thumb to little finger
-FINGER_NAMES = "thumb wine red, index finger gold, middle finger green, ring finger light blue, little finger violet"
 WIDTH = 9.5  # inches, at most: what a cell of JupyterLab shows on a laptop's screen without shrinking it
 # Of the frame: the recordings are portrait videos of a phone's selfie camera.
 HEIGHT_OVER_WIDTH = 16 / 9
@@ -47,6 +50,19 @@ def finished(figure: Figure, drawn: str, reading: str = "") -> Figure:
     plt.close(figure)  # or Jupyter would show it a second time
     figure.set_label(f"{drawn}\n{reading}")
     return figure
+
+
+def save(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure in the format that the file's name ends with; the file appears only when whole.
+
+    Raises:
+        DataError: there is no such format.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in (formats := figure.canvas.get_supported_filetypes()):
+        raise DataError(f"{path}: no format of a figure; the name has to end with one of {', '.join(sorted(formats))}")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format=kind, **options)
 
 
 @dataclass(frozen=True)

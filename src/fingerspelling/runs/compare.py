@@ -7,22 +7,23 @@ Prints a table, the best run first, and draws the runs' curves over each other.
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fingerspelling.data.stages import PREDICTIONS
 from fingerspelling.files import DataError
+from fingerspelling.parameters import flatten
 from fingerspelling.plots.results import run_curves
+from fingerspelling.plots.style import save
 from fingerspelling.scoring.uncertainty import score_difference, score_table
-
-EVERYTHING = "out_of_fold.parquet"
 
 
 def read_clips(folder: Path) -> pd.DataFrame | None:
     """Return what a run read of its held-out clips, by all its models or by its only one; None where it has not."""
-    file = next(filter(Path.is_file, [folder / EVERYTHING, *sorted(folder.glob(f"seed*/{EVERYTHING}"))]), None)
+    file = next(filter(Path.is_file, [folder / PREDICTIONS, *sorted(folder.glob(f"seed*/{PREDICTIONS}"))]), None)
     return None if file is None else pd.read_parquet(file)
 
 
@@ -33,19 +34,12 @@ def parameters(folder: Path) -> dict[str, Any]:
         values = json.loads(file.read_text())
         values.pop("data", None)
         values.get("training", {}).pop("seed", None)
-    flat = _flat(values)
-    flat["seeds"] = len(list(folder.glob("seed*/model")))
-    readers = pd.read_parquet(folder / EVERYTHING).attrs.get("readers", {}) if (folder / EVERYTHING).is_file() else {}
+    flat = flatten(values) | {"seeds": len(list(folder.glob("seed*/model")))}
+    together = folder / PREDICTIONS
+    readers = pd.read_parquet(together).attrs.get("readers", {}) if together.is_file() else {}
     return flat | {
         f"submission.{name}": readers.get(name, least) for name, least in (("num_beams", 1), ("ctc_weight", 0))
     }
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
 
 
 def compare(folders: Sequence[Path]) -> pd.DataFrame:
@@ -57,14 +51,14 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         DataError: none of the folders holds such a run.
     """
-    runs = {folder.name or str(folder): clips for folder in folders if (clips := read_clips(folder)) is not None}
+    names = {folder.name or str(folder): folder for folder in folders}
+    runs = {name: clips for name, folder in names.items() if (clips := read_clips(folder)) is not None}
     if not runs:
         raise DataError(f"{', '.join(map(str, folders))}: no run that has read its held-out clips; train one first")
     together = pd.concat(runs, names=["run"]).reset_index("run")
     table = score_table(together, together["run"])[::-1]
-    names = {folder.name or str(folder): folder for folder in folders}
-    told = pd.DataFrame({run: parameters(names[run]) for run in table.index}).T
-    differ = told[[name for name in told if len(set(map(str, told[name]))) > 1]]
+    settings = pd.DataFrame({run: parameters(names[run]) for run in table.index}).T
+    differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
     best = table.index[0]
     rows = {run: _behind(runs[best], runs[run], run == best) for run in table.index}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
@@ -73,11 +67,11 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
 def _behind(best: pd.DataFrame, clips: pd.DataFrame, itself: bool) -> dict[str, Any]:
     if itself:
         return {"behind": 0.0, "verdict": "the best"}
-    told = score_difference(best, clips)
-    if not told["clips"]:
+    gap = score_difference(best, clips)
+    if not gap["clips"]:
         return {"behind": None, "verdict": "other clips"}
-    more = "more than chance" if told["low"] > 0 else "may be chance"
-    return {"behind": told["difference"], "verdict": f"{more} ({told['low']:+.3f} to {told['high']:+.3f})"}
+    more = "more than chance" if gap["low"] > 0 else "may be chance"
+    return {"behind": gap["difference"], "verdict": f"{more} ({gap['low']:+.3f} to {gap['high']:+.3f})"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,6 +84,6 @@ def run(options: argparse.Namespace) -> int:
         for folder in options.folders
         for file in sorted(folder.glob("seed*/metrics.jsonl"))[:1]
     }
-    run_curves(histories).savefig(options.figure)
+    save(run_curves(histories), options.figure)
     print(f"the curves are in {options.figure}")
     return 0

@@ -14,6 +14,7 @@ import pydantic
 
 from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
+from fingerspelling.files import from_home
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
     ParameterError,
@@ -48,7 +49,7 @@ SECTIONS = {"simulation", "model", "training", "submission"}
 
 def _in_project(path: Path) -> Path:
     """Take a relative path from the project's root: JupyterLab starts kernels in notebooks/, papermill does not."""
-    return ROOT / path.expanduser()
+    return ROOT / from_home(path)
 
 
 def parameter_file(path: str | Path) -> Path:
@@ -59,7 +60,7 @@ def parameter_file(path: str | Path) -> Path:
 
 def named_file(path: str) -> Path:
     """Return where a file of parameters is that a command names: in the working folder, or a `parameter_file`."""
-    here = Path(path).expanduser()
+    here = from_home(path)
     return here if here.exists() else parameter_file(path)
 
 
@@ -105,9 +106,9 @@ class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
-    # Hypotheses of a beam search, and the weight of the CTC heads in their scores; with 1 and 0, decoding is greedy.
-    # Together they read far better where a model was trained with model.ctc_weight, and take up to half as long again.
-    num_beams: pydantic.PositiveInt = 1
+    num_beams: pydantic.PositiveInt = 1  # hypotheses of a beam search; with 1, and ctc_weight 0, decoding is greedy
+    # Weight of the CTC heads in the hypotheses' scores. Decoder and CTC together read far better where a model was
+    # trained with model.ctc_weight, and take up to half as long again.
     ctc_weight: Probability = 0.0
     clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
 
@@ -127,7 +128,7 @@ class RunConfig:
     data_dir: ProjectPath | None = None  # the competition's data, where they are at hand
     # Share of the competition's files that the run is on, evenly spaced: for a trial, a tenth.
     data_fraction: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
-    dask_address: str | None = None  # of a dask cluster that extracts the clips; None extracts on this machine
+    dask_address: str | None = None  # of a dask cluster that extracts the clips; none extracts on this machine
     # Parameters of a first round, whose scores teach the confidence head.
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
     seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
@@ -179,7 +180,10 @@ def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) ->
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)
     overrides = given.get("overrides") or ()
     if isinstance(overrides, str):  # as papermill's -p passes it: one, or several with blanks between them
-        given["overrides"] = overrides = shlex.split(overrides)
+        try:
+            given["overrides"] = overrides = shlex.split(overrides)
+        except ValueError as error:  # a quotation without an end
+            raise ParameterError(f"overrides: {error}, in {overrides!r}") from None
     if not isinstance(overrides, list | tuple):
         raise ParameterError(f"overrides: expected a list such as [training.epochs=3], got {overrides!r}")
     for override in overrides:
@@ -194,10 +198,14 @@ def notebook_parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     be run as often and in whatever order one likes, with any variables of one's own.
     """
     cells = namespace["In"]
-    first = max((place for place, cell in enumerate(cells) if "params" in _assigned(cell)), default=0)
-    injected = (cell for cell in cells[first + 1 :] if cell.startswith("# Parameters"))
-    names = {*_assigned(cells[first])}.union(*map(_assigned, injected))
+    ours = [place for place, cell in enumerate(cells) if "params" in _assigned(cell) and not _is_injected(cell)]
+    first = max(ours, default=0)
+    names = {*_assigned(cells[first])}.union(*map(_assigned, filter(_is_injected, cells[first + 1 :])))
     return {name: namespace[name] for name in names if name in namespace}
+
+
+def _is_injected(cell: str) -> bool:
+    return cell.startswith("# Parameters")
 
 
 def _assigned(cell: str) -> Iterable[str]:

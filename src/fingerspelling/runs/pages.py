@@ -7,6 +7,7 @@ Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips 
 
 import argparse
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -40,22 +41,25 @@ def build(run_dir: Path, pages: Path) -> None:
         DataError: a chapter has not been executed.
     """
     chapters = {name: _read(run_dir / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
-    kept = {Path("README.md")}
+    kept, book = {Path("README.md")}, run_dir / "book"
     index = ["# The chapters, as a run of the demo left them", "", "| chapter | question |", "|---|---|"]
     for name, notebook in chapters.items():
-        text, pictures = _markdown(name, notebook)
+        text, pictures = _markdown(name, notebook, pages)
         for file, content in {Path(f"{name}.md"): text.encode(), **pictures}.items():
             with written_whole(pages / file) as temporary:
                 temporary.write_bytes(content)
             kept.add(file)
-        html, _ = HTMLExporter(template_name="lab", raw_template=OFFLINE).from_notebook_node(_linked(notebook, "html"))
-        with written_whole(run_dir / "book" / f"{name}.html") as temporary:
+        page = _linked(notebook, "html", book)
+        html, _ = HTMLExporter(template_name="lab", raw_template=OFFLINE).from_notebook_node(page)
+        with written_whole(book / f"{name}.html") as temporary:
             temporary.write_text(html, encoding="utf-8")
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
     index += ["", f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`."]
-    (pages / "README.md").write_text("\n".join(index) + "\n", encoding="utf-8")
-    (run_dir / "book/index.html").write_text(_redirect(NOTEBOOKS[0]), encoding="utf-8")
+    texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
+    for path, text in texts.items():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     for file in pages.rglob("*"):
         if file.is_file() and file.relative_to(pages) not in kept:
             file.unlink()
@@ -71,18 +75,19 @@ def _read(path: Path) -> NotebookNode:
     return notebook
 
 
-def _linked(notebook: NotebookNode, suffix: str) -> NotebookNode:
-    """Return a copy whose links between chapters are links between pages."""
+def _linked(notebook: NotebookNode, suffix: str, folder: Path) -> NotebookNode:
+    """Return a copy whose links between chapters are links between pages, and to docs/ as seen from their folder."""
     linked = nbformat.from_dict(notebook)
     for cell in linked.cells:
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(rf"(\1.{suffix})", cell.source)
+            docs = os.path.relpath(ROOT / "docs", folder)
+            cell.source = LINK.sub(rf"(\1.{suffix})", cell.source).replace("](../docs/", f"]({docs}/")
     return linked
 
 
-def _markdown(name: str, notebook: NotebookNode) -> tuple[str, dict[Path, bytes]]:
+def _markdown(name: str, notebook: NotebookNode, pages: Path) -> tuple[str, dict[Path, bytes]]:
     """Return a chapter's page and its pictures by their places."""
-    linked = _linked(notebook, "md")
+    linked = _linked(notebook, "md", pages)
     alts = {}
     for number, cell in enumerate(linked.cells):
         for place, output in enumerate(cell.get("outputs", [])):

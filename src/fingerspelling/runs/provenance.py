@@ -25,8 +25,8 @@ PACKAGES = ("torch", "transformers", "accelerate", "tensorflow", "numpy", "panda
 
 def changed_files(paths: Sequence[Path | str] = (), root: Path = ROOT) -> list[str] | None:
     """Return which files differ from the last commit, unknown ones included; None where git cannot tell."""
-    told = _git(root, "status", "--porcelain", "--no-renames", "--untracked-files=all", "--", *map(str, paths))
-    return None if told is None else [line[3:] for line in told.splitlines()]
+    status = _git(root, "status", "--porcelain", "--no-renames", "--untracked-files=all", "--", *map(str, paths))
+    return None if status is None else [line[3:] for line in status.splitlines()]
 
 
 @cache
@@ -38,9 +38,7 @@ def code() -> dict[str, Any]:
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    ours = _git(
-        PACKAGE, "ls-files", "runs/provenance.py"
-    )  # and not a checkout that happens to lie around an installation
+    ours = _git(PACKAGE, "ls-files", "runs/provenance.py")  # not of a checkout that happens to lie around it
     commit = _git(ROOT, "rev-parse", "HEAD") if ours else None
     changed = changed_files([PACKAGE]) if commit else None
     dirty = None if changed is None else bool(changed)

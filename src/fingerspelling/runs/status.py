@@ -14,8 +14,7 @@ from fingerspelling.data.sources import Source, list_sources
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 from fingerspelling.data.store import ClipStore, read_about
 from fingerspelling.files import DataError, content, is_whole, read_json
-
-SIMULATED = "simulated signers"  # in data.txt
+from fingerspelling.runs.shared_data import NOTE, SIMULATED, read_note
 
 
 def status(run_dir: Path) -> pd.DataFrame:
@@ -26,8 +25,8 @@ def status(run_dir: Path) -> pd.DataFrame:
     Raises:
         DataError: the folder holds no run.
     """
-    if not (run_dir / "data.txt").is_file() and not (run_dir / NOTES).is_file():
-        raise DataError(f"{run_dir}: holds no run of the workbook, which would have left a file data.txt")
+    if not (run_dir / NOTE).is_file() and not (run_dir / NOTES).is_file():
+        raise DataError(f"{run_dir}: holds no run of the workbook, which would have left a file {NOTE}")
     notes = read_notes(run_dir)
     rows = []
     for name, examine in _stages(run_dir, notes):
@@ -42,20 +41,20 @@ def status(run_dir: Path) -> pd.DataFrame:
 
 def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the stages in their order, each with what says its state."""
-    folder = _data_dir(run_dir)
+    folder, clips = _data_dir(run_dir), _clips_dir(run_dir)
     yield "data", partial(_data, folder)
-    yield "clips", partial(_clips, folder, run_dir / "clips", notes.get("clips", {}).get("of"))
+    yield "clips", partial(_clips, folder, clips, notes.get("clips", {}).get("of"))
     found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
     planned = notes.get("run", {}).get("of")
     names = dict.fromkeys([*_texts(planned), *found])
     first = [name for name in names if str(name).startswith("first_round")]
     last = [name for name in names if name not in first]
     for name in first:
-        yield name, partial(_training, run_dir, name, notes)
+        yield name, partial(_training, run_dir, name, notes, clips)
     if first:
         yield SCORES, partial(_derived, run_dir, SCORES, notes, first)
     for name in last:
-        yield name, partial(_training, run_dir, name, notes)
+        yield name, partial(_training, run_dir, name, notes, clips)
     for name in (PREDICTIONS, SUBMISSION, METRICS):
         if name != PREDICTIONS or name in notes or len(last) > 1:  # a model that reads greedily and alone has its own
             yield name, partial(_derived, run_dir, name, notes, last)
@@ -69,11 +68,14 @@ def _data_dir(run_dir: Path) -> Path:
     """Return where the run's data are, as far as that is known."""
     if (run_dir / "share" / TABLES["train"]).is_file():
         return run_dir / "share"
-    try:
-        noted = (run_dir / "data.txt").read_text().strip()
-    except (OSError, ValueError):
-        noted = SIMULATED
-    return run_dir / "competition" if noted == SIMULATED else Path(noted)
+    noted = read_note(run_dir)
+    return noted.home / "competition" if noted.data in ("", SIMULATED) else Path(noted.data)
+
+
+def _clips_dir(run_dir: Path) -> Path:
+    """Return where the run's clip store is: in its own folder, or in the one that it shares."""
+    own = run_dir / "clips"
+    return own if own.is_dir() else read_note(run_dir).home / "clips"
 
 
 def _data(folder: Path) -> str:
@@ -84,7 +86,7 @@ def _data(folder: Path) -> str:
 
 
 def _clips(folder: Path, store: Path, noted: str | None) -> str:
-    shards = set(store.resolve().rglob("[!.]*.arrow"))
+    shards = _shards(store)
     if not shards:
         return "missing"
     clips = f"{len(opened := ClipStore(store))} clips"
@@ -99,26 +101,31 @@ def _clips(folder: Path, store: Path, noted: str | None) -> str:
     return f"done: {clips}" + f"; {left} files were left out" * bool(left)
 
 
+def _shards(store: Path) -> set[Path]:
+    return set(store.resolve().rglob("[!.]*.arrow"))
+
+
 def _is_of(shard: Path, source: Source) -> bool:
     """Tell whether a shard is of a source as it is now, whatever the extraction's parameters were."""
     about = read_about(shard)
     return about is not None and about["source"][:3] == source.fingerprint()
 
 
-def _training(run_dir: Path, name: str, notes: dict[str, dict]) -> str:
+def _training(run_dir: Path, name: str, notes: dict[str, dict], clips: Path) -> str:
     folder = run_dir / name
     if not (folder / "training.json").is_file():
         return "damaged: training.json is missing" if (folder / "model").is_dir() else "missing"
     inputs = read_json(folder / "training.json")
-    if inputs["data"]["clips"] != ClipStore(run_dir / "clips").fingerprint:
-        return "stale: trained on other clips than those in clips/"
+    compared = bool(_shards(clips))
+    if compared and inputs["data"]["clips"] != ClipStore(clips).fingerprint:
+        return f"stale: trained on other clips than those in {clips}"
     if (folder / "model").is_dir():
         if not is_whole(folder / "model"):
             return "damaged: a file of model/ is not as it was written"
         if inputs["training"]["scores"] and notes.get(name, {}).get("of", [])[1:] != [_content(run_dir / SCORES)]:
             return f"stale: trained with other scores than those in {SCORES}"
         pd.read_parquet(folder / PREDICTIONS, page_checksum_verification=True)
-        return "done"
+        return "done" if compared else f"done: on clips that are not in {clips} any more"
     for checkpoint in checkpoints(folder / "checkpoints"):
         if is_whole(checkpoint):
             state = read_json(checkpoint / "trainer_state.json")

@@ -19,7 +19,6 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,15 +30,16 @@ import yaml
 
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.plots.style import save
 from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.processes import end_with_parent, only_process
 from fingerspelling.runs import provenance
+from fingerspelling.runs.compare import read_clips
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values
 from fingerspelling.scoring.metric import score
 
 NOTEBOOKS = [sys.executable, "-m", "fingerspelling.notebooks"]
 PAUSE = 0.5  # seconds between two looks at runs on this machine
-KAGGLE_SESSIONS = 2  # with a GPU that Kaggle runs at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,57 +131,6 @@ class Here:
             process.wait()
 
 
-class OnKaggle:
-    """Trainings on Kaggle's machines, each a kernel of its own that reads the clips of the file's own run.
-
-    Args:
-        params: the file.
-        uncommitted: whether it and the code may differ from the last commit.
-    """
-
-    def __init__(self, params: Path, uncommitted: bool) -> None:
-        from fingerspelling.kaggle.client import Client
-        from fingerspelling.kaggle.push import refuse_hidden
-
-        if not uncommitted:
-            refuse_hidden(params)
-        self._client, self._params = Client(), params
-
-    def start(self, run: Run) -> None:
-        """Push the run's kernel, unless it was."""
-        from fingerspelling.kaggle.push import push
-
-        if kernel := run.outcome.get("kernel"):
-            print(f"{run.folder.name}: goes on as {kernel}")
-            return
-        suffix = f"{zlib.crc32(run.folder.name.encode()):08x}"[:6]
-        values = run.values | {"run_dir": str(RunConfig.from_values({"params": str(self._params)}).run_dir)}
-        params = run.beside(".kaggle.yaml")
-        params.write_text(yaml.safe_dump(values))
-        kernel = push(self._client, "03", params, uncommitted=True, suffix=suffix)
-        run.keep(kernel=kernel)
-        print(f"{run.folder.name}: runs as {kernel}", flush=True)
-
-    def look(self, run: Run) -> str | None:
-        """Fetch the output of a version that has ended."""
-        from fingerspelling.kaggle.client import POLL
-        from fingerspelling.kaggle.fetch import fetch
-
-        kernel = run.outcome["kernel"]
-        session = self._client.session(kernel)
-        if not session.finished:
-            time.sleep(POLL)
-            return None
-        fetch(self._client, kernel, run.folder)
-        if session.status != "COMPLETE":
-            return f"{kernel}: {session.status} {session.failure}".strip()
-        trained = all((run.folder / f"seed{seed}/model").is_dir() for seed in RunConfig.from_values(run.values).seeds)
-        return "" if trained else f"{kernel}: stopped in time; the next sweep goes on"
-
-    def stop(self) -> None:
-        """Leave the kernels at work: the next sweep waits for them."""
-
-
 def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None = None) -> list[Run]:
     """Write the parameters of all combinations, each beside its run's folder.
 
@@ -243,24 +192,15 @@ def execute(runs: Sequence[Run], place: Place, parallel: int) -> None:
                 if (failure := place.look(run)) is None:
                     continue
                 seconds = time.monotonic() - began.pop(run)
-                if not failure and (found := read_score(run.folder)) is None:
-                    failure = "has left no predictions to score"
-                result = found if not failure else None
+                clips = None if failure else read_clips(run.folder)
+                if clips is None:
+                    failure = failure or "has left no predictions to score"
+                result = None if clips is None else score(clips["prediction"].tolist(), clips["phrase"].tolist())
                 run.keep(score=result, seconds=seconds, failure=failure)
                 ended = failure or f"score {result:.4f}"
                 print(f"{run.folder.name}: {ended}, after {provenance.duration(seconds)}", flush=True)
     finally:
         place.stop()
-
-
-def read_score(folder: Path) -> float | None:
-    """Return a run's score of the held-out clips, by all its models or by its only one; None where it has none."""
-    files = [folder / "out_of_fold.parquet", *sorted(folder.glob("seed*/out_of_fold.parquet"))]
-    file = next(filter(Path.is_file, files), None)
-    if file is None:
-        return None
-    clips = pd.read_parquet(file)
-    return score(clips["prediction"].tolist(), clips["phrase"].tolist())
 
 
 def tabulate(runs: Sequence[Run]) -> pd.DataFrame:
@@ -279,18 +219,23 @@ def tabulate(runs: Sequence[Run]) -> pd.DataFrame:
     return table.sort_values("score", ascending=False, na_position="last", kind="stable")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run `fingerspelling sweep`; returns the exit status: 1 where a run has failed."""
+def run(options: argparse.Namespace, place: Place | None = None, parallel: int = 1) -> int:
+    """Run `fingerspelling sweep`; returns the exit status: 1 where a run has failed.
+
+    Args:
+        options: of the command line.
+        place: where the runs run; by default on this machine.
+        parallel: how many run at a time there, unless the command line says so.
+    """
     folder = (options.folder or ROOT / "outputs" / f"sweep_{options.params.stem}").absolute()
-    parallel = options.parallel or (KAGGLE_SESSIONS if options.kaggle else 1)
+    parallel = options.parallel or parallel
     with only_process(folder):
         runs = plan(options.params.absolute(), options.values, folder, options.data)
-        kaggle = options.kaggle
-        place: Place = OnKaggle(options.params, options.uncommitted) if kaggle else Here(options.notebooks, parallel)
-        execute(runs, place, parallel)
+        execute(runs, place or Here(options.notebooks, parallel), parallel)
         table = tabulate(runs)
-        table.to_csv(folder / "sweep.csv")
-        sweep_scores(table).savefig(folder / "sweep.png")
+        with written_whole(folder / "sweep.csv") as temporary:
+            table.to_csv(temporary)
+        save(sweep_scores(table), folder / "sweep.png")
     print(table.reset_index(drop=True).to_string(index=False))
     failed = int((table["failure"] != "").sum())
     print(f"{len(table) - failed} of {len(table)} runs finished; all of them are in {folder}/sweep.csv and sweep.png")

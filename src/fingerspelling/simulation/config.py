@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.parameters import Probability, parameters
+from fingerspelling.parameters import Probability, flatten, parameters
 from fingerspelling.text import MAX_PHRASE
 
 MOST_LOST = 3.0
@@ -45,7 +44,7 @@ class Wording:
 class Pace:
     """How fast wild signers spell and are filmed."""
 
-    seconds: Between = (0.15, 2.0)  # per character
+    seconds: Between = (0.15, 2.0)  # time per character
     fps: Between = (10.0, 60.0)  # frames per second
     uneven: NonNegativeFloat = 0.4  # standard deviation of the logarithm of a character's time within a clip, at most
     movement: Between = (0.15, 0.6)  # seconds that the way from one character to the next takes at most
@@ -58,7 +57,7 @@ class Footage:
 
     cut: Probability = 0.3  # share of clips that begin within the first character and end within the last
     idle: Probability = 0.4  # share of the others with time before and after the spelling: the hand rises and falls
-    idle_seconds: NonNegativeFloat = 2.0  # of this time at most, at either end
+    idle_seconds: NonNegativeFloat = 2.0  # length of that time at either end, at most
     resting: Probability = 0.4  # share of idle hands that are seen; the others are out of the picture
     pause: Probability = 0.3  # share of clips with pauses between words, up to four times as long as a space
     other_hand: Probability = 0.35  # share of clips in which the other hand is seen
@@ -79,12 +78,13 @@ class View:
 class Tracker:
     """What trackers do in wild recordings: shares of clips, unless said otherwise."""
 
-    no_face: Probability = 0.12
-    no_pose: Probability = 0.12
-    hand_alone: Probability = 0.25  # neither of them
-    no_depth: Probability = 0.35
+    no_face: Probability = 0.12  # the face is not found
+    no_pose: Probability = 0.12  # nor are the arms
+    hand_alone: Probability = 0.25  # neither face nor arms
+    no_depth: Probability = 0.35  # z is missing
     odd_depth: Probability = 0.15  # depth of the hand means nothing
     swapped: Probability = 0.08  # the hand is taken for the other one
+    doubled: Probability = 0.08  # the hand is taken for the other one as well, on and off
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
     never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
     noise: Between = (0.7, 4.0)  # jitter of the hand, relative to MediaPipe's
@@ -110,22 +110,13 @@ class Wild:
     Ranges of times, rates, sizes and strengths are drawn from evenly in their logarithm.
     """
 
-    share: Probability = 0.0  # of signers and of clips
+    share: Probability = 0.0  # share of the signers, and so of the clips, that are of this kind
     wording: Wording = field(default_factory=Wording)
     pace: Pace = field(default_factory=Pace)
     footage: Footage = field(default_factory=Footage)
     view: View = field(default_factory=View)
     tracker: Tracker = field(default_factory=Tracker)
     shapes: Shapes = field(default_factory=Shapes)
-
-
-def _named(name: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of a section and of those within it, each with its whole name."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _named(f"{name}.{key}", value)
-        else:
-            yield f"{name}.{key}", value
 
 
 @parameters
@@ -137,7 +128,7 @@ class SimulationConfig:
     """
 
     seed: NonNegativeInt = 1  # the same seed gives the same bytes
-    signers: PositiveInt = 24  # people; each clip is one of them
+    signers: PositiveInt = 24  # people; each clip shows one of them
     clips: NonNegativeInt = 4000  # training clips, one phrase each, no phrase twice
     supplemental_clips: NonNegativeInt = 200  # clips of everyday sentences, repeated by several signers
     clips_per_file: PositiveInt = 500  # clips in a parquet file; about 1 MB each in memory
@@ -152,7 +143,7 @@ class SimulationConfig:
     noise: Annotated[float, Field(ge=0, le=10)] = 1.0  # jitter of the points, relative to MediaPipe's; 0 for none
     left_handed: Probability = 0.19  # share of signers who spell with the left hand
     wild: Wild = field(default_factory=Wild)  # signers beside the competition's
-    processes: NonNegativeInt = 0  # at most; 0 for one per core; does not change the data
+    processes: NonNegativeInt = 0  # that simulate, at most; 0 for one per core; does not change the data
 
     def __post_init__(self) -> None:
         if self.max_length < self.min_length:
@@ -175,4 +166,4 @@ class SimulationConfig:
         values = dataclasses.asdict(self)
         del values["processes"]
         wild = values.pop("wild")
-        return json.loads(json.dumps(values | dict(_named("wild", wild) if self.wild.share else ())))
+        return json.loads(json.dumps(values | (flatten(wild, "wild.") if self.wild.share else {})))

@@ -42,14 +42,10 @@ GOLDEN = 0.6180339887  # multiples of the golden ratio fill 0..1 evenly
 PEOPLE, PHRASES, CASTING, CLIPS = range(4)
 
 
-def _schema() -> pa.Schema:
-    """Return the schema that pandas would write, with sequence_id as the index."""
-    empty = pd.DataFrame(columns=COLUMNS, index=pd.Index([], name="sequence_id", dtype=np.int64), dtype=np.float32)
-    empty.insert(0, "frame", np.array([], np.int16))
-    return pa.Schema.from_pandas(empty)
-
-
-SCHEMA = _schema()
+# As pandas would write it, with sequence_id as the index.
+_EMPTY = pd.DataFrame(columns=COLUMNS, index=pd.Index([], name="sequence_id", dtype=np.int64), dtype=np.float32)
+_EMPTY.insert(0, "frame", np.array([], np.int16))
+SCHEMA = pa.Schema.from_pandas(_EMPTY)
 
 
 def simulate(config: SimulationConfig, data_dir: Path) -> None:
@@ -78,7 +74,8 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     for place, result in track(written, "simulate", "file", len(tasks)):
         if isinstance(result, LostTask):
             raise DataError(f"{tasks[place].path}: {result}")
-    (data_dir / CHARACTER_MAP).write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
+    with written_whole(data_dir / CHARACTER_MAP) as temporary:
+        temporary.write_text(json.dumps({character: i for i, character in enumerate(CHARACTERS)}))
     for part in ("supplemental", "train"):  # train.csv last: it says that the folder is complete
         with written_whole(data_dir / TABLES[part]) as temporary:
             tables[part].to_csv(temporary, index=False)
@@ -99,7 +96,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
     parameters = data_dir / PARAMETERS
     if not parameters.is_file():
         if any((data_dir / name).exists() for name in (*TABLES.values(), *FOLDERS.values())):
-            raise ValueError(f"{data_dir}: holds data that was not simulated here; choose another folder")
+            raise ValueError(f"{data_dir}: holds data that was not simulated here")
         with written_whole(parameters) as temporary:
             temporary.write_text(json.dumps(config.content(), indent=1))
         return
@@ -109,10 +106,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         for name in sorted(ours.keys() | theirs.keys())
         if theirs.get(name) != ours.get(name)
     ]:
-        raise ValueError(
-            f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)}); "
-            "choose another folder or delete this one"
-        )
+        raise ValueError(f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)})")
 
 
 def participant(config: SimulationConfig, number: int) -> Signer:
@@ -182,12 +176,10 @@ def _write(task: Task) -> None:
     ):
         for first in range(0, len(task.clips), CLIPS_PER_GROUP):
             rows = task.clips.iloc[first : first + CLIPS_PER_GROUP]
-            clips = [
-                render_clip(
-                    people[row.participant_id], row.phrase, task.config.generator(CLIPS, row.sequence_id), task.config
-                )
-                for row in rows.itertuples()
-            ]
+            clips = []
+            for row in rows.itertuples():
+                rng = task.config.generator(CLIPS, row.sequence_id)
+                clips.append(render_clip(people[row.participant_id], row.phrase, rng, task.config))
             writer.write_table(_arrow(rows.sequence_id.tolist(), clips))
 
 

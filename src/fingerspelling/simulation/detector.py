@@ -97,9 +97,8 @@ def add_jitter(clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Gene
     hand = clip[:, :, own]
     along = hand[:, :2, 9] - hand[:, :2, 0]
     palm = np.sqrt((along * along).sum(1))[:, None, None]
-    wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape) * np.float32(
-        jitter.strength * HAND_ERROR
-    )
+    wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
+    wrong *= np.float32(jitter.strength * HAND_ERROR)
     hand += palm * (of_hand[rows] * strength + wrong) * jitter.joints
     hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
     before = len(jitter.smoothing) - 1

@@ -111,12 +111,7 @@ def _away(shape: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _movements(
-    postures: np.ndarray,
-    seconds: np.ndarray,
-    signer: Signer,
-    rng: np.random.Generator,
-    fps: float,
-    manner: Manner,
+    postures: np.ndarray, seconds: np.ndarray, signer: Signer, rng: np.random.Generator, fps: float, manner: Manner
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add up the movements from posture to posture: float32 [frames, 26], and when each is halfway done."""
     # Where the time is too short, aim less far, towards the mean of the neighbours; then take more time.

@@ -118,13 +118,9 @@ def _road(rng: np.random.Generator) -> str:
 def _phone(rng: np.random.Generator) -> str:
     if rng.random() < 0.52:
         return "-".join(_digits(rng, count) for count in (3, 3, 4))
-    groups = [
-        int(count)
-        for count in rng.choice([2, 3, 4], p=[0.42, 0.3, 0.28], size=rng.choice([2, 3, 4, 5], p=[0.2, 0.38, 0.3, 0.12]))
-    ]
-    return "+" + "-".join(
-        [_digits(rng, int(rng.choice([1, 2, 3], p=[0.05, 0.5, 0.45]))), *(_digits(rng, g) for g in groups)]
-    )
+    groups = rng.choice([2, 3, 4], p=[0.42, 0.3, 0.28], size=rng.choice([2, 3, 4, 5], p=[0.2, 0.38, 0.3, 0.12]))
+    country = rng.choice([1, 2, 3], p=[0.05, 0.5, 0.45])
+    return "+" + "-".join(_digits(rng, count) for count in (country, *groups))
 
 
 def _site_word(rng: np.random.Generator) -> str:
@@ -151,11 +147,8 @@ def _path(rng: np.random.Generator) -> str:
     if draw < 0.9:
         return _site_word(rng)[:8] + _pick(rng, words.FILE_ENDINGS)
     if draw < 0.96:
-        return (
-            _pick(rng, list("?#~@!$&*'(:;,+%"))
-            + _site_word(rng)[:9]
-            + _pick(rng, ["", "=1", "!", ")", "[0", "%20", ";"])
-        )
+        mark, word = _pick(rng, list("?#~@!$&*'(:;,+%")), _site_word(rng)[:9]
+        return mark + word + _pick(rng, ["", "=1", "!", ")", "[0", "%20", ";"])
     return f"?{_pick(rng, words.SITE_WORDS)}={_site_word(rng)[:7]}"
 
 
@@ -187,20 +180,11 @@ def _name(rng: np.random.Generator) -> str:
     return [given, surname, f"{given} {surname}"][int(rng.integers(3))]
 
 
-def _letters(rng: np.random.Generator) -> str:
-    letters = rng.choice(list(string.ascii_lowercase), int(rng.integers(1, 9)))
-    return "".join(letters)
-
-
-def _words(rng: np.random.Generator) -> str:
-    return " ".join(_word(rng) for _ in range(int(rng.integers(2, 5))))
-
-
 _WORDINGS: dict[str, Callable[[np.random.Generator], str]] = {
     "word": _word,
-    "words": _words,
+    "words": lambda rng: " ".join(_word(rng) for _ in range(int(rng.integers(2, 5)))),
     "name": _name,
-    "letters": _letters,
+    "letters": lambda rng: "".join(rng.choice(list(string.ascii_lowercase), int(rng.integers(1, 9)))),
     "digits": lambda rng: _digits(rng, int(rng.integers(1, 9))),
 }
 _MAKERS: dict[str, Callable[[np.random.Generator], str]] = {"address": _address, "url": _url, "phone": _phone}

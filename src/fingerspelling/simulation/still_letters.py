@@ -2,9 +2,9 @@
 
 Joint angles and turns (alphabet.py) fitted to the median shapes in the picture of the two halves into which each
 letter's hands fall, among 10,508 hands that others have published under the MIT licence; the hands themselves are
-not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last two rows of M
-and N are what many are taught: the fingers hang down, from a bent wrist or over the thumb. The last rows of G, H, P and
-Q are what many learners do: the palm to the camera, the fingers to the side of the signing hand.
+not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last rows of M and
+N are what many are taught: the fingers hang down, from a bent wrist or over the thumb. The last rows of G, H, P and Q
+are what many learners do: the palm to the camera, the fingers to the side of the signing hand, or up and to that side.
 """
 
 import numpy as np
@@ -26,9 +26,12 @@ f  13  58  13  21   65  -3  48  23   12   0   8   6    0 -13   5   6  -25 -25   
 g  14  38   8  -3   68  -3  15   5   78  -6 106  46   82 -12 100  51   77 -19  89  56   74  41 -11
 g  15  37   8  -4   69  -4  16   6   82   1  98  44   82  -6  96  49   76 -15  89  55   71  37 -17
 g  14  38   8  -3   10   0  10   5   80   0 100  45   82  -6  96  48   77 -15  89  55    5   0 -80
+g  14  38   8  -3   10   0  10   5   80   0 100  45   82  -6  96  48   77 -15  89  55    0   5 -45
 h  -2  16  18  15   66   0   0   4   70   0   1   1   77 -21 100  45   64 -25 103  53  100  46  21
 h   0  18  18  13   68  -4   0   8   74   4   4   1   78 -18 102  51   67 -21  99  57   92  49  10
 h   8  20  30  20    5   0   4   4    6   0   3   3   70 -15 100  45   68 -20 100  50    0   5 -80
+h   8  20  30  20    5   0   4   4    6   0   3   3   70 -15 100  45   68 -20 100  50    0   5 -45
+h   5   0  15  10    5   8   4   4    6  -8   3   3   75 -15 100  45   75 -20 100  50    0   5 -40
 i  24  38  34  39   83   0  81  44   95  -8  89  29   81 -17  89  37    9 -11   9   7   18 -18  -7
 i  17   2  33  31   51   0  84  53   70  -9  81  36   57 -14  84  39  -16   2   2   4    7  19  -6
 k   3 -15   8   6   11   4  -2  -1   24  -1  -8  -5   43  -5  98  42   37  -2  88  50   20  32  -1
@@ -39,6 +42,7 @@ m  -2  -1  35  26   60   0  75  31   63   0  77  29   56   0  83  31   86 -17  7
 m  -2  -2  34  23   63   0  74  31   64   0  79  31   59   0  85  31   82 -12  80  42   19   0  -4
 m   5  25  25  20   20   0  10   6   22   0  10   6   22   0  10   6   35   0  35  18    5 138   0
 m   8  12  20  12   92   0  12   8   93   0  12   8   93   0  12   8   80   0  60  30   10  42   5
+m   8  12  20  12   92   0  12   8   93   0  12   8   93   0  12   8   92   0  15  10   10  42   5
 n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
 n   5  25  25  20   20   0  10   6   22   0  10   6   75   0  88  45   72   0  88  46    5 138   0
 n   8  12  20  12   92   0  12   8   93   0  12   8   80   0  85  42   75   0  85  44   10  42   5
@@ -65,7 +69,7 @@ x  -2  36  24  15  -13  16  63  35   51   0  95  60   79 -19  95  54   80 -24  8
 x  12  28  38  32  -17  16  52  28   32   0  86  50   66 -24  88  44   78 -25  75  43    7   1 -13
 y  34 -11 -13 -19   49   0  85  48   66  -5  81  39   71 -14  80  38    0 -19  -8  -2    7  23 -12
 """
-STILL: dict[str, np.ndarray] = {}  # letter -> float32 [1 to 4, 23]: joint angles and the turn of the hand
+STILL: dict[str, np.ndarray] = {}  # letter -> float32 [1 to 6, 23]: joint angles and the turn of the hand
 for _row in _TABLE.strip().splitlines()[1:]:
     _letter, *_values = _row.split()
     STILL[_letter] = np.array([*STILL.get(_letter, []), list(map(int, _values))], np.float32)

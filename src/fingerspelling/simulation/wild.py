@@ -42,6 +42,7 @@ FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where
 SMOOTHED = 6  # frames that a running mean reaches back
 MOST_LOST = 1.3  # relative to the usual
 MOST_UNSEEN = 0.6  # of a clip's frames
+DOUBLED_FRAMES = 6  # after which the tracker may find the hand a second time, or no longer
 DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 
@@ -253,8 +254,26 @@ def _track(
     clip[unseen, :, own] = np.nan
     if config.lost_hand:
         confuse_hands(clip, own, rng)
+    if rng.random() < tracker.doubled:
+        _double_hand(clip, own, rng)
     seen = np.flatnonzero(~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]]).all(axis=1))
     return slice(0, len(clip)) if away.any() else slice(seen[0], seen[-1] + 1)
+
+
+def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
+    """Let the tracker find the other hand where the spelling one is, on and off, as it does once it looks there.
+
+    What it then sees is the hand, or its mirror image: a right hand's thumb where the left one's would be.
+    """
+    frames = len(clip)
+    found = wandering_noise(rng, frames, DOUBLED_FRAMES)[:, 0] > rng.normal(0, 0.7)
+    double = clip[:, :, own].copy()
+    if rng.random() < 0.5:
+        double[:, 0] = 2 * double[:, 0, :1] - double[:, 0]
+    double += wandering_noise(rng, frames, DOUBLED_FRAMES, 63).reshape(double.shape) * (
+        np.float32(0.1) * np.abs(double[:, 1, 9] - double[:, 1, 0])[:, None, None]
+    )
+    clip[found, :, LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND] = double[found]
 
 
 def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:

@@ -18,11 +18,11 @@ NATIVE_BF16 = (8, 0)  # CUDA compute capability from which on bf16 is computed i
 class TrainingConfig:
     """How a model is trained; the defaults are the winner's second round."""
 
-    epochs: PositiveInt = 400
-    batch_size: PositiveInt = 64  # clips
+    epochs: PositiveInt = 400  # how often every clip is trained on
+    batch_size: PositiveInt = 64  # clips that the model reads at a time
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
     learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
-    warmup_epochs: NonNegativeFloat = 10.0
+    warmup_epochs: NonNegativeFloat = 10.0  # over which the learning rate rises from 0
     # Keep the highest learning rate until so many epochs before the end, then lower it in a straight line; null for the
     # cosine. Until then, a training can be prolonged: the same command goes on with more epochs.
     decay_epochs: PositiveFloat | None = None
@@ -59,7 +59,7 @@ class TrainingConfig:
     # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
-    seed: int = 1
+    seed: int = 1  # of the first weights, of the order of the clips, and of what chance does to them
 
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:

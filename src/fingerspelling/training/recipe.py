@@ -19,10 +19,9 @@ def _model_config(values: object) -> FingerspellingConfig:
         return values
     if not isinstance(values, Mapping):
         raise ValueError("expected names with values")
-    known = [name for name in FingerspellingConfig.__annotations__ if name != "model_type"]
-    if unknown := [name for name in values if name not in known]:
-        raise ParameterError("; ".join(unknown_name(f"model.{name}", known) for name in unknown))
-    declared = FingerspellingConfig.__annotations__
+    declared = {name: kind for name, kind in FingerspellingConfig.__annotations__.items() if name != "model_type"}
+    if unknown := [name for name in values if name not in declared]:
+        raise ParameterError("; ".join(unknown_name(f"model.{name}", declared) for name in unknown))
     if switches := [name for name, value in values.items() if isinstance(value, bool) and declared[name] is not bool]:
         raise ParameterError("; ".join(f"model.{name}: expected a number, got {values[name]}" for name in switches))
     try:

@@ -56,8 +56,6 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         StoppedInTime: training.stop_after_hours did not allow for another epoch.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
-    # Where two checkpoints are written within a second, as in the smallest runs, it warns of their order in red.
-    transformers_logging.get_logger("transformers.trainer_utils").setLevel("ERROR")
     finished = run_dir / "model"
     inputs = _inputs(store, recipe)
     _refuse_another(inputs, run_dir)
@@ -153,11 +151,8 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
         print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
-        raise StoppedInTime(
-            _stopped(
-                config, f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
-            )
-        )
+        progress = f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
+        raise StoppedInTime(_stopped(config, progress))
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
@@ -245,7 +240,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         logging_steps=min(20, steps),
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
         seed=config.seed,
         disable_tqdm=True,
         report_to="none",

@@ -76,12 +76,12 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
     Raises:
         DataError: a file of out-of-fold scores cannot be read.
     """
-    known = pd.Series(dtype=float)
+    score_of = pd.Series(dtype=float)
     for file in files:
         try:
             scores = pd.read_parquet(store.folder.parent / file, columns=["sequence_id", "raw_score"])
         except (OSError, ValueError) as error:
             raise DataError(f"{file}: no readable out-of-fold scores ({error})") from error
-        known = pd.concat([known, scores.set_index("sequence_id")["raw_score"]])
-    targets = store.table["sequence_id"].map(known[~known.index.duplicated()]).fillna(1.0)
+        score_of = pd.concat([score_of, scores.set_index("sequence_id")["raw_score"]])
+    targets = store.table["sequence_id"].map(score_of[~score_of.index.duplicated()]).fillna(1.0)
     return targets.mask(store.table["supplemental"], SUPPLEMENTAL_SCORE).to_numpy(float)

@@ -1,6 +1,7 @@
 """Hugging Face's Trainer with planned batches, augmentation on the device, and validation by reading clips."""
 
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from fingerspelling import text
 from fingerspelling.data.augmentation import augment
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
+from fingerspelling.data.stages import checkpoints
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
 from fingerspelling.files import disk_full_named, seal
@@ -37,6 +39,7 @@ from fingerspelling.training.split import Split, confidence_targets
 from fingerspelling.training.stream import SimulatedBatches
 
 AVERAGE_FILE = "average.pt"  # in a checkpoint: the moving average of the weights
+KEPT = 2  # checkpoints, the newest; Trainer would go by modification times, which a copy changes
 
 
 class FingerspellingTrainer(Trainer):
@@ -112,6 +115,8 @@ class FingerspellingTrainer(Trainer):
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
             seal(checkpoint)
+            for older in checkpoints(checkpoint.parent)[KEPT:]:
+                shutil.rmtree(older)
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> TrainOutput:  # type: ignore[override]
         if resume_from_checkpoint and self.averaged:

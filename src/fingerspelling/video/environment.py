@@ -82,9 +82,9 @@ def _base_python() -> str:
 def _make(folder: Path, python: Path) -> None:
     base = _base_python()
     print(f"making an environment for MediaPipe in {folder}: once, 150 MB to fetch ...", file=sys.stderr, flush=True)
-    made = subprocess.run([base, "-m", "venv", "--clear", str(folder)], capture_output=True, text=True)
-    if made.returncode:
-        raise NoMediaPipe(f"{folder}: no environment can be made ({_last_line(made.stdout + made.stderr)})")
+    done = subprocess.run([base, "-m", "venv", "--clear", str(folder)], capture_output=True, text=True)
+    if done.returncode:
+        raise NoMediaPipe(f"{folder}: no environment can be made ({_last_line(done.stdout + done.stderr)})")
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--retries", "1", "--timeout", "20"]
     _install([*pip, "--no-deps", f"mediapipe=={MEDIAPIPE}"], folder)
     _install([*pip, *PACKAGES], folder)

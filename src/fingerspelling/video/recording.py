@@ -115,9 +115,9 @@ def record(
     options = (
         ["--camera", str(source), "--seconds", str(seconds)] if isinstance(source, int) else [str(source.resolve())]
     )
-    with tempfile.TemporaryDirectory(prefix="fingerspelling-") as made:
-        folder = Path(made)
-        _run([python, "-P", str(SCRIPT), *options, made, *(["--pictures"] if pictures else [])], name)
+    with tempfile.TemporaryDirectory(prefix="fingerspelling-") as temporary:
+        folder = Path(temporary)
+        _run([python, "-P", str(SCRIPT), *options, temporary, *(["--pictures"] if pictures else [])], name)
         about = json.loads((folder / "recording.json").read_text())
         landmarks = np.fromfile(folder / "landmarks.f32", np.float32).reshape(-1, len(POINTS), 3)
         images = {int(file.stem): file.read_bytes() for file in sorted(folder.glob("*.jpg"))}
@@ -132,15 +132,15 @@ def _run(command: list[str], name: str) -> None:
         assert process.stdout
         for line in process.stdout:
             try:
-                told = json.loads(line)
+                step = json.loads(line)
             except ValueError:  # what a library prints
                 continue
-            failure = told.get("error", failure)
-            if "say" in told:
-                print(told["say"], file=sys.stderr, flush=True)
-            if "done" in told and sys.stderr.isatty():
-                of = f" of {told['of']}" if told["of"] else ""
-                print(f"\r{told['done']}{of} frames, {time.monotonic() - started:.0f} s ", end="", file=sys.stderr)
+            failure = step.get("error", failure)
+            if "say" in step:
+                print(step["say"], file=sys.stderr, flush=True)
+            if "done" in step and sys.stderr.isatty():
+                of = f" of {step['of']}" if step["of"] else ""
+                print(f"\r{step['done']}{of} frames, {time.monotonic() - started:.0f} s ", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)  # the line of progress goes
     if failure:

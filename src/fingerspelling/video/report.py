@@ -13,6 +13,7 @@ import numpy as np
 
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
+from fingerspelling.text import visible
 from fingerspelling.video.reading import Reading
 from fingerspelling.video.recording import Recording
 
@@ -96,8 +97,7 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
             axis.imshow(plt.imread(BytesIO(picture), format="jpg"), extent=extent)
         bones = [points[frame, list(bone)] for bone in BONES]
         axis.add_collection(LineCollection([bone for bone in bones if np.isfinite(bone).all()], colors="#ffb000"))
-        shown = "␣" if letter.character == " " else letter.character
-        axis.set_title(shown, fontsize=15, fontweight="bold", family="monospace")
+        axis.set_title(visible(letter.character), fontsize=15, fontweight="bold", family="monospace")
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
     for axis in axes[0]:
         axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
