@@ -4,6 +4,7 @@
 # make format     format, and mend what the linter can; notebooks included
 # make lab        open JupyterLab at the first chapter
 # make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
+# make weights    what the package ships, and its model card, from the trained reader; PARAMS=... from another run
 # make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
@@ -24,7 +25,7 @@ ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(READY))
 endif
 
-.PHONY: help workbook test lint format lab kaggle book web
+.PHONY: help workbook test lint format lab kaggle book web weights
 .DELETE_ON_ERROR:
 
 help:
@@ -57,6 +58,9 @@ web: $(READY)
 	$(BIN)/python -m fingerspelling.export.static "$(MODEL)" web/model
 	cd web && npm ci --no-audit --no-fund && node build.mjs model
 	@echo "open web/dist/index.html in a browser"
+
+weights: $(READY)
+	$(BIN)/python -m fingerspelling.runs.release $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")
 
 kaggle: $(READY)
 	$(BIN)/python -m fingerspelling.kaggle.kernels $(if $(findstring file,$(origin PARAMS)),,--params "$(PARAMS)")

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.search import make_decoder
+from fingerspelling.decoding.search import hypotheses, make_decoder
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.tflite import _conversion
 from fingerspelling.export.transcriber import ClipTranscriber
-from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED_COLUMNS, WRISTS
+from fingerspelling.landmarks import FARTHEST, PARTS, SELECTED_COLUMNS, WRISTS, as_points, hand_seen
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.scoring.runtime import load_runner
@@ -233,11 +233,11 @@ SEARCH = {"num_beams": 3, "ctc_weight": 0.4}
 
 @pytest.fixture(scope="module")
 def searching(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[FingerspellingModel], Submission]:
-    """Two models with CTC heads, of different frame rates, and the file that searches with both."""
+    """Two models with CTC heads, of different frame rates, and the file that searches with both and tells how sure."""
     models = [build(4, frame_stride=2, ctc_weight=0.3), build(10, d_model=48, decoder_layers=1, ctc_weight=0.3)]
     for model in models:
         model.config.min_confidence = 0.0
-    return models, submit(tmp_path_factory.mktemp("searching"), models, "fp32", **SEARCH)
+    return models, submit(tmp_path_factory.mktemp("searching"), models, "fp32", **SEARCH, tells_probability=True)
 
 
 def test_the_file_searches_as_pytorch_does(searching):
@@ -249,6 +249,28 @@ def test_the_file_searches_as_pytorch_does(searching):
     assert phrases.nunique() >= 3 and phrases.str.len().nunique() >= 3, "the clips do not tell models apart"
     other = check_parity(models, submission, clips())
     assert not other["same"].all(), "greedy decoding finds the same, so the search is not seen"
+
+
+@torch.inference_mode()
+def test_the_file_tells_how_probable_its_phrase_is(searching):
+    models, submission = searching
+    told = []
+    for frames in clips():
+        submission.transcribe(frames)
+        told.append(submission.process.probability)
+        if len(frames) < 15:
+            assert told[-1] == 0, "the constant phrase is no reading"
+            continue
+        points = normalize(as_points(torch.from_numpy(frames)[resize_index(len(frames), 384)])[None])
+        ids, score = hypotheses(models, [model.encode(points) for model in models], **SEARCH)[0][0]
+        expected = np.exp(score / (len(ids) + 1)) if ids and hand_seen(points).any() else 0.0
+        assert told[-1] == pytest.approx(expected, abs=1e-4)
+    assert len(set(np.round(told, 3))) > 3
+
+
+def test_unless_asked_for_the_file_has_the_competitions_output_alone(exported, searching):
+    names = [{*runner(submission.model).get_output_details()} for _, submission in (exported, searching)]
+    assert names == [{"outputs"}, {"outputs", "probability"}]
 
 
 @given(arrays.arrays(np.float32, st.tuples(st.integers(0, 40), st.just(30)), elements=WILD), st.integers(0, 2000))
@@ -333,6 +355,7 @@ def test_folding_changes_no_output_and_leaves_no_scale(block):
         (lambda: [build(1)], {"constant_phrase": "a" * 34}, "1 to 33"),
         (lambda: [build(1)], {"constant_phrase": ""}, "1 to 33"),
         (lambda: [build(1)], {"num_beams": 0}, "num_beams 0"),
+        (lambda: [build(1)], {"tells_probability": True}, "single beam has no probability"),
         (lambda: [build(1, ctc_weight=0.3), build(1)], {"ctc_weight": 0.3}, "no CTC head"),
     ],
 )

@@ -1,5 +1,6 @@
 """model.tflite with tensors of fixed sizes: the same phrases as the file of any length."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ from synthetic import make_model
 
 from fingerspelling.export import export_tflite
 from fingerspelling.export.static import LENGTH, main, with_fixed_sizes
-from fingerspelling.scoring.runtime import INPUT, OUTPUT, load_runner
+from fingerspelling.scoring.runtime import INPUT, OUTPUT, PROBABILITY, load_runner
 from fingerspelling.text import CHARACTERS
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_tflite([make_model()], tmp_path_factory.mktemp("static") / "model.tflite", "fp16")
+    path = tmp_path_factory.mktemp("static") / "model.tflite"
+    return export_tflite([make_model(ctc_weight=0.3)], path, "fp16", num_beams=2, tells_probability=True)
 
 
 def test_phrases_are_those_of_the_file_of_any_length(exported: Path) -> None:
@@ -34,6 +36,7 @@ def test_phrases_are_those_of_the_file_of_any_length(exported: Path) -> None:
         assert outputs[OUTPUT].shape == (make_model().config.max_new_tokens, len(CHARACTERS))
         expected = any_length(**{INPUT: clip})[OUTPUT]
         assert outputs[LENGTH].tolist() == [len(expected)]
+        assert outputs[PROBABILITY] == any_length(**{INPUT: clip})[PROBABILITY]
         np.testing.assert_array_equal(outputs[OUTPUT][: len(expected)].argmax(1), expected.argmax(1))
         phrases.add(tuple(expected.argmax(1)))
     assert len(phrases) > 2
@@ -44,7 +47,12 @@ def test_the_command_writes_both_files(exported: Path, tmp_path: Path, monkeypat
     assert main() == 0
     content, offsets = with_fixed_sizes(exported.read_bytes())
     assert (tmp_path / "made" / "model.tflite").read_bytes() == content
-    assert (tmp_path / "made" / "model.json").read_text() == str(offsets)
+    about = json.loads((tmp_path / "made" / "model.json").read_text())
+    assert about == {"frameCounts": offsets, "confidence": None}
+    sure = {"intercept": 0.1, "slope": 1.2, "threshold": 0.3}
+    (exported.parent / "inference_args.json").write_text(json.dumps({"confidence": sure}))
+    assert main() == 0
+    assert json.loads((tmp_path / "made" / "model.json").read_text())["confidence"] == sure
 
 
 def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

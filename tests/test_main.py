@@ -43,10 +43,9 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "output"),
     [
-        (["clips/one.parquet"], "dog 7\n"),
-        (["clips/many.parquet", "--sequence", "3"], "a.com\n"),
-        (["clips/one.parquet", "--submission", "files"], "dog 7\n"),
-        (["clips/one.parquet", "clips/one.parquet"], 2 * "clips/one.parquet\tdog 7\n"),
+        (["clips/one.parquet", "--submission", "submission.zip"], "dog 7\n"),
+        (["clips/many.parquet", "--submission", "files", "--sequence", "3"], "a.com\n"),
+        (["clips/one.parquet", "clips/one.parquet", "--submission", "files"], 2 * "clips/one.parquet\tdog 7\n"),
     ],
 )
 def test_the_text_of_clips_is_printed(arguments: list[str], output: str, capsys: pytest.CaptureFixture) -> None:
@@ -59,7 +58,7 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "empty").mkdir()
     arguments = ["absent.parquet", str(tmp_path / "broken.parquet"), str(tmp_path / "empty"), "clips"]
-    assert main(["predict", *arguments]) == 1
+    assert main(["predict", "--submission", "files", *arguments]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "clips/many.parquet:3\ta.com",
@@ -71,12 +70,13 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     assert broken.startswith(f"{tmp_path / 'broken.parquet'}: not a readable parquet file")
     assert empty.startswith(f"{tmp_path / 'empty'}: not a readable parquet file")
     assert fails.startswith("clips/many.parquet:8: the model failed")
-    assert main(["predict", "clips"]) == main(["predict", "absent.parquet"]) == 1
+    for path in ("clips", "absent.parquet"):
+        assert main(["predict", path, "--submission", "files"]) == 1
 
 
 @pytest.mark.usefixtures("here")
 def test_a_sequence_or_submission_that_is_not_there_is_said(capsys: pytest.CaptureFixture) -> None:
-    assert main(["predict", "clips/many.parquet", "--sequence", "4"]) == 1
+    assert main(["predict", "clips/many.parquet", "--sequence", "4", "--submission", "files"]) == 1
     assert capsys.readouterr().err == "clips/many.parquet: holds no clip with the sequence_id 4\n"
     assert main(["predict", "clips/one.parquet", "--submission", "absent.zip"]) == 2
     out, err = capsys.readouterr()
@@ -90,14 +90,15 @@ def test_predicting_imports_numpy_pyarrow_and_a_runtime_only(folder: Path) -> No
         "from fingerspelling.__main__ import main; sys.exit(main())"
     )
     run = [sys.executable, "-c", code]
-    done = subprocess.run([*run, "predict", "clips/one.parquet"], cwd=folder, capture_output=True, text=True)
+    predict = [*run, "predict", "clips/one.parquet", "--submission", "submission.zip"]
+    done = subprocess.run(predict, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "dog 7\n"), done.stderr
     done = subprocess.run([*run, "score", "files", "clips", "x.csv"], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "scoring needs the package pandas; install fingerspelling[workbook]\n")
 
 
 def test_output_that_nobody_reads_any_more_is_no_crash(folder: Path) -> None:
-    command = f"{sys.executable} -m fingerspelling predict clips clips | true"
+    command = f"{sys.executable} -m fingerspelling predict clips clips --submission files | true"
     done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True)
     assert "BrokenPipe" not in done.stderr
 

@@ -13,7 +13,7 @@ import yaml
 
 from fingerspelling.__main__ import main
 from fingerspelling.parameters import ParameterError
-from fingerspelling.plots.sweep import sweep_scores
+from fingerspelling.plots.results import sweep_scores
 from fingerspelling.runs import sweep
 from fingerspelling.runs.config import ROOT
 

@@ -11,7 +11,7 @@ from fingerspelling import text
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.scoring.runtime import load_runner
-from fingerspelling.scoring.submission import MODEL_FILE, Submission
+from fingerspelling.scoring.submission import MODEL_FILE, NOTHING, Submission, shipped
 from fingerspelling.scoring.submission import write_submission as write_zip
 
 
@@ -29,6 +29,66 @@ def test_the_arg_max_of_every_row_is_a_character(folder: Path) -> None:
     assert submission.columns == [TOLD, IGNORED]
     assert submission.transcribe(frames_of(text.encode("dog 7"))) == "dog 7"
     assert submission.transcribe(frames_of([*text.encode("a"), 59, 63, *text.encode("b")])) == "ab"
+
+
+def test_a_model_alone_reads_the_workbooks_points(tmp_path: Path) -> None:
+    (tmp_path / "own.tflite").write_bytes(make_tflite((None, len(SELECTED_COLUMNS))))
+    submission = Submission(tmp_path / "own.tflite")
+    assert submission.columns == SELECTED_COLUMNS
+    frames = np.tile(np.array(text.encode("dog"), np.float32)[:, None], len(SELECTED_COLUMNS))
+    assert submission.transcribe(frames) == "dog"
+    with pytest.raises(DataError, match=r"cannot read absent\.tflite"):
+        Submission(tmp_path / "absent.tflite")
+
+
+SURE = {"intercept": 0.0, "slope": 1.0, "threshold": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("probability", "phrase", "answer"),
+    [
+        (0.9, "dog", ("dog", 0.9)),
+        (0.4, "dog", ("", 0.4)),
+        (0.9, text.CONSTANT_PHRASE, ("", 0.9)),
+        (None, "dog", ("dog", None)),  # a model that does not say
+    ],
+)
+def test_below_the_threshold_nothing_is_readable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, probability: float | None, phrase: str, answer: tuple
+) -> None:
+    arguments = {"selected_columns": [TOLD, IGNORED], "confidence": SURE}
+    (folder / "inference_args.json").write_text(json.dumps(arguments))
+    submission = Submission(folder)
+    frames = frames_of(text.encode(phrase))
+    characters = submission.process.characters
+
+    def told(frames: np.ndarray) -> list[int]:
+        read = characters(frames)
+        submission.process.probability = probability
+        return read
+
+    monkeypatch.setattr(submission.process, "characters", told)
+    read = submission.read(frames)
+    assert read == (answer[0], answer[1] and pytest.approx(answer[1]))
+    assert str(read) == {("dog", 0.9): "dog\t90%", ("dog", None): "dog"}.get(answer, NOTHING)
+    assert submission.transcribe(frames) == phrase, "the scorer gets the model's answer"
+
+
+@pytest.mark.parametrize("confidence", [{}, 0.5, [1], {"head": 1}, {**SURE, "slope": "steep"}, {**SURE, "more": 1}])
+def test_what_others_say_of_confidence_changes_nothing(folder: Path, confidence: object) -> None:
+    arguments = {"selected_columns": [TOLD, IGNORED], "confidence": confidence}
+    (folder / "inference_args.json").write_text(json.dumps(arguments))
+    submission = Submission(folder)
+    assert submission.calibration is None
+    assert submission.read(frames_of(text.encode("dog"))) == ("dog", None)
+
+
+def test_without_weights_what_to_do_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fingerspelling.scoring.submission.WEIGHTS", tmp_path)
+    with pytest.raises(DataError, match="no weights; name a model with --submission"):
+        shipped()
+    (tmp_path / MODEL_FILE).touch()
+    assert shipped() == tmp_path
 
 
 @pytest.mark.parametrize("shape", [(None, None), (8, 2), None])

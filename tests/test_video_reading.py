@@ -10,6 +10,7 @@ from competitor import write_submission
 from fingerspelling.__main__ import main
 from fingerspelling.files import DataError, InputError
 from fingerspelling.landmarks import COLUMNS, HAND, PARTS, SELECTED_COLUMNS, as_columns
+from fingerspelling.scoring.submission import Answer
 from fingerspelling.text import CONSTANT_PHRASE
 from fingerspelling.video import command, reading
 from fingerspelling.video.reading import Letter, Reader, Reading, at_even_times, cut, read
@@ -37,12 +38,14 @@ def recording_of(seen: np.ndarray, fps: float = FPS) -> Recording:
 class Counter(Reader):
     """Reads one letter, in alphabetical order, for every ten frames."""
 
-    def __init__(self) -> None:
-        self.calls = 0
+    def __init__(self, confidence: float | None = None) -> None:
+        self.confidence = confidence
 
     def text(self, frames: np.ndarray) -> str:
-        self.calls += 1
         return "abcdefghijklmnopqrstuvwxyz"[: len(frames) // 10]
+
+    def read(self, frames: np.ndarray) -> Answer:
+        return Answer(self.text(frames), self.confidence)
 
 
 def test_even_times_stay_as_they_are() -> None:
@@ -112,6 +115,8 @@ def test_letters_that_other_readings_lack_are_less_certain() -> None:
     assert confidences[0] == 1.0
     assert confidences[-1] == 0.5  # read slower, there is time for six; faster, for five
     assert piece.confidence == pytest.approx(np.mean(confidences))
+    (piece,) = read(recording_of(np.ones(60, bool)), Counter(0.75))
+    assert piece.confidence == 0.75, "a model that says how sure it is"
 
 
 def test_a_letter_that_was_read_in_between_does_not_count_before_it_stays() -> None:
@@ -119,15 +124,14 @@ def test_a_letter_that_was_read_in_between_does_not_count_before_it_stays() -> N
     assert reading._read_at("ab", ["a", "a", "ab"]).tolist() == [0, 2]
 
 
-def test_nothing_legible_is_an_empty_reading() -> None:
+def test_nothing_readable_is_an_empty_reading() -> None:
     (piece,) = read(recording_of(np.ones(9, bool)), Counter())
     assert piece.text == "" and piece.letters == [] and piece.confidence == 0
 
 
-def test_the_constant_phrase_means_nothing_legible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_constant_phrase_means_that_nothing_is_readable() -> None:
     reader = Counter()
-    reader._process = type("Always", (), {"characters": lambda self, frames: [0, 1]})()
-    monkeypatch.setattr(reading, "decode", lambda ids: CONSTANT_PHRASE)
+    reader._submission = type("Always", (), {"transcribe": lambda self, frames: CONSTANT_PHRASE})()
     assert Reader.text(reader, np.zeros((3, 390), np.float32)) == ""
 
 
@@ -141,9 +145,9 @@ def test_models_that_cannot_read_are_refused(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DataError, match="reads other landmarks"):
         Reader(write_submission(tmp_path / "files"))
     (tmp_path / "model.tflite").write_bytes(b"text")
-    with pytest.raises(DataError, match="not a model that reads fingerspelling"):
+    with pytest.raises(DataError, match=r"model\.tflite: "):
         Reader(tmp_path / "model.tflite")
-    monkeypatch.setattr(reading, "WEIGHTS", tmp_path / "none.tflite")
+    monkeypatch.setattr("fingerspelling.scoring.submission.WEIGHTS", tmp_path / "none")
     with pytest.raises(DataError, match="no weights; name a model with --submission"):
         Reader()
 
@@ -198,7 +202,7 @@ def test_several_phrases_are_a_line_each(monkeypatch: pytest.MonkeyPatch, capsys
 def test_the_page_holds_the_letters_and_needs_no_network(tmp_path: Path) -> None:
     letters = [Letter("<", 0.2, 1.0), Letter(" ", 0.5, 0.25)]
     recording = recording_of(np.arange(30) > 4)
-    write_page(tmp_path / "out.html", recording, [Reading(0, 1, letters, 5.0)], "a <video>")
+    write_page(tmp_path / "out.html", recording, [Reading(0, 1, letters, 0.6, 5.0)], "a <video>")
     page = (tmp_path / "out.html").read_text()
     assert "a &lt;video&gt;" in page and "://" not in page
     clip = json.loads(page.split("const clip = ")[1].split(", by =")[0])
@@ -208,5 +212,5 @@ def test_the_page_holds_the_letters_and_needs_no_network(tmp_path: Path) -> None
 
 
 def test_a_picture_is_drawn_of_nothing_too(tmp_path: Path) -> None:
-    write_picture(tmp_path / "out.png", recording_of(np.ones(30, bool)), [Reading(0, 1, [], 5.0)])
+    write_picture(tmp_path / "out.png", recording_of(np.ones(30, bool)), [Reading(0, 1, [], 0.0, 5.0)])
     assert (tmp_path / "out.png").stat().st_size > 1000

@@ -20,6 +20,8 @@ from synthetic import make_model
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import POINTS, SELECTED, as_columns, as_points
 from fingerspelling.runs.config import ROOT
+from fingerspelling.scoring import confidence
+from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE
 from fingerspelling.text import CHARACTERS, CONSTANT_PHRASE
 from fingerspelling.video import reading
 from fingerspelling.video.reading import Reader
@@ -52,6 +54,7 @@ def test_the_page_reads_the_points_and_characters_of_the_package() -> None:
     assert [POINTS[i] for i in selected] == SELECTED
     assert ast.literal_eval(constant("CHARACTERS", "reader.js")) == CHARACTERS
     assert ast.literal_eval(constant("NOTHING", "reader.js")) == CONSTANT_PHRASE
+    assert ast.literal_eval(constant("LEAST", "reader.js")) == confidence.LEAST
 
 
 def test_the_page_cuts_as_the_command_does() -> None:
@@ -68,22 +71,26 @@ def test_packages_are_pinned() -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_tflite([make_model()], tmp_path_factory.mktemp("page") / "model.tflite", "fp16")
+    """A model that says how sure it is."""
+    folder = tmp_path_factory.mktemp("page")
+    sure = {"intercept": 0.3, "slope": 1.5, "threshold": 0.0}
+    (folder / ARGUMENTS_FILE).write_text(json.dumps(ARGUMENTS | {"confidence": sure}))
+    model = make_model(ctc_weight=0.3)
+    return export_tflite([model], folder / "model.tflite", "fp16", num_beams=2, tells_probability=True)
 
 
 @pytest.fixture(scope="module")
 def built(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the page, built as `make web` builds it."""
-    from fingerspelling.export.static import with_fixed_sizes
+    from fingerspelling.export import static
 
     if not shutil.which("npm"):
         pytest.skip("no npm: the page cannot be built")
     folder = tmp_path_factory.mktemp("web") / "web"
     shutil.copytree(WEB, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "model"))
-    content, offsets = with_fixed_sizes(model.read_bytes())
-    (folder / "model").mkdir()
-    (folder / "model/model.tflite").write_bytes(content)
-    (folder / "model/model.json").write_text(json.dumps(offsets))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.argv", ["static", str(model), str(folder / "model")])
+        static.main()
     fetched = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
     if fetched.returncode:
         pytest.skip(f"npm cannot fetch the packages: {fetched.stderr.strip()[:200]}")
@@ -113,9 +120,11 @@ def test_a_video_is_read_from_disk_without_a_network(browse: Any, built: Path, m
     # The same landmarks give the same phrase as the file of any length does.
     points = as_points(recording.landmarks)
     found = [[None if np.isnan(point).any() else point.tolist() for point in frame] for frame in points]
-    reader = Reader(model)
+    reader = Reader(model.parent)
     for frames in (20, 45, len(points)):
-        assert page.evaluate("frames => page.read(frames)", found[:frames]) == reader.text(recording.selected[:frames])
+        answer = reader.read(recording.selected[:frames])
+        assert page.evaluate("frames => page.read(frames)", found[:frames]) == answer.text
+        assert page.evaluate("page.confidence()") == pytest.approx(answer.confidence, abs=1e-3)
 
     page.set_input_files("#file", FILMS / "signer.mp4")
     page.wait_for_function("page.done", timeout=400_000)

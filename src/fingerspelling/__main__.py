@@ -1,6 +1,6 @@
 """The command line.
 
-    fingerspelling predict clip.parquet                     the text of a clip, by submission.zip alone
+    fingerspelling predict clip.parquet                     the text of a clip; --sample for one to try
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
     fingerspelling status outputs/demo                      which stages of a run are done, and which no longer fit
     fingerspelling kaggle push 03 --follow                  a notebook on Kaggle's machines; status, fetch, submit ...
@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, InputError, written_whole
 from fingerspelling.processes import exit_status
-from fingerspelling.scoring.submission import Submission
+from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
 
 SHOWN_ERRORS = 5
@@ -32,9 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True)
 
     predicting = commands.add_parser("predict", help="print the text of clips")
-    predicting.add_argument("paths", nargs="+", type=Path, metavar="path", help="a parquet file, or a folder of them")
-    predicting.add_argument("--submission", default="submission.zip", help="the model (default: %(default)s)")
+    predicting.add_argument("paths", nargs="*", type=Path, metavar="path", help="a parquet file, or a folder of them")
+    predicting.add_argument("--submission", metavar="FILE", help="another model than the one that is shipped")
     predicting.add_argument("--sequence", type=int, metavar="ID", help="only this clip of files that hold many")
+    predicting.add_argument("--sample", action="store_true", help="read a clip that is shipped, and draw its hands")
+    predicting.add_argument("--picture", type=Path, metavar="FILE", help="of the sample, a page (.html) or a PNG")
     predicting.set_defaults(run=predict)
 
     scoring = commands.add_parser("score", help="score a submission as the competition does")
@@ -140,8 +142,15 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence."""
-    submission = Submission(options.submission)
+    """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence.
+
+    The shipped model, like any that is calibrated, also says how sure it is, and where nothing is readable.
+    """
+    if options.sample == bool(options.paths) or (options.picture and not options.sample):
+        raise InputError("name clips to read, or --sample, of which --picture makes a picture")
+    if options.sample:
+        return command.read_sample(options.submission, options.picture)
+    submission = Submission(options.submission or shipped())
     # Where a folder has none, its own path stands in, whose reading says what is wrong.
     files = [file for path in options.paths for file in parquet_files(path) or [path]]
     failed = False
@@ -158,7 +167,7 @@ def predict(options: argparse.Namespace) -> int:
         for sequence_id, frames in clips.items():
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
-                text = submission.transcribe(frames)
+                text = str(submission.read(frames)) if submission.calibration else submission.transcribe(frames)
             except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)

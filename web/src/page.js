@@ -52,8 +52,9 @@ function draw(picture, points, mirrored) {
 class Letters {
   constructor() { this.letters = []; }
 
-  update(text, second) {
+  update(text, confidence, second) {
     let kept = 0;
+    this.confidence = confidence;
     while (kept < text.length && this.letters[kept]?.character === text[kept]) kept++;
     this.letters = [...this.letters.slice(0, kept), ...[...text.slice(kept)].map(character => ({character, second}))];
     by('phrase').textContent = text || '…';
@@ -76,8 +77,8 @@ class Letters {
 function finish(letters) {
   const text = letters.letters.map(letter => letter.character).join('');
   if (!text) return;
-  const entry = document.createElement('li');
-  entry.textContent = text;
+  const entry = document.createElement('li'), sure = letters.confidence;
+  entry.textContent = sure === null ? text : `${text}  (${Math.round(100 * sure)} %)`;
   by('phrases').append(entry);
 }
 
@@ -87,7 +88,7 @@ async function run(pictures, mirrored) {
   const piece = new Piece();
   let letters = new Letters(), readAt = -Infinity, count = 0, open = false;
   const read = async second => {
-    letters.update(await reader.read(piece.even()), second);
+    letters.update(await reader.read(piece.even()), reader.confidence, second);
     readAt = second;
   };
   const close = async second => {
@@ -181,7 +182,10 @@ async function file(chosen) {
 
 const failed = error => { say(String(error?.message ?? error)); console.error(error); };
 // What a test of the page looks at.
-const page = window.page = {done: false, frames: 0, rate: 0, ready: false, points: [], read: frames => reader.read(frames)};
+const page = window.page = {
+  done: false, frames: 0, rate: 0, ready: false, points: [],
+  read: frames => reader.read(frames), confidence: () => reader.confidence,
+};
 by('camera').onclick = () => camera().catch(failed);
 by('stop').onclick = () => { stop(); say('Stopped.'); };
 by('file').onchange = event => { if (event.target.files[0]) file(event.target.files[0]).catch(failed); };

@@ -5,7 +5,8 @@ import {address, asset} from './assets.js';
 import {LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 
 const CHARACTERS = " !#$%&'()*+,-./0123456789:;=?@[_abcdefghijklmnopqrstuvwxyz~";  // text.py
-const NOTHING = '2 a-e -aroe';  // what the model says where it finds nothing legible
+const NOTHING = '2 a-e -aroe';  // what the model says where it finds nothing to read
+const LEAST = 1e-6;  // scoring/confidence.py
 // The 130 points that the model reads, as landmarks.py selects them.
 const range = (start, length) => Array.from({length}, (_, i) => start + i);
 const LIPS = [
@@ -24,7 +25,8 @@ export class Reader {
   static async load() {
     const reader = new Reader();
     reader.model = await asset('model.tflite');
-    reader.frameCounts = JSON.parse(new TextDecoder().decode(await asset('model.json')));
+    const about = JSON.parse(new TextDecoder().decode(await asset('model.json')));
+    [reader.frameCounts, reader.calibration] = [about.frameCounts, about.confidence];
     const wasm = await address('litert_wasm_compat_internal.wasm', 'application/wasm');
     const script = await address('litert_wasm_compat_internal.js', 'text/javascript');
     window.Module = {locateFile: () => wasm};
@@ -32,9 +34,13 @@ export class Reader {
     return reader;
   }
 
-  // Reads frames of 543 points at 30 per second; '' where there is nothing legible. The file is compiled for each
-  // number of frames, as LiteRT in the browser takes tensors of fixed sizes alone.
+  // Of the last phrase, the score to be expected, 0..1; null where the model does not say.
+  confidence = null;
+
+  // Reads frames of 543 points at 30 per second; '' where nothing is readable. The file is compiled for each number of
+  // frames, as LiteRT in the browser takes tensors of fixed sizes alone.
   async read(frames) {
+    this.confidence = null;
     if (!frames.length) return '';
     const values = new Float32Array(frames.length * 3 * SELECTED.length);
     let place = 0;
@@ -53,7 +59,17 @@ export class Reader {
       const row = rows.subarray(i * width, (i + 1) * width);
       text += CHARACTERS[row.indexOf(Math.max(...row))];
     }
+    this.confidence = this.calibrated(outputs.probability?.toTypedArray()[0]);
     for (const used of [input, ...Object.values(outputs), model]) used.delete();
-    return text === NOTHING ? '' : text;
+    const unsure = this.confidence !== null && this.confidence < this.calibration.threshold;
+    return text === NOTHING || unsure ? '' : text;
+  }
+
+  // As Calibration in scoring/confidence.py.
+  calibrated(probability) {
+    if (!this.calibration || probability === undefined) return null;
+    const clipped = Math.min(Math.max(probability, LEAST), 1 - LEAST);
+    const logit = this.calibration.intercept + this.calibration.slope * Math.log(clipped / (1 - clipped));
+    return 1 / (1 + Math.exp(-logit));
   }
 }

@@ -11,23 +11,14 @@ CENTRAL, OUTER, RARE = 0.1, 0.2, 0.3  # how far off a mean or median, another fi
 
 @dataclass(frozen=True)
 class Known:
-    """One published figure.
+    """One published figure."""
 
-    Attributes:
-        sample: what was measured (a key of `measures.samples`).
-        figure: "mean", "sd", "least", "most", "share", or a number: the quantile at that percentage.
-        value: what it is in the competition's data.
-        allowed: how far a simulation may be off, as a share of the value.
-        source: who counted.
-        nine: whether it is known of nine clips only.
-    """
-
-    sample: str
-    figure: str | int
-    value: float
-    allowed: float
-    source: str
-    nine: bool = False
+    sample: str  # what was measured (a key of `measures.samples`)
+    figure: str | int  # "mean", "sd", "least", "most", "share", or a number: the quantile at that percentage
+    value: float  # what it is in the competition's data
+    allowed: float  # how far a simulation may be off, as a share of the value
+    source: str  # who counted
+    nine: bool = False  # whether it is known of nine clips only
 
     @property
     def name(self) -> str:

@@ -27,16 +27,10 @@ class Beam(NamedTuple):
 
 
 class BeamSearch:
-    """A `search.Search` that keeps num_beams hypotheses per clip.
+    """A `search.Search` that keeps num_beams hypotheses per clip; the CTC heads' log probabilities are averaged.
 
     A phrase's score is (1 - ctc_weight) * its log probability by the decoder + ctc_weight * that by CTC. While it
     goes on, CTC counts all phrases that begin so.
-
-    Args:
-        models: the ensemble; the log probabilities of the CTC heads are averaged.
-        encoded: what `encode` gave for each model.
-        num_beams: hypotheses per clip.
-        ctc_weight: 0 for the decoder alone, 1 for CTC alone.
     """
 
     def __init__(

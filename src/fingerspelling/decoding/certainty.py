@@ -40,7 +40,8 @@ def certainty(
     """
     phrase_of, rows = dict(zip(map(int, clips), phrases, strict=True)), {}
     for places, frames, mask in eval_batches(models[0], store, clips, "how sure"):
-        encoded = [model.encode(normalize(frames), mask) for model in models]
+        points = normalize(frames)
+        encoded = [model.encode(points, mask) for model in models]
         sure = {"search": _search(models, encoded, [phrase_of[place] for place in places], ctc_weight)}
         if all(model.confidence is not None for model in models):
             heads = [

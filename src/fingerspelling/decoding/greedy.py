@@ -18,12 +18,7 @@ class Greedy(NamedTuple):
 
 
 class GreedySearch:
-    """A search that keeps one hypothesis per clip, until it meets a special token.
-
-    Args:
-        models: the ensemble.
-        encoded: what `encode` gave for each model.
-    """
+    """A search that keeps one hypothesis per clip, until it meets a special token."""
 
     num_beams = 1
 

@@ -15,20 +15,16 @@ from fingerspelling.model.preprocessing import normalize, resize_index
 
 
 class Inspection(NamedTuple):
-    """What models see in a clip.
+    """What models see in a clip."""
 
-    Attributes:
-        frames: int [encoded frames], the clip's frame that each of the encoder's stands for.
-        attention: float [characters + 1, encoded frames], how much the decoders look where as they spell each
-            character and then the end; the mean of all models, layers and heads, 1 in each row.
-        ctc: float [encoded frames, 60], the probability of each character and of the blank; None without CTC.
-        read_at: int [characters], the clip's frame at which each character is read: by the likeliest alignment of
-            CTC or, without it, where the attention is greatest.
-    """
-
-    frames: np.ndarray
+    frames: np.ndarray  # int [encoded frames], the clip's frame that each of the encoder's stands for
+    # float [characters + 1, encoded frames], how much the decoders look where as they spell each character and then the
+    # end; the mean of all models, layers and heads, 1 in each row.
     attention: np.ndarray
+    # float [encoded frames, 60], the probability of each character and of the blank; None without CTC.
     ctc: np.ndarray | None
+    # int [characters], the clip's frame at which each character is read: by the likeliest alignment of CTC or, without
+    # it, where the attention is greatest.
     read_at: np.ndarray
 
 
@@ -58,13 +54,9 @@ def inspect_clip(models: Sequence[FingerspellingModel], frames: np.ndarray, phra
 def runners_up(
     models: Sequence[FingerspellingModel], frames: np.ndarray, num_beams: int, ctc_weight: float
 ) -> list[tuple[str, float]]:
-    """Return what a beam search considers for a clip, and how likely each phrase is to it; the likeliest first.
+    """Return what a beam search of at least two hypotheses considers for a clip, and how likely each phrase is to it.
 
-    Args:
-        models: one model, or several that read together; in evaluation mode.
-        frames: float [frames, 130, 3], raw landmarks.
-        num_beams: hypotheses, at least 2.
-        ctc_weight: of the CTC heads.
+    The likeliest comes first. Models and frames are those of `inspect_clip`.
     """
     encoded = [model.encode(_normalized(frames, model)) for model in models]
     [found] = hypotheses(models, encoded, num_beams, ctc_weight)
@@ -129,29 +121,17 @@ def aligned(log_probabilities: np.ndarray, ids: Sequence[int]) -> np.ndarray:
 
 
 class Stage(NamedTuple):
-    """What a part of a model makes of a clip.
+    """What a part of a model makes of a clip."""
 
-    Attributes:
-        name: the part, in words.
-        shape: of what it makes, without the batch.
-        values: float [rows, steps], to be drawn: time or the phrase runs to the right.
-        weights: how many it has.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    values: np.ndarray
-    weights: int
+    name: str  # the part, in words
+    shape: tuple[int, ...]  # of what it makes, without the batch
+    values: np.ndarray  # float [rows, steps], to be drawn: time or the phrase runs to the right
+    weights: int  # how many it has
 
 
 @torch.inference_mode()
 def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> dict[str, Stage]:
-    """Follow a clip through a model that spells a phrase.
-
-    Args:
-        model: in evaluation mode.
-        frames: float [frames, 130, 3], raw landmarks.
-        phrase: what the decoder spells.
+    """Follow a clip, float [frames, 130, 3] of raw landmarks, through a model that spells a phrase.
 
     Returns:
         Stages by key: clip, convolution (where there is one), features, encoder, ctc (where there is one), decoder,

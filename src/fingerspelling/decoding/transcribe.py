@@ -73,13 +73,8 @@ def readable(
     """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
     They have at least min_frames, a hand is seen in one of these, and the models' confidence heads, if there are any,
-    predict a score of at least min_confidence, from the mean of their logits.
-
-    Args:
-        models: the ensemble.
-        encoded: what `encode` gave for each model.
-        frames: float32 [batch, frames, 130, 3], what was encoded, normalised.
-        mask: their mask.
+    predict a score of at least min_confidence, from the mean of their logits. Frames are those that were encoded,
+    normalised.
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)

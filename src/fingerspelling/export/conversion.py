@@ -9,7 +9,7 @@ from torch.export import ExportedProgram
 from fingerspelling.export.replay import to_tensorflow
 from fingerspelling.export.weights import quantize_linear_layers, read_model, store_vectors_whole, to_bytes
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.runtime import INPUT, OUTPUT, SIGNATURE
+from fingerspelling.scoring.runtime import INPUT, OUTPUT, PROBABILITY, SIGNATURE
 
 tf.get_logger().setLevel(logging.ERROR)
 tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlow would take all of its memory
@@ -18,7 +18,8 @@ tf.config.set_visible_devices([], "GPU")  # converting needs none, and TensorFlo
 def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | None = None) -> None:
     """Write a program of `ClipTranscriber` as a TensorFlow SavedModel with the competition's signature.
 
-    Loops stay loops, or run unrolled_steps times each (see `to_tensorflow`).
+    Loops stay loops, or run unrolled_steps times each (see `to_tensorflow`). Where the program returns a probability,
+    the signature does, too, as a second output.
 
     Raises:
         UnmappedOperatorError: the program has an operator without a TensorFlow counterpart.
@@ -30,8 +31,8 @@ def save(program: ExportedProgram, folder: str | Path, unrolled_steps: int | Non
         missing = tf.maximum(1 - tf.shape(inputs)[0], 0)
         frames = tf.pad(inputs, [[0, missing], [0, 0]], constant_values=float("nan"))
         frames.set_shape(inputs.shape)
-        rows, length = transcribe(frames)
-        return {OUTPUT: rows[: length[0]]}
+        rows, length, *probability = transcribe(frames)
+        return {OUTPUT: rows[: length[0]], **dict(zip([PROBABILITY], probability, strict=False))}
 
     signature = tf.TensorSpec([None, len(SELECTED_COLUMNS)], tf.float32, name=INPUT)
     module = tf.Module()

@@ -19,13 +19,7 @@ def check_parity(
     clips: Sequence[np.ndarray],
     decode: Decode = decode_greedily,
 ) -> pd.DataFrame:
-    """Read clips with the PyTorch models and with the file made of them.
-
-    Args:
-        models: the models that were exported, in evaluation mode.
-        submission: the one that holds the file.
-        clips: float32 [frames, 390] each, raw landmarks.
-        decode: how the file finds the characters.
+    """Read clips, float32 [frames, 390] each, with the exported models and with the submission that holds their file.
 
     Returns:
         One row per clip: frames, pytorch and tflite (the phrases), same.

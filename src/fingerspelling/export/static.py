@@ -9,6 +9,7 @@ padding; and instead of the phrase's rows alone, the output has room for the lon
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -16,8 +17,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 from fingerspelling.export.weights import read_model, to_bytes
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.processes import exit_status
+from fingerspelling.scoring.runtime import OUTPUT
+from fingerspelling.scoring.submission import ARGUMENTS_FILE, calibration_in
 
-LENGTH = "length"  # the second output, int32 [1]
+LENGTH = "length"  # the last output, int32 [1]
 SHAPE, SHAPE_SIGNATURE = 4, 18  # where a tensor's table has these fields (schema.fbs)
 
 
@@ -26,7 +29,7 @@ def with_fixed_sizes(content: bytes) -> tuple[bytes, list[int]]:
 
     Returns:
         The new file, for one frame: float32 [1, 390] -> float32 [max_new_tokens, 59], and int32 [1], how many rows are
-        the phrase.
+        the phrase; between them float32 [1], its probability, where the model tells it.
         Offsets in it at which the number of frames stands, a little-endian int32 each: all are to be overwritten.
 
     Raises:
@@ -37,7 +40,7 @@ def with_fixed_sizes(content: bytes) -> tuple[bytes, list[int]]:
     model = read_model(content)
     signature = model.signatureDefs[0]
     graph = model.subgraphs[signature.subgraphIndex]
-    phrase = signature.outputs[0]
+    (phrase,) = [output for output in signature.outputs if output.name == OUTPUT.encode()]
     (last,) = [operator for operator in graph.operators if phrase.tensorIndex in operator.outputs]
     if model.operatorCodes[last.opcodeIndex].builtinCode != schema.BuiltinOperator.STRIDED_SLICE:
         raise ValueError("its output is not the first rows of a matrix")
@@ -45,8 +48,8 @@ def with_fixed_sizes(content: bytes) -> tuple[bytes, list[int]]:
     graph.operators.remove(last)
     phrase.tensorIndex = rows
     signature.outputs.append(schema.TensorMapT())
-    signature.outputs[1].name, signature.outputs[1].tensorIndex = LENGTH.encode(), length
-    graph.outputs = [rows, length]
+    signature.outputs[-1].name, signature.outputs[-1].tensorIndex = LENGTH.encode(), length
+    graph.outputs = [output.tensorIndex for output in signature.outputs]
     inputs = graph.tensors[signature.inputs[0].tensorIndex]
     inputs.shape = inputs.shapeSignature = [1, inputs.shape[1]]
     fixed = to_bytes(model)
@@ -68,7 +71,10 @@ def main() -> int:
         content, offsets = with_fixed_sizes(source.read_bytes())
     except ValueError as error:
         raise DataError(f"{source}: not a model.tflite of the workbook ({error})") from error
-    for name, written in (("model.tflite", content), ("model.json", json.dumps(offsets).encode())):
+    arguments = source.with_name(ARGUMENTS_FILE)
+    calibration = calibration_in(arguments.read_bytes()) if arguments.is_file() else None
+    about = {"frameCounts": offsets, "confidence": calibration and asdict(calibration)}
+    for name, written in (("model.tflite", content), ("model.json", json.dumps(about).encode())):
         with written_whole(folder / name) as temporary:
             temporary.write_bytes(written)
     return 0

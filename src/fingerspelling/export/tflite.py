@@ -36,12 +36,14 @@ def export_tflite(
     loop: bool = True,
     num_beams: int = 1,
     ctc_weight: float = 0.0,
+    tells_probability: bool = False,
 ) -> Path:
     """Write models as one .tflite file that the competition's scorer runs.
 
     Its signature serving_default takes "inputs", float32 [frames, 390] in the order of `SELECTED_COLUMNS`, with any
     number of frames, and returns "outputs", float32 [length, 59]: one row per character of the phrase, whose largest
-    value is that character's. It consists of TensorFlow Lite's builtin operators only.
+    value is that character's. If asked for, it also returns "probability", float32 [1], of `ClipTranscriber`, which the
+    competition's scorer does not look at. It consists of TensorFlow Lite's builtin operators only.
 
     Args:
         models: the ensemble; logits are averaged. The models stay as they are.
@@ -53,6 +55,7 @@ def export_tflite(
             after another, for runtimes that cannot run such an operator.
         num_beams: hypotheses of the search.
         ctc_weight: of the CTC heads in its scores; with 1 beam and a weight of 0, decoding is greedy.
+        tells_probability: whether the file also returns the phrase's probability; it needs 2 beams or more.
 
     Raises:
         ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
@@ -62,7 +65,8 @@ def export_tflite(
     path = Path(path)
     _check(models, precision, constant_phrase)
     with _step("tracing the model"):
-        program = _trace(ClipTranscriber(_folded(models), constant_phrase, num_beams, ctc_weight))
+        transcriber = ClipTranscriber(_folded(models), constant_phrase, num_beams, ctc_weight, tells_probability)
+        program = _trace(transcriber)
     with _step("loading TensorFlow"):
         conversion = _conversion()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
+from fingerspelling.decoding.beam import Beam
 from fingerspelling.decoding.search import check_search, make_search
 from fingerspelling.decoding.transcribe import readable
 from fingerspelling.landmarks import as_points
@@ -68,17 +69,25 @@ class ClipTranscriber(nn.Module):
         constant_phrase: the answer to clips that are not `readable`, and where nothing is decoded.
         num_beams: hypotheses of the search.
         ctc_weight: of the CTC heads in its scores; with 1 beam and a weight of 0, decoding is greedy.
+        tells_probability: whether to return how probable the search finds the phrase; it needs 2 beams or more.
 
     Raises:
-        ValueError: as `check_search` says.
+        ValueError: as `check_search` says, or greedy search is asked for a probability.
     """
 
     def __init__(
-        self, models: Sequence[FingerspellingModel], constant_phrase: str, num_beams: int = 1, ctc_weight: float = 0.0
+        self,
+        models: Sequence[FingerspellingModel],
+        constant_phrase: str,
+        num_beams: int = 1,
+        ctc_weight: float = 0.0,
+        tells_probability: bool = False,
     ) -> None:
         super().__init__()
         check_search(models, num_beams, ctc_weight)
-        self.num_beams, self.ctc_weight = num_beams, ctc_weight
+        if tells_probability and num_beams < 2:
+            raise ValueError("a single beam has no probability to tell; search with 2 or more")
+        self.num_beams, self.ctc_weight, self.tells_probability = num_beams, ctc_weight, tells_probability
         self.models: Any = nn.ModuleList(models)
         self.config = models[0].config
         constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
@@ -86,7 +95,7 @@ class ClipTranscriber(nn.Module):
         self.constant: Tensor
         self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.config.max_new_tokens - len(constant))))
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Transcribe one clip.
 
         Args:
@@ -94,22 +103,26 @@ class ClipTranscriber(nn.Module):
 
         Returns:
             float32 [max_new_tokens, 59], whose largest values are the characters (averaged logits if decoding is
-            greedy, else 1 among zeros), and int32 [1], how many of these rows are the phrase, at least one.
+            greedy, else 1 among zeros), and int32 [1], how many of these rows are the phrase, at least one. If asked
+            for, also float32 [1], the phrase's probability per character by the search, its end included (geometric
+            mean); 0 where it is the constant one.
         """
         picked = inputs.index_select(0, resize_index(inputs.shape[0], self.config.max_frames))
         frames = normalize(as_points(picked)[None])
         encoded = [model.encode(frames) for model in self.models]
         max_steps = torch.where(readable(self.models, encoded, frames, None), self.config.max_new_tokens, 0)
-        rows, length = self._decode(encoded, max_steps)
+        rows, length, *probability = self._decode(encoded, max_steps)
         # An empty answer would break the scorer: TensorFlow Lite fails to hand out a matrix of no rows.
         rows = torch.where(length > 0, rows, self.constant)
-        return rows, torch.where(length > 0, length, self.constant_length).int()
+        probability = [torch.where(length > 0, each, 0.0) for each in probability]
+        return rows, torch.where(length > 0, length, self.constant_length).int(), *probability
 
-    def _decode(self, encoded: list[Encoded], max_steps: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, encoded: list[Encoded], max_steps: Tensor) -> tuple[Tensor, ...]:
         """Decode as `search.decode` does, in at most max_steps, int [1].
 
         Returns:
-            The best phrase, float32 [max_new_tokens, 59], and its length, int [1].
+            The best phrase, float32 [max_new_tokens, 59], its length, int [1], and, if it is to be told, its
+            probability per character, float32 [1].
         """
         search = make_search(self.models, encoded, self.num_beams, self.ctc_weight)
         hidden = [states for states, _ in encoded]
@@ -129,7 +142,10 @@ class ClipTranscriber(nn.Module):
         _, state, *_ = while_loop(running, advance, start)
         rows, length = search.best(state)
         # Unrolled, the loop always takes all steps: what has ended stays so, and what must not begin counts as empty.
-        return rows[0], torch.where(max_steps > 0, length, 0)
+        length = torch.where(max_steps > 0, length, 0)
+        if not self.tells_probability:
+            return rows[0], length
+        return rows[0], length, (cast(Beam, state).scores[:, 0] / (length + 1)).exp()
 
     def _averaged_logits(
         self,

@@ -72,17 +72,11 @@ T4 = "NvidiaTeslaT4"  # two of them
 
 
 class Chapter(NamedTuple):
-    """What a notebook needs on Kaggle.
+    """What a notebook needs on Kaggle."""
 
-    Attributes:
-        after: the notebooks whose output it reads.
-        gpu: whether it runs on two T4; else on a machine without a GPU, whose hours cost nothing.
-        resumes: whether a version of its kernel goes on from the output of the version before.
-    """
-
-    after: tuple[str, ...] = ()
-    gpu: bool = False
-    resumes: bool = False
+    after: tuple[str, ...] = ()  # the notebooks whose output it reads
+    gpu: bool = False  # whether it runs on two T4; else on a machine without a GPU, whose hours cost nothing
+    resumes: bool = False  # whether a version of its kernel goes on from the output of the version before
 
 
 # Notebooks that are not named here need nothing of the others.
@@ -97,25 +91,16 @@ CHAPTERS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """A built kernel.
+    """A built kernel."""
 
-    Attributes:
-        number: of its notebook, such as "03".
-        slug: the part of its id after the owner.
-        title: as Kaggle shows it; its slug is the id's.
-        folder: holds kernel-metadata.json and the notebook.
-        metadata: what kernel-metadata.json says.
-        params: the parameters that it runs with.
-        resumes: whether a further version goes on from this one's output: its own id then joins kernel_sources, which
-            Kaggle accepts only once there is a version.
-    """
-
-    number: str
-    slug: str
-    title: str
-    folder: Path
-    metadata: dict[str, Any]
-    params: Path
+    number: str  # of its notebook, such as "03"
+    slug: str  # the part of its id after the owner
+    title: str  # as Kaggle shows it; its slug is the id's
+    folder: Path  # holds kernel-metadata.json and the notebook
+    metadata: dict[str, Any]  # what kernel-metadata.json says
+    params: Path  # the parameters that it runs with
+    # Whether a further version goes on from this one's output: its own id then joins kernel_sources, which Kaggle
+    # accepts only once there is a version.
     resumes: bool
 
 
@@ -235,9 +220,10 @@ def _assemble(path: Path, run: _Run, archive: str) -> str:
 
 def _archive(files: dict[str, Path]) -> str:
     """Pack what a kernel brings along, the package and files of parameters, as a text: base 64 of tar.xz."""
-    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file() and path.suffix != ".tflite"]
+    brought = [path for path in (ROOT / "src/fingerspelling").rglob("*") if path.is_file()]
     brought += [DEMO, ROOT / "pyproject.toml"]
-    files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name != "__pycache__"}
+    left = ("__pycache__", "weights")  # the second would be too large for a kernel
+    files = files | {path.relative_to(ROOT).as_posix(): path for path in brought if path.parent.name not in left}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(files):

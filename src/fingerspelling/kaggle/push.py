@@ -134,11 +134,7 @@ def check_inputs(client: Client, metadata: dict[str, Any]) -> None:
 
 
 def check_quota(client: Client, kernel: str) -> None:
-    """Return if there are GPU hours left.
-
-    Raises:
-        KaggleError: there are none.
-    """
+    """Raise a KaggleError if no GPU hours are left."""
     quota = client.quota()
     if quota.hours < LEAST_HOURS:
         until = f" until {quota.renewed:%A %d %B, %H:%M} UTC" if quota.renewed else ""

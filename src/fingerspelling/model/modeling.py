@@ -222,13 +222,7 @@ class FingerspellingModel(PreTrainedModel):
 
 
 def reverse_labels(labels: Tensor, pad: int, end: int) -> Tensor:
-    """Reverse each phrase's characters; the end token and the padding stay behind them.
-
-    Args:
-        labels: int64 [batch, tokens]: a phrase's ids, the end token, then padding.
-        pad: id of the padding.
-        end: id of the end token.
-    """
+    """Reverse each phrase's characters; the end token and the padding stay behind them: int64 [batch, tokens]."""
     characters = ((labels != pad) & (labels != end)).sum(1, keepdim=True)
     places = torch.arange(labels.shape[1], device=labels.device).expand_as(labels)
     return labels.gather(1, torch.where(places < characters, characters - 1 - places, places))

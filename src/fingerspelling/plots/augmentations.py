@@ -87,27 +87,18 @@ def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
 
 
 class Change(NamedTuple):
-    """A clip before and after an augmentation in time.
+    """A clip before and after an augmentation in time."""
 
-    Attributes:
-        before: phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
-        after: float [frames, 130, 3].
-        phrase: what is spelled after it.
-    """
-
+    # phrase -> float [frames, 130, 3], raw landmarks of the clip, or of the two that are joined.
     before: dict[str, np.ndarray]
-    after: np.ndarray
-    phrase: str
+    after: np.ndarray  # float [frames, 130, 3]
+    phrase: str  # what is spelled after it
 
 
 def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, float]) -> Figure:
     """Draw how high the tip of the index finger is, before and after each augmentation in time.
 
-    Thin lines connect the same moments.
-
-    Args:
-        changes: name of an augmentation -> a clip before and after it.
-        probabilities: as of `changed_points`.
+    Thin lines connect the same moments. Probabilities are as those of `changed_points`.
     """
     figure, axes = plt.subplots(len(changes), 1, figsize=(WIDTH, 2.0 * len(changes)), squeeze=False)
     longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))

@@ -83,9 +83,7 @@ def _kinds(errors: Mapping[tuple[str, str], int], characters: int) -> str:
 def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -> Figure:
     """Draw the pairs of characters that are confused most often as bars, beside the shapes of both hands.
 
-    Args:
-        counts: (true, predicted) -> number, as `metric.edit_operations` returns.
-        most: how many pairs.
+    The counts are those of `confusions`.
     """
     pairs = Counter({(a, b): count for (a, b), count in counts.items() if a and b and a != b}).most_common(most)
     totals: Counter[str] = Counter()

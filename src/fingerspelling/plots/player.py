@@ -30,22 +30,15 @@ _numbers = itertools.count()  # of the players in a page
 
 @dataclass(frozen=True)
 class ClipPlayer:
-    """A clip with its letters, which a cell that ends with it shows.
+    """A clip with its letters, which a cell that ends with it shows."""
 
-    Attributes:
-        frames: float [frames, 130, 3], raw landmarks.
-        phrase: what is spelled.
-        signed: int [frames], the place in the phrase of the character that is signed, -1 for none; None where nobody
-            knows, as for recordings.
-        prediction: what was read, if anything.
-        read_at: int [characters of the prediction], the frame at which each was read.
-    """
-
-    frames: np.ndarray
-    phrase: str
+    frames: np.ndarray  # float [frames, 130, 3], raw landmarks
+    phrase: str  # what is spelled
+    # int [frames], the place in the phrase of the character that is signed, -1 for none; None where nobody knows, as
+    # for recordings.
     signed: np.ndarray | None = None
-    prediction: str = ""
-    read_at: Sequence[int] | np.ndarray = ()
+    prediction: str = ""  # what was read, if anything
+    read_at: Sequence[int] | np.ndarray = ()  # int [characters of the prediction], the frame at which each was read
 
     def __repr__(self) -> str:
         read = f", read as {self.prediction!r}" if self.prediction else ""

@@ -1,4 +1,4 @@
-"""Figures of training, of the first round, and of the scorer's time."""
+"""Figures of training, of runs side by side, of the first round, and of the scorer's time."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -66,11 +66,7 @@ def _learning(model: str, history: pd.DataFrame) -> str:
 
 
 def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw the validation loss and score of runs over each other.
-
-    Args:
-        histories: a run's name -> its metrics.jsonl.
-    """
+    """Draw the validation loss and score of runs over each other, of their metrics.jsonl by name."""
     figure, (loss, score) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     styles = itertools.cycle(itertools.product(("-", "--", ":"), (BLUE, ORANGE, GREEN, RED, "black")))
     last = {}
@@ -90,13 +86,29 @@ def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     return finished(figure, "Curves of validation loss and score, a line per run.", reading)
 
 
-def clip_scores(scores: Sequence[float], least: float) -> Figure:
-    """Draw how many clips have which score.
+def sweep_scores(results: pd.DataFrame) -> Figure:
+    """Draw each run's score (NaN where it failed), a row per run, named by the index; the best at the top."""
+    ranked = results["score"].sort_values(na_position="first")
+    figure, axes = plt.subplots(figsize=(8, 1 + 0.3 * len(ranked)))
+    places = range(len(ranked))
+    axes.hlines(places, min(0.0, ranked.min()), ranked, color=BLUE, linewidth=1)
+    axes.plot(ranked, places, "o", color=BLUE)
+    for place, score in zip(places, ranked, strict=True):
+        failed = pd.isna(score)
+        axes.annotate("failed" if failed else f"{score:.3f}", (0 if failed else score, place), (6, 0), va="center",
+                      textcoords="offset points", color=GREY if failed else "black", fontsize=9)  # fmt: skip
+    axes.axvline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
+    axes.set(yticks=places, yticklabels=ranked.index, ylim=(-0.6, len(ranked) - 0.4), xlabel="score", title="Sweep")
+    axes.margins(x=0.1)
+    axes.grid(axis="y", visible=False)
+    figure.legend(frameon=False, fontsize=8, loc="outside upper right")  # no run's word lies under it
+    failed = int(ranked.isna().sum())
+    reading = f"Best of {len(ranked)}: {ranked.index[-1]}, {ranked.iloc[-1]:.3f}." if failed < len(ranked) else ""
+    return finished(figure, f"Dots of each run's score; {failed} of {len(ranked)} failed.", reading)
 
-    Args:
-        scores: of each clip, 0..1.
-        least: clips that score less are not worth reading; their bars are grey.
-    """
+
+def clip_scores(scores: Sequence[float], least: float) -> Figure:
+    """Draw how many clips have which score, 0..1; bars of those below `least`, not worth reading, are grey."""
     figure, axes = plt.subplots(figsize=(7, 3))
     edges = np.linspace(0, 1, 21)
     shares = 100 * np.histogram(scores, edges)[0] / max(len(scores), 1)

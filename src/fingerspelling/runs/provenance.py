@@ -46,13 +46,7 @@ def code() -> dict[str, Any]:
 
 
 def record(parameters: Mapping[str, Any], seeds: Sequence[int], seconds: float) -> dict[str, Any]:
-    """Return what ran, on what, and for how long.
-
-    Args:
-        parameters: the run's, as YAML holds them.
-        seeds: of its models.
-        seconds: its duration.
-    """
+    """Return what ran: the run's parameters as YAML holds them, the seeds of its models, and for how many seconds."""
     return {
         "parameters": dict(parameters),
         "seeds": list(seeds),

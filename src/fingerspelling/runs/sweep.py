@@ -30,8 +30,8 @@ import yaml
 
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
-from fingerspelling.plots.sweep import sweep_scores
 from fingerspelling.processes import end_with_parent, only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.compare import read_clips
@@ -157,7 +157,7 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None
     naming = [name for name in axes if len(axes[name]) > 1] or [*axes]
     last = [name.rpartition(".")[2] for name in naming]
     short = dict(zip(naming, last if len(set(last)) == len(last) else naming, strict=True))
-    runs, contents = [], []
+    contents: dict[Run, str] = {}
     for chosen in itertools.product(*axes.values()):
         changes = dict(zip(axes, chosen, strict=True))
         name = re.sub(r"[^\w.,=+-]", "_", ",".join(f"{short[key]}={changes[key]}" for key in naming))
@@ -165,16 +165,14 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None
         for key, value in changes.items():
             own = lay_over(own, parse_override(f"{key}={json.dumps(value)}"))
         RunConfig.from_values(own)
-        content = f"# {params}, {name}\n" + yaml.safe_dump(own, sort_keys=False)
         if (file := run.beside(".yaml")).is_file() and yaml.safe_load(file.read_text()) != own:
             raise ParameterError(f"{file}: was run with other parameters; choose another --folder")
-        runs.append(run)
-        contents.append(content)
+        contents[run] = f"# {params}, {name}\n" + yaml.safe_dump(own, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)
-    for run, content in zip(runs, contents, strict=True):
+    for run, content in contents.items():
         with written_whole(run.beside(".yaml")) as temporary:
             temporary.write_text(content)
-    return runs
+    return [*contents]
 
 
 def execute(runs: Sequence[Run], place: Place, parallel: int) -> None:

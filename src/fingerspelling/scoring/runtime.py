@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
+PROBABILITY = "probability"  # an output that a model may have in addition, float32 [1]
 PATIENCE = 300  # seconds for a clip; the competition's limit allows a third of one on average
 
 
@@ -57,6 +58,7 @@ class ModelProcess:
     Attributes:
         input_shape: of the signature's input, -1 for any size; empty if any shape will do.
         peak_memory_mb: the most memory that the process has taken, up to the last answer.
+        probability: of the last answer, per character, by the model's account; None if it gives none.
     """
 
     def __init__(self, model: bytes, threads: int | None = None, patience: int = PATIENCE) -> None:
@@ -72,6 +74,7 @@ class ModelProcess:
         """
         self._loading = model, threads, patience
         self.peak_memory_mb = float("nan")
+        self.probability: float | None = None
         self.input_shape: list[int] = self._start()
 
     def characters(self, frames: np.ndarray) -> list[int]:
@@ -108,7 +111,7 @@ class ModelProcess:
         try:
             pickle.dump(question, asked)
             asked.flush()
-            answer, self.peak_memory_mb = pickle.load(answered)
+            answer, self.probability, self.peak_memory_mb = pickle.load(answered)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             self._process.wait()
             self._end()
@@ -152,6 +155,7 @@ def _serve() -> None:
             question = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
+        probability: float | None = None
         try:
             if run is None:
                 model, threads, patience = question
@@ -160,14 +164,16 @@ def _serve() -> None:
                 answer: list[int] | str = run.get_input_details()[INPUT]["shape_signature"].tolist()
             else:
                 _alarm(patience)
-                outputs = run(**{INPUT: question})[OUTPUT]
-                if outputs.ndim != 2:
-                    raise ValueError(f"{OUTPUT} has the shape {outputs.shape}, not [length, classes]")
-                answer = outputs.argmax(axis=1).tolist()
+                outputs = run(**{INPUT: question})
+                if (rows := outputs[OUTPUT]).ndim != 2:
+                    raise ValueError(f"{OUTPUT} has the shape {rows.shape}, not [length, classes]")
+                answer = rows.argmax(axis=1).tolist()
+                if PROBABILITY in outputs:
+                    probability = float(outputs[PROBABILITY].item())
         except Exception as error:  # whatever a model makes the runtime raise
             answer = " ".join(str(error).split()) or repr(error)
         _alarm(0)
-        pickle.dump((answer, _peak_memory()), answers)
+        pickle.dump((answer, probability, _peak_memory()), answers)
         answers.flush()
 
 

@@ -2,6 +2,8 @@
 
 By the competition's evaluation page, a clip's selected columns go through the signature serving_default of
 model.tflite. The characters are the arg-max of every row of "outputs"; an index outside the map stands for none.
+
+What the package ships is a submission, too, which also says how sure it is.
 """
 
 import json
@@ -11,15 +13,20 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from fingerspelling.files import DataError, parse_json, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
+from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
-from fingerspelling.text import CHARACTERS
+from fingerspelling.text import CHARACTERS, CONSTANT_PHRASE
 
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
+ARGUMENTS = {"selected_columns": SELECTED_COLUMNS}  # of the workbook's models
+WEIGHTS = Path(__file__).parents[1] / "weights"  # what the package ships: a submission's two files, and a sample clip
+NOTHING = "(nothing readable)"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
 # What damaged archives make zipfile raise.
 BROKEN_ARCHIVE = (
@@ -36,11 +43,23 @@ BROKEN_ARCHIVE = (
 LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
 
+class Answer(NamedTuple):
+    """What was read of a clip."""
+
+    text: str  # "" where nothing was readable
+    confidence: float | None  # the score to be expected, 0..1; None from a model that does not say
+
+    def __str__(self) -> str:
+        text = self.text or NOTHING
+        return text if self.confidence is None or not self.text else f"{text}\t{self.confidence:.0%}"
+
+
 class Submission:
     """A competitor's model.tflite and inference_args.json, ready to run.
 
     Attributes:
         columns: the landmark columns that the model reads, in its order.
+        calibration: what inference_args.json says about the model's confidence; None if it says nothing.
         model: the bytes of model.tflite.
         process: in which the model runs.
     """
@@ -49,19 +68,24 @@ class Submission:
         """Load a submission.
 
         Args:
-            path: submission.zip, or a folder with its two files.
+            path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
             characters: index to character; by default the competition's 59.
             threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
 
         Raises:
             DataError: a file is missing or is not what it should be.
         """
-        arguments, self.model = (_read_member(Path(path), name) for name in (ARGUMENTS_FILE, MODEL_FILE))
+        path = Path(path)
+        if path.suffix == ".tflite":
+            arguments, self.model = json.dumps(ARGUMENTS).encode(), _read_member(path.parent, path.name)
+        else:
+            arguments, self.model = (_read_member(path, name) for name in (ARGUMENTS_FILE, MODEL_FILE))
         self._characters = dict(enumerate(CHARACTERS)) if characters is None else characters
         try:
             self.columns = _selected_columns(arguments)
         except ValueError as error:
             raise DataError(f"{path}: {ARGUMENTS_FILE}: {error}") from error
+        self.calibration = calibration_in(arguments)
         try:
             self.process = ModelProcess(self.model, threads)
             _check_width(self.process.input_shape, len(self.columns))
@@ -76,6 +100,29 @@ class Submission:
             RuntimeError: the model cannot run on this clip, or returns no matrix.
         """
         return "".join(self._characters.get(number, "") for number in self.process.characters(frames))
+
+    def read(self, frames: np.ndarray) -> Answer:
+        """Read one clip, or say that nothing in it is readable; arguments and errors are those of `transcribe`.
+
+        That is where the answer is the constant phrase, or its confidence below the threshold.
+        """
+        text = self.transcribe(frames)
+        readable = text != CONSTANT_PHRASE
+        if self.calibration is None or self.process.probability is None:
+            return Answer(text if readable else "", None)
+        confidence = self.calibration.confidence(self.process.probability)
+        return Answer(text if readable and confidence >= self.calibration.threshold else "", confidence)
+
+
+def shipped() -> Path:
+    """Return the folder of the weights that the package ships, as `Submission` takes it.
+
+    Raises:
+        DataError: this copy of the package has none.
+    """
+    if not (WEIGHTS / MODEL_FILE).is_file():
+        raise DataError(f"{WEIGHTS}: this copy of the package has no weights; name a model with --submission")
+    return WEIGHTS
 
 
 def _read_member(path: Path, name: str) -> bytes:
@@ -108,6 +155,15 @@ def _selected_columns(arguments: bytes) -> list[str]:
     return columns
 
 
+def calibration_in(arguments: bytes) -> Calibration | None:
+    """Return what inference_args.json says about confidence; None if nothing, or something else by that word."""
+    try:
+        values = parse_json(arguments)["confidence"]
+        return Calibration(**{name: float(value) for name, value in values.items()})
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def _check_width(shape: list[int], columns: int) -> None:
     """Raise a ValueError if a model reads another number of columns than are selected."""
     if shape and shape[-1] not in (columns, -1):
@@ -128,7 +184,7 @@ def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float =
     """
     zip_path = Path(zip_path)
     model = Path(tflite).read_bytes()
-    arguments = json.dumps({"selected_columns": SELECTED_COLUMNS}).encode()
+    arguments = json.dumps(ARGUMENTS).encode()
     size_mb = (len(model) + len(arguments)) / 1e6
     if size_mb >= limit_mb:
         raise ValueError(f"{tflite}: {size_mb:.2f} MB with its arguments; a submission must stay below {limit_mb:g} MB")

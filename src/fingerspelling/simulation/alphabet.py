@@ -86,15 +86,11 @@ SHAPES = {row.split()[0]: tuple(map(int, row.split()[1:])) for row in _TABLE.str
 
 @dataclass(frozen=True)
 class Sign:
-    """How one character is signed.
+    """How one character is signed."""
 
-    Attributes:
-        shapes: names of hand shapes, one per key, or a single one for all of them.
-        keys: the stations of the path: right, down, away (palms), then pronation, pitch, roll (degrees), all
-            added to the shape's own; trailing zeros may be left out.
-    """
-
-    shapes: tuple[str, ...]
+    shapes: tuple[str, ...]  # names of hand shapes, one per key, or a single one for all of them
+    # The stations of the path: right, down, away (palms), then pronation, pitch, roll (degrees), all added to the
+    # shape's own; trailing zeros may be left out.
     keys: tuple[tuple[float, ...], ...] = ((),)
 
     def postures(self) -> np.ndarray:

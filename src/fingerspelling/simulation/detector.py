@@ -55,16 +55,11 @@ def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, 
 
 @dataclass(frozen=True)
 class Jitter:
-    """How a tracker misplaces points.
+    """How a tracker misplaces points."""
 
-    Attributes:
-        strength: relative to MediaPipe's usual.
-        joints: of each of the hand's joints, relative to all, float32 [21] or a single number.
-        smoothing: share of this frame and of those before in what is written.
-    """
-
-    strength: float = 1.0
-    joints: np.ndarray | float = 1.0
+    strength: float = 1.0  # relative to MediaPipe's usual
+    joints: np.ndarray | float = 1.0  # of each of the hand's joints, relative to all, float32 [21] or a single number
+    # Share of this frame and of those before in what is written.
     smoothing: np.ndarray = field(default_factory=lambda: SMOOTHING)
 
 
@@ -148,17 +143,11 @@ def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class Runs:
-    """Lengths of runs of frames: some are a flicker, the others have a gamma distribution.
+    """Lengths of runs of frames: some are a flicker, the others have a gamma distribution."""
 
-    Attributes:
-        mean: frames, of all runs.
-        flicker: share of runs that are a flicker.
-        shape: of the gamma distribution.
-    """
-
-    mean: float
-    flicker: float
-    shape: float
+    mean: float  # frames, of all runs
+    flicker: float  # share of runs that are a flicker
+    shape: float  # of the gamma distribution
 
     def draw(self, scale: float, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw int [count] lengths whose mean is scale times the usual one."""

@@ -119,13 +119,7 @@ def photograph_face(
 
 
 def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
-    """Let a face mouth, blink and raise its brows.
-
-    Args:
-        frames: how many.
-        fps: frames per second.
-        restless: how lively the mouth is, about 1.
-        rng: source of chance.
+    """Let a face mouth, as lively as `restless` says, about 1, blink and raise its brows.
 
     Returns:
         float [frames, 4]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.

@@ -40,14 +40,9 @@ def rotations(turn: np.ndarray) -> np.ndarray:
 
 
 def rotate(matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Turn points.
+    """Turn points by matrices, float32 [frames, 3, 3]; returns float32 [frames, 3, points].
 
-    Args:
-        matrices: float32 [frames, 3, 3].
-        points: float32 [frames, 3, points], or [3, points] for the same in every frame.
-
-    Returns:
-        float32 [frames, 3, points].
+    The points are float32 [frames, 3, points], or [3, points] for the same in every frame.
     """
     turned = np.empty((len(matrices), *points.shape[-2:]), np.float32)
     for axis in range(3):

@@ -33,15 +33,10 @@ _SIN_TILT, _COS_TILT = sine_cosine(CONVERGENCE)
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Lengths of one hand, in palms.
+    """Lengths of one hand, in palms."""
 
-    Attributes:
-        roots: float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles.
-        bones: float32 [5, 3], lengths of the three bones of each digit, the tip's last.
-    """
-
-    roots: np.ndarray
-    bones: np.ndarray
+    roots: np.ndarray  # float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles
+    bones: np.ndarray  # float32 [5, 3], lengths of the three bones of each digit, the tip's last
 
 
 MEAN_SKELETON = Skeleton(
@@ -70,14 +65,9 @@ def within_limits(angles: np.ndarray) -> np.ndarray:
 
 
 def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray:
-    """Place the 21 joints by forward kinematics.
+    """Place the 21 joints by forward kinematics, float32 [frames, 3, 21] in palms, in the hand's own frame.
 
-    Args:
-        angles: float [frames, 20 or more] in degrees, in the order of ANGLES; further columns are ignored.
-        skeleton: the hand's lengths.
-
-    Returns:
-        float32 [frames, 3, 21] in palms, in the hand's own frame.
+    Angles are float [frames, 20 or more] in degrees, in the order of ANGLES; further columns are ignored.
     """
     # Frames come last here, so that NumPy's inner loops are long.
     angles = np.asarray(angles, np.float32).T[: len(ANGLES)].reshape(5, 4, -1)

@@ -33,24 +33,15 @@ CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 @dataclass(frozen=True)
 class Manner:
-    """How a phrase is spelled in one clip; the defaults are the competition's.
+    """How a phrase is spelled in one clip; the defaults are the competition's."""
 
-    Attributes:
-        uneven: standard deviation of the logarithm of a character's time.
-        longest: seconds that a movement takes at most; the rest of a character's time is a hold.
-        stagger: seconds by which fingers do not start as one.
-        wobble: how far postures differ from one time to the next, relative to the usual.
-        pause: time of a space, relative to the usual.
-        start, end: shapes of the hand before the first and after the last character.
-    """
-
-    uneven: float = 0.13
-    longest: float = math.inf
-    stagger: float = 0.012
-    wobble: float = 1.0
-    pause: float = 1.0
-    start: str = "relaxed"
-    end: str = "relaxed"
+    uneven: float = 0.13  # standard deviation of the logarithm of a character's time
+    longest: float = math.inf  # seconds that a movement takes at most; the rest of a character's time is a hold
+    stagger: float = 0.012  # seconds by which fingers do not start as one
+    wobble: float = 1.0  # how far postures differ from one time to the next, relative to the usual
+    pause: float = 1.0  # time of a space, relative to the usual
+    start: str = "relaxed"  # shape of the hand before the first character
+    end: str = "relaxed"  # and after the last one
 
 
 USUAL = Manner()

@@ -19,51 +19,29 @@ GENERAL = np.array([2.5] * TURN.start + [14.0, 9.5, 8.5] + [0.0] * 3, np.float32
 
 @dataclass(frozen=True)
 class Signer:
-    """One person with the habits that stay the same from clip to clip.
+    """One person with the habits that stay the same from clip to clip."""
 
-    Attributes:
-        side: +1 spells with the right hand, -1 with the left.
-        skeleton: the hand's lengths, in palms.
-        palm: metres from the wrist to the knuckle of the middle finger.
-        postures: each character as this person signs it, float32 [keys, 26] (channels of alphabet.py).
-        doubling: added stations of a doubled letter, float32 [keys, 26]: a slide aside or a bounce.
-        seconds_per_character: tempo.
-        travel: share of a character's time in which the hand is on its way to it, 0..1.
-        anticipation: share of a movement done before the character's own time begins, 0..1.
-        bounce: palms that the wrist is off its place, anew for each character.
-        outward: palms per 3 s that the hand wanders while spelling, along the image's x.
-        wrist: where the wrist is: x and y as shares of the frame, distance to the camera in metres.
-        head: the same for the head's middle.
-        focal: focal length in frame widths.
-        face: the person's face at rest, float32 [3, 468] in metres (face.py).
-        shoulders: metres: half the width, height below the head's middle, and how far behind it.
-        arm: metres: upper arm, forearm.
-        handheld: whether the other hand holds the camera.
-        lost: how readily MediaPipe loses this person's hand, about 1.
-        restless: how much head and mouth move, about 1.
-        wild: whether this person is filmed as wild.py does it.
-    """
-
-    side: int
-    skeleton: Skeleton
-    palm: float
+    side: int  # +1 spells with the right hand, -1 with the left
+    skeleton: Skeleton  # the hand's lengths, in palms
+    palm: float  # metres from the wrist to the knuckle of the middle finger
+    # Each character as this person signs it, float32 [keys, 26] (channels of alphabet.py).
     postures: dict[str, np.ndarray]
-    doubling: np.ndarray
-    seconds_per_character: float
-    travel: float
-    anticipation: float
-    bounce: float
-    outward: float
-    wrist: np.ndarray
-    head: np.ndarray
-    focal: float
-    face: np.ndarray
-    shoulders: np.ndarray
-    arm: np.ndarray
-    handheld: bool
-    lost: float
-    restless: float
-    wild: bool = False
+    doubling: np.ndarray  # added stations of a doubled letter, float32 [keys, 26]: a slide aside or a bounce
+    seconds_per_character: float  # tempo
+    travel: float  # share of a character's time in which the hand is on its way to it, 0..1
+    anticipation: float  # share of a movement done before the character's own time begins, 0..1
+    bounce: float  # palms that the wrist is off its place, anew for each character
+    outward: float  # palms per 3 s that the hand wanders while spelling, along the image's x
+    wrist: np.ndarray  # where the wrist is: x and y as shares of the frame, distance to the camera in metres
+    head: np.ndarray  # the same for the head's middle
+    focal: float  # focal length in frame widths
+    face: np.ndarray  # the person's face at rest, float32 [3, 468] in metres (face.py)
+    shoulders: np.ndarray  # metres: half the width, height below the head's middle, and how far behind it
+    arm: np.ndarray  # metres: upper arm, forearm
+    handheld: bool  # whether the other hand holds the camera
+    lost: float  # how readily MediaPipe loses this person's hand, about 1
+    restless: float  # how much head and mouth move, about 1
+    wild: bool = False  # whether this person is filmed as wild.py does it
 
     @classmethod
     def sample(

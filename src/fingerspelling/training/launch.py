@@ -34,14 +34,7 @@ def training_processes() -> int:
 
 
 def train_in_processes(params: Path, processes: int) -> str:
-    """Run `torchrun -m fingerspelling.train` to its end, passing on line by line what it prints.
-
-    Args:
-        params: a YAML file of parameters.
-        processes: how many, one per GPU.
-
-    Returns:
-        The last line.
+    """Run `torchrun -m fingerspelling.train`, a process per GPU, passing on what it prints; returns its last line.
 
     Raises:
         RuntimeError: the training failed; the message has its first error and its last lines, which are torchrun's.

@@ -40,13 +40,7 @@ class MuonWithAdamW(Optimizer):
     """
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float) -> None:
-        """Deal the parameters to both.
-
-        Args:
-            model: its own linear layers count as output layers, those of its parts as hidden ones.
-            lr: learning rate.
-            weight_decay: of all parameters.
-        """
+        """Deal the parameters to both: a model's own linear layers count as output layers, its parts' as hidden."""
         hidden = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and "." in name]
         matrices = {f"{name}.weight" for name in hidden}
         parts: tuple[list[nn.Parameter], ...] = [], []

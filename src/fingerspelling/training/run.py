@@ -182,17 +182,11 @@ def _stopped(config: TrainingConfig, progress: str) -> str:
 def write_predictions(
     path: Path, clips: pd.DataFrame, readings: Sequence[Reading], **attributes: object
 ) -> pd.DataFrame:
-    """Write what was read of clips, with each clip's score, as a parquet file.
-
-    Args:
-        path: the file; it appears only when whole.
-        clips: a row per clip of a store's table.
-        readings: of each clip.
-        attributes: kept as the table's attrs.
+    """Write what was read of clips, rows of a store's table, as a parquet file, which appears only when whole.
 
     Returns:
         The clips with the columns prediction and score, of the answers, and raw_score, of what was decoded whether or
-        not the clip is readable: the target of the confidence head, which decides that.
+        not the clip is readable: the target of the confidence head, which decides that. Its attrs are the attributes.
     """
     predictions, decoded = [reading.phrase for reading in readings], [reading.decoded for reading in readings]
     scores, raw_scores = (metric.clip_scores(phrases, clips["phrase"]) for phrases in (predictions, decoded))

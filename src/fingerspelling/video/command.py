@@ -1,14 +1,20 @@
 """`fingerspelling read`: a video, a webcam or kept landmarks in, phrases out."""
 
 import argparse
+import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from fingerspelling.files import DataError, InputError
+from fingerspelling.scoring.submission import Answer, shipped
 from fingerspelling.video.reading import Reader, Reading, read
 from fingerspelling.video.recording import Recording, read_recording, record
 from fingerspelling.video.report import write_page, write_picture
+from fingerspelling.video.terminal import hands
+
+SAMPLE_FILE = "sample.parquet"  # beside the weights that are shipped: a simulated signer's clip
 
 CUT_SHORT = 0.9  # of the length by a file's own account; less was decoded: it is damaged
 
@@ -29,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """Read what the command line names, and print a phrase per line; what else there is to say goes to stderr.
 
     Returns:
-        0, or 1 where nothing legible was found.
+        0, or 1 where nothing was readable.
 
     Raises:
         InputError: no input or two, no model, no MediaPipe, or a video that shows nothing to read.
@@ -65,6 +71,34 @@ def run(options: argparse.Namespace) -> int:
     return int(not any(reading.letters for reading in readings))
 
 
+def read_sample(submission: Path | None, picture: Path | None) -> int:
+    """Read the clip that is shipped: draw its hands, print its phrase, and write a picture where asked to.
+
+    Args:
+        submission: another model than the one that is shipped.
+        picture: a page, if its name ends with .html, else a PNG.
+
+    Returns:
+        0, or 1 where nothing was readable.
+
+    Raises:
+        InputError: there are no weights, or the picture cannot be drawn.
+    """
+    reader, recording = Reader(submission), read_recording(shipped() / SAMPLE_FILE)
+    readings = read(recording, reader)
+    with suppress(UnicodeEncodeError):  # not every terminal has braille
+        print(hands(recording, readings, shutil.get_terminal_size().columns), end="\n\n")
+    for reading in readings:
+        print(_line(reading, len(readings) > 1), flush=True)
+    if picture:
+        if picture.suffix == ".html":
+            write_page(picture, recording, readings, "a simulated signer")
+        else:
+            write_picture(picture, recording, readings)
+        print(f"{picture} shows it", file=sys.stderr)
+    return int(not any(reading.letters for reading in readings))
+
+
 def _recording(options: argparse.Namespace) -> Recording:
     if options.video and options.video.suffix == ".parquet":
         return read_recording(options.video)
@@ -79,6 +113,4 @@ def _recording(options: argparse.Namespace) -> Recording:
 
 def _line(reading: Reading, several: bool) -> str:
     when = f"{reading.start:.1f}-{reading.end:.1f} s\t" if several else ""
-    if not reading.letters:
-        return f"{when}(nothing legible)"
-    return f"{when}{reading.text}\t{reading.confidence:.0%}"
+    return f"{when}{Answer(reading.text, reading.confidence)}"

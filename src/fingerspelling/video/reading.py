@@ -8,12 +8,10 @@ import numpy as np
 
 from fingerspelling.files import DataError, InputError
 from fingerspelling.landmarks import HAND, MIRROR, PARTS, SELECTED_COLUMNS, WRISTS, as_columns, as_points, hand_seen
-from fingerspelling.scoring.runtime import ModelProcess
-from fingerspelling.scoring.submission import Submission
-from fingerspelling.text import CONSTANT_PHRASE, align, decode
+from fingerspelling.scoring.submission import Answer, Submission, shipped
+from fingerspelling.text import CONSTANT_PHRASE, align
 from fingerspelling.video.recording import FPS, Recording
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "model.tflite"  # what the package ships
 REST = 1.0  # seconds without a hand: one phrase has ended, the next has not begun
 LONGEST = 12.0  # seconds of a piece, about what a model reads whole; longer ones are cut where the hand is stillest
 SHORTEST = 8  # frames with a hand; fewer are a hand that passes by
@@ -25,80 +23,56 @@ SPEEDS = [0.85, 0.95, 1.05, 1.15]  # of the readings that a letter is compared w
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter that was read.
-
-    Attributes:
-        character: which.
-        second: when it was read: what was signed until then gives it, and all that follows leaves it. Letters that
-            came together are spread over the time since the last ones.
-        confidence: share of readings of the same signing, faster, slower and mirrored, that have it too.
-    """
+    """A letter that was read."""
 
     character: str
+    # When it was read: what was signed until then gives it, and all that follows leaves it. Letters that came together
+    # are spread over the time since the last ones.
     second: float
-    confidence: float
+    confidence: float  # share of readings of the same signing, faster, slower and mirrored, that have it too
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A phrase that was read.
+    """A phrase that was read."""
 
-    Attributes:
-        start, end: seconds, the piece of the recording.
-        letters: what was read; none where the model found nothing legible.
-        milliseconds: what reading it once took.
-    """
-
-    start: float
+    start: float  # seconds, of the piece of the recording
     end: float
-    letters: list[Letter]
-    milliseconds: float
+    letters: list[Letter]  # what was read; none where nothing was readable
+    confidence: float  # the score to be expected; the letters' mean confidence where a model does not say
+    milliseconds: float  # what reading it once took
 
     @property
     def text(self) -> str:
         """The phrase."""
         return "".join(letter.character for letter in self.letters)
 
-    @property
-    def confidence(self) -> float:
-        """Mean confidence of the letters; 0 where there is none."""
-        return sum(letter.confidence for letter in self.letters) / max(len(self.letters), 1)
-
 
 class Reader:
-    """A model.tflite, ready to read."""
+    """A model that reads the 130 points, ready to read."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Load a model.
 
         Args:
-            path: submission.zip, a folder with its files, or model.tflite; by default the weights that are shipped.
+            path: as `Submission` takes it; by default the weights that are shipped.
 
         Raises:
             DataError: there is none, or it cannot be used.
         """
-        if path is None and not WEIGHTS.is_file():
-            raise DataError(f"{WEIGHTS}: this copy of the package has no weights; name a model with --submission")
-        path = path or WEIGHTS
-        if path.suffix != ".tflite":
-            submission = Submission(path)
-            columns, self._process = submission.columns, submission.process
-        else:
-            columns, self._process = SELECTED_COLUMNS, _load(path)
-        if columns != SELECTED_COLUMNS or self._process.input_shape[-1:] not in ([], [-1], [len(columns)]):
+        path = path or shipped()
+        self._submission = Submission(path)
+        if self._submission.columns != SELECTED_COLUMNS:
             raise DataError(f"{path}: reads other landmarks than the 130 points of the workbook's models")
 
+    def read(self, frames: np.ndarray) -> Answer:
+        """Read frames, float32 [frames, 390] at 30 per second, or say that nothing is readable."""
+        return self._submission.read(frames)
+
     def text(self, frames: np.ndarray) -> str:
-        """Read frames, float32 [frames, 390] at 30 per second; "" where the model finds nothing legible."""
-        text = decode(self._process.characters(frames))
+        """Read them, however unsure that is; "" where the model finds nothing at all."""
+        text = self._submission.transcribe(frames)
         return "" if text == CONSTANT_PHRASE else text
-
-
-def _load(path: Path) -> ModelProcess:
-    try:
-        return ModelProcess(path.read_bytes())
-    except RuntimeError as error:
-        raise DataError(f"{path}: not a model that reads fingerspelling ({error})") from error
 
 
 def read(recording: Recording, reader: Reader) -> list[Reading]:
@@ -168,15 +142,18 @@ def _movement(frames: np.ndarray) -> np.ndarray:
 
 def _read_piece(frames: np.ndarray, seconds: np.ndarray, reader: Reader) -> Reading:
     began = time.perf_counter()
-    text = reader.text(frames)
+    text, confidence = reader.read(frames)
     milliseconds = 1e3 * (time.perf_counter() - began)
+    if not text:
+        return Reading(float(seconds[0]), float(seconds[-1]), [], confidence or 0.0, milliseconds)
     others = [reader.text(_at_speed(view, speed)) for view in (frames, _mirrored(frames)) for speed in SPEEDS]
     agreeing = np.mean([_kept(text, other) for other in others], 0).tolist()
     until = np.unique(np.arange(len(frames), 0, -MOMENTS * FPS).round().astype(int))
     read_at = _read_at(text, [*(reader.text(frames[:stop]) for stop in until[:-1]), text])
     times = _spread(seconds[until[read_at] - 1], seconds[0])
     letters = [Letter(*letter) for letter in zip(text, times.tolist(), agreeing, strict=True)]
-    return Reading(float(seconds[0]), float(seconds[-1]), letters, milliseconds)
+    confidence = float(np.mean(agreeing)) if confidence is None else confidence
+    return Reading(float(seconds[0]), float(seconds[-1]), letters, confidence, milliseconds)
 
 
 def _at_speed(frames: np.ndarray, speed: float) -> np.ndarray:

@@ -28,22 +28,14 @@ _SELECTED = [COLUMNS.index(name) for name in SELECTED_COLUMNS]
 
 @dataclass(frozen=True)
 class Recording:
-    """Landmarks of a video.
+    """Landmarks of a video."""
 
-    Attributes:
-        landmarks: float32 [frames, 1629] in the order of landmarks.COLUMNS, NaN where nothing was found.
-        seconds: float64 [frames], when each frame was taken, rising.
-        width: of the picture in pixels, upright.
-        height: of the picture in pixels.
-        length: seconds, by the file's own account; 0 if it has none.
-        pictures: frame -> a small JPEG of it; of every so many frames, if asked for.
-    """
-
-    landmarks: np.ndarray
-    seconds: np.ndarray
-    width: int = 9
-    height: int = 16
-    length: float = 0.0
+    landmarks: np.ndarray  # float32 [frames, 1629] in the order of landmarks.COLUMNS, NaN where nothing was found
+    seconds: np.ndarray  # float64 [frames], when each frame was taken, rising
+    width: int = 9  # of the picture in pixels, upright
+    height: int = 16  # of the picture in pixels
+    length: float = 0.0  # seconds, by the file's own account; 0 if it has none
+    # frame -> a small JPEG of it; of every so many frames, if asked for.
     pictures: dict[int, bytes] = field(default_factory=dict)
 
     @property
@@ -62,7 +54,8 @@ class Recording:
         table = pa.table(arrays, [FRAME, *COLUMNS, SEQUENCE])
         table = table.replace_schema_metadata({b"pandas": json.dumps(PANDAS), METADATA: json.dumps(about)})
         with written_whole(path) as temporary:
-            pq.write_table(table, temporary, use_dictionary=False, compression="zstd")
+            # a float's bytes of one kind side by side are packed best
+            pq.write_table(table, temporary, use_dictionary=False, compression="zstd", use_byte_stream_split=COLUMNS)
 
 
 def read_recording(path: Path) -> Recording:

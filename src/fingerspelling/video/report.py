@@ -54,7 +54,7 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
         ],
     }
     data = json.dumps(clip, separators=(",", ":")).replace("<", "\\u003c")  # or "</script>" would end it
-    phrases = " · ".join(reading.text or "nothing legible" for reading in readings)
+    phrases = " · ".join(reading.text or "nothing readable" for reading in readings)
     page = Template(TEMPLATE.read_text(encoding="utf-8"))
     with written_whole(path) as temporary:
         temporary.write_text(page.substitute(title=escape(title), phrases=escape(phrases), clip=data), encoding="utf-8")
@@ -101,6 +101,6 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
     for axis in axes[0]:
         axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
-    figure.suptitle(" · ".join(reading.text or "nothing legible" for reading in readings), family="monospace")
+    figure.suptitle(" · ".join(reading.text or "nothing readable" for reading in readings), family="monospace")
     drawn = f"{len(chosen)} frames of the recording, each with its landmarks and the letter that was read in it"
     return finished(figure, drawn)
