@@ -106,7 +106,7 @@ def test_the_card_has_the_measured_numbers(made: tuple[Path, Path]) -> None:
     for score in scores.values():
         assert f"| {score:.3f} |" in card.text
     assert "6,000 clips, none seen twice, 70% of them by wild signers" in card.text
-    assert "$" not in card.text.replace("$,", "")
+    assert "(reliability.png)" in card.text and (pytorch / "reliability.png").stat().st_size > 10_000
     if (ROOT / "../shared/real").is_dir():
         assert "words-sakuragone" in card.text
 
@@ -132,6 +132,14 @@ def test_a_run_without_its_one_model_and_a_file_too_large_are_sentences(
     monkeypatch.setattr(release, "export_tflite", export)
     with pytest.raises(DataError, match=r"model.tflite: has 6.1 MB; what is shipped may have 6 at most"):
         release.release(run, SEARCH, tmp_path / "a", tmp_path / "b")
+
+
+def test_what_the_command_cannot_do_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["release", str(tmp_path)])
+    assert release.main() == 2
+    assert capsys.readouterr().err == f"{tmp_path}: has 0 trained models, and one is shipped\n"
 
 
 def test_predict_reads_with_what_is_shipped(installed: Path, capsys: pytest.CaptureFixture) -> None:

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from fingerspelling import text
+from fingerspelling import plots, text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.decoding.search import decoding_name
@@ -42,7 +42,7 @@ from fingerspelling.scoring import confidence
 from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.metric import clip_scores
 from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE, MODEL_FILE, WEIGHTS, Submission
-from fingerspelling.scoring.uncertainty import score_table
+from fingerspelling.scoring.uncertainty import score_table, threshold_scores
 from fingerspelling.simulation import SimulationConfig, render_clip, simulate
 from fingerspelling.simulation.config import Footage, Pace, Tracker, View, Wild
 from fingerspelling.simulation.wild import wild_signer
@@ -52,6 +52,7 @@ from fingerspelling.video.recording import FPS, Recording
 
 READER = CHAPTERS / "params/reader.yaml"
 PYTORCH = ROOT / "weights/reader"
+FIGURE = "reliability.png"  # beside the card
 LIMIT_MB = 6.0
 # Seeds of signers whom no training has seen: those that the calibration is fitted to, and those that everything is
 # measured on. No file of parameters has them.
@@ -99,9 +100,9 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
 
     fitted = read_kinds(reader, FITTED)
     calibration = confidence.fit(fitted["probability"].to_numpy(), fitted["score"].to_numpy())
-    sure = np.array([calibration.confidence(probability) for probability in fitted["probability"]])
-    nothing = [calibration.confidence(probability) for probability in read_empty(reader, FITTED)["probability"]]
-    threshold = confidence.separating(sure[fitted["score"] >= LEGIBLE], np.array(nothing))
+    fitted, nothing = (_sure(clips, calibration) for clips in (fitted, read_empty(reader, FITTED)))
+    legible = fitted.loc[fitted["score"] >= LEGIBLE, "confidence"]
+    threshold = confidence.separating(legible.to_numpy(), nothing["confidence"].to_numpy())
     calibration = replace(calibration, threshold=threshold)
 
     read, empty = (_sure(clips, calibration) for clips in (read_kinds(reader, UNSEEN), read_empty(reader, UNSEEN)))
@@ -120,6 +121,9 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
     write_sample(reader, package / SAMPLE_FILE)
     _save(trained, pytorch)
     alike = _parity(pytorch, reader, submission)
+    sure = read["confidence"].to_numpy()
+    figure = plots.reliability(sure, read["score"].to_numpy(), threshold_scores(sure, read), "confidence")
+    plots.save(figure, pytorch / FIGURE)
     values = {
         "training": _training_in_words(recipe),
         "parameters": f"{sum(parameter.numel() for parameter in trained.parameters()) / 1e6:.1f} million",
@@ -128,6 +132,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         "scores": _markdown(_with_words(scores)),
         "real": real_clips(package),
         "reliability": _markdown(reliability(read)),
+        "figure": f"![{plots.Picture(figure).alt}]({FIGURE})",
         "refused": _markdown(refused(read, empty, threshold)),
         "threshold": f"{threshold:.0%}",
         "alike": f"{alike} of {PARITY_CLIPS}",
