@@ -1,9 +1,12 @@
 """How the project is installed: in place, as a wheel that runs in any folder, and in a copied folder."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -88,6 +91,44 @@ def test_make_renews_an_environment_that_came_with_a_copied_folder(tmp_path: Pat
     assert not renewed()
     ready.write_text("/where/it/was/copied/from\n")
     assert renewed() and not ready.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_everything_ends_with_an_interrupted_installation(number: int, tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    pip, python = tmp_path / "pip", tmp_path / "python"  # what takes minutes; what makes the environment
+    pip.write_text("#!/bin/sh\ntouch at-work\nexec sleep 300\n")
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] && exit\nmkdir -p .venv/bin\ncp pip .venv/bin/python\n')
+    for script in (pip, python):
+        script.chmod(0o755)
+    make = subprocess.Popen(
+        ["make", "lint", f"PYTHON={python}"], cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    while not (tmp_path / "at-work").exists():
+        assert make.poll() is None
+        time.sleep(0.02)
+    if number == signal.SIGINT:
+        os.killpg(make.pid, number)  # as a terminal does
+    else:
+        make.send_signal(number)
+    assert make.wait(timeout=60) != 0
+    limit = time.monotonic() + 30
+    while left := of_session(make.pid):
+        assert time.monotonic() < limit, left
+        time.sleep(0.05)
+
+
+def of_session(leader: int) -> list[str]:
+    """Name the processes of a session."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, _, session, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no root")
