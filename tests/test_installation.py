@@ -93,6 +93,36 @@ def test_make_renews_an_environment_that_came_with_a_copied_folder(tmp_path: Pat
     assert renewed() and not ready.exists()
 
 
+READ_ONLY = f"mount --bind {ROOT} {ROOT} && mount -o remount,ro,bind {ROOT} && cd {ROOT}"
+RUN = """
+import sys
+from fingerspelling.processes import exit_status
+from fingerspelling.workbook import Workbook
+
+def run(folder):
+    simulation = {"signers": 2, "clips": 3, "supplemental_clips": 0, "tempo": 4, "processes": 1}
+    book = Workbook({"params": "tests/tiny.yaml", "run_dir": folder, "simulation": simulation})
+    return len(book.store)
+
+print(exit_status(lambda: run("outputs/nowhere")), exit_status(lambda: run(sys.argv[1])))
+"""
+
+
+def test_in_a_checkout_that_is_read_only_a_run_goes_elsewhere_or_is_refused(tmp_path: Path) -> None:
+    """In a mount namespace of its own."""
+    inside = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if sys.platform != "linux" or subprocess.run([*inside, READ_ONLY], capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+    (tmp_path / "run.py").write_text(RUN)
+    command = f"{READ_ONLY} && exec {sys.executable} {tmp_path}/run.py {tmp_path}/run"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([*inside, command], env=environment, capture_output=True, text=True)
+    reason = "cannot be written to (Read-only file system); choose another run_dir"
+    assert done.stderr == f"{ROOT / 'outputs/nowhere'}: {reason}\n"
+    assert done.stdout.splitlines()[-1] == "2 3", "refused here, three clips there"
+    assert not (ROOT / "outputs/nowhere").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_everything_ends_with_an_interrupted_installation(number: int, tmp_path: Path) -> None:
