@@ -3,6 +3,7 @@
 Chromium does the looking, for tests of JupyterLab, of exported pages and of the clip player.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,20 @@ def check_player(page: Any, player: Any) -> None:
     assert all(old != new for old, new in zip(before, after, strict=True)), after[-1]
 
 
-def keep_picture(page: Any, folder: str | None, name: str) -> None:
-    """Keep a picture of the page, for somebody who wants to judge it."""
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
+def keep_picture(page: Any, name: str, scrolled: str | None = None) -> None:
+    """Keep a picture of the page in the folder SCREENSHOTS, where somebody wants to judge it.
+
+    Args:
+        page: the page.
+        name: of the file.
+        scrolled: a selector of what scrolls within the page and is wanted as a whole.
+    """
+    folder = os.environ.get("SCREENSHOTS")
+    if not folder:
+        return
+    if scrolled:
+        height = page.eval_on_selector(scrolled, "node => node.scrollHeight")
+        page.set_viewport_size({"width": LAPTOP["width"], "height": height + 150})
+        page.eval_on_selector(scrolled, "node => node.scrollTo(0, 0)")
+    page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+    page.set_viewport_size(LAPTOP)

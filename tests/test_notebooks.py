@@ -1,5 +1,6 @@
 """The notebooks run under papermill, in order and again, and are stored as the house rules say."""
 
+import ast
 import copy
 import json
 import re
@@ -11,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import nbformat
 import pandas as pd
@@ -28,8 +30,36 @@ from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
-WITH_TRIES = {"00_start"}
+FEWER_FRAMES = "after[0] > before[0] and after[1] == 0 < before[1]"
+
+
+class Try(NamedTuple):
+    """What a chapter suggests to try: the last cell to run, and the effect on a value of the notebook."""
+
+    until: str
+    value: str
+    effect: str  # an expression of `before` and `after`
+
+
+TRIES = {
+    "00_start": [
+        Try("start-7", "len(frames)", "after != before"),
+        Try("start-9", "metric.score([prediction], [phrase])", "after < 0.5"),
+        Try("start-7", "np.isfinite(frames[:, :, 0]).mean()", "after < before"),
+    ],
+    "01_eda": [
+        Try("01-12", "(len(clip['phrase']), clip['frames'])", "after[0] > 20 > before[0] and after[1] > before[1]"),
+        Try("01-12", "other['seen']", "after <= before"),
+        Try("01-20", "samples['frames per character'].mean()", "after > 1.5 * before"),
+    ],
+    "02_extraction": [
+        Try("02-11", "(place, np.nanmax(np.abs(source - frames)))", "after[0] != before[0] and after[1] < 0.002"),
+        Try("02-16", "sample['n_frames'].sum()", "after > before"),
+        Try("02-16", "(comparable.any(), {*summary['changed']})", "before[0] and after == (False, {'mirrored'})"),
+    ],
+}
 LONGEST_CELL, USUAL_CELL = 20, 6  # lines of code
+LARGEST = 1_500_000  # bytes of an executed notebook
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +119,11 @@ def parameters_cell(path: Path) -> str:
     return cell.source
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_an_executed_notebook_is_small(executed: Path, name: str) -> None:
+    assert (executed / "notebooks" / f"{name}.ipynb").stat().st_size <= LARGEST
+
+
 def test_both_rounds_run_in_one_go(executed: Path) -> None:
     assert len(pd.read_parquet(executed / "scores.parquet")) == TINY["simulation"]["clips"]
     trained = {path.parent.name for path in executed.rglob("model") if path.is_dir()}
@@ -108,6 +143,9 @@ def test_every_picture_says_what_it_shows(executed: Path, name: str) -> None:
     for picture in pictures:
         alt = picture.metadata["image/png"]["alt"]
         assert len(alt) > 30 and alt == picture.data["text/plain"], alt
+    for picture, following in pairwise([*outputs, None]):
+        if "image/png" in picture.data:
+            assert len(following.data["text/markdown"]) > 20, f"no reading below: {picture.data['text/plain']}"
     players = [output.data["text/html"] for output in outputs if "clip-" in output.data.get("text/html", "")]
     assert all("aria-label=" in player for player in players)
     assert len(players) == {"01_eda": 1, "04_error_analysis": 2, "06_your_own_hand": 1}.get(name, 0)
@@ -188,24 +226,37 @@ def test_papermill_can_read_every_parameter() -> None:
         assert list(found) == [field.name for field in fields(RunConfig)]
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_what_a_chapter_suggests_to_try_runs(executed: Path, name: str) -> None:
-    """A suggestion takes the place of what the chapter gives the same name; the cells after it follow."""
+@pytest.mark.parametrize("name", TRIES)
+def test_what_a_chapter_suggests_to_try_has_the_effect_that_it_says(executed: Path, tmp_path: Path, name: str) -> None:
     notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
     text = "".join(cell.source for cell in notebook.cells if cell.source.startswith("## Try this"))
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    tries, shown = re.findall(r"^\d\. `([^`]+)`", text, re.M), copy.deepcopy(cells)
-    assert len(tries) == 3 or name not in WITH_TRIES
-    for suggestion in tries:
-        given, equals = re.fullmatch(r"(\w+)( ?= ?).+", suggestion).groups()
-        pattern = re.compile(rf"\b{given}{equals}(\[[^\n]*\]|[^,)\n]+)")
-        first = next(i for i, cell in enumerate(cells) if pattern.search(cell.source))
-        again = copy.deepcopy(cells[first:])
-        again[0].source = pattern.sub(lambda _, new=suggestion: new, again[0].source, count=1)
-        assert again[0].source != cells[first].source
-        shown += again
-    notebook.cells = shown
+    suggestions = re.findall(r"^\d\. `([^`]+)`: \w", text, re.M)
+    assert len(suggestions) == len(TRIES[name]) == 3
+    places = {cell.id: place for place, cell in enumerate(notebook.cells)}
+    last = max(places[attempt.until] for attempt in TRIES[name])
+    cells = [cell for cell in notebook.cells[: last + 1] if cell.cell_type == "code"]
+    for suggestion, (until, value, effect) in zip(suggestions, TRIES[name], strict=True):
+        suggestion = suggestion.replace("run_dir=outputs/", f"run_dir={tmp_path}/")
+        first = next(place for place, cell in enumerate(notebook.cells) if changed(cell, suggestion))
+        again = [copy.deepcopy(cell) for cell in notebook.cells[first : places[until] + 1] if cell.cell_type == "code"]
+        again[0].source = changed(again[0], suggestion)
+        check = f"after = {value}\nassert {effect}, (before, after)"
+        cells += [nbformat.v4.new_code_cell(f"before = {value}"), *again, nbformat.v4.new_code_cell(check)]
+    notebook.cells = cells
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": FOLDER}}).execute()
+
+
+def changed(cell: nbformat.NotebookNode, suggestion: str) -> str:
+    """Return a cell's code with a suggestion such as "name = value" or "name=value"; "" where it has no such name."""
+    if cell.cell_type != "code":
+        return ""
+    name, equals, _ = re.fullmatch(r"(\w+)( ?= ?)(.+)", suggestion).groups()
+    for node in ast.walk(ast.parse(cell.source)):
+        targets = [*getattr(node, "targets", []), getattr(node, "target", None)]
+        assigns = any(isinstance(target, ast.Name) and target.id == name for target in targets)
+        if assigns if equals == " = " else isinstance(node, ast.keyword) and node.arg == name:
+            return cell.source.replace(ast.get_source_segment(cell.source, node), suggestion, 1)
+    return ""
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

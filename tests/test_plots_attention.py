@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 
 from fingerspelling import plots
 from fingerspelling.decoding.inspection import Inspection
-from fingerspelling.plots.attention import NEAR
+from fingerspelling.plots.attention import NEAR, SHARP
 from fingerspelling.text import CHARACTERS
 
 
@@ -45,3 +46,9 @@ def test_without_ctc_and_without_known_letters_the_rest_is_drawn() -> None:
     assert "being signed" not in figure.get_label()
     nothing = seen(False)._replace(read_at=np.array([], int), attention=np.eye(1, 20))
     assert plots.attention(clip(), "ba", "", nothing).get_label().endswith("Nothing was read.")
+
+
+def test_a_look_everywhere_is_pale() -> None:
+    everywhere = seen(False)._replace(attention=np.full((3, 20), 1 / 20))
+    looks = plots.attention(clip(), "ba", "ba", everywhere).axes[1]
+    assert looks.collections[0].get_array().max() == pytest.approx(1 / SHARP)

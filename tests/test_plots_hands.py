@@ -76,3 +76,12 @@ def test_pages_of_hands() -> None:
     assert len(figure.axes) == 6 and not plt.get_fignums()
     tip = hand_shape("z")[:, 8, :2]
     np.testing.assert_allclose(drawn[3].lines[0].get_xydata(), tip)
+
+
+def test_what_is_alike_and_what_moves_far_is_said() -> None:
+    held = plots.alphabet({character: hand_shape(character) for character in "uvbx"})
+    assert "Most alike: u and v (joints 0.0" in held.get_label()
+    hand = hand_shape("z")
+    longer = plots.alphabet({"z": hand, " ": np.stack([hand[0], hand[0] + [3, 0, 0]])}).get_label()
+    assert longer.endswith("palms for `z` and 3.0 for `space`.")
+    assert plots.alphabet({"a": hand_shape("a")}).get_label().strip().endswith("stand for a.")

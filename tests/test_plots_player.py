@@ -2,6 +2,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -100,3 +101,13 @@ def test_it_runs_in_a_browser(chromium: Callable, width: int) -> None:
     page.click("[data-play]")
     page.wait_for_function("document.querySelector('[data-frame]').textContent === 'frame 39 of 39'")
     assert "play" in page.inner_text("[data-play]")
+
+
+def test_letters_that_were_read_together_stand_beside_each_other(chromium: Callable) -> None:
+    page = chromium().new_page(viewport=LAPTOP)
+    read = plots.ClipPlayer(a_clip(), PHRASE, prediction="abcdefgh", read_at=[2, 2, 30, 38, 38, 38, 39, 39])
+    page.set_content(f"<!doctype html>{read._repr_html_()}")
+    boxes = [mark.bounding_box() for mark in page.query_selector_all("[data-rows] span ~ span")]
+    assert [box["width"] for box in boxes] == [boxes[0]["width"]] * 8
+    assert all(left["x"] + left["width"] <= right["x"] + 0.5 for left, right in pairwise(boxes))
+    assert not cut_off(page, "body")

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -89,5 +90,12 @@ def test_cell_shows_a_figure_its_alternative_text_and_the_line_that_reads_it(mon
     monkeypatch.setattr(style, "display", lambda data, raw, metadata=None: shown.append((data, metadata)))
     style.Picture(figure)._ipython_display_()
     (image, metadata), (line, _) = shown
-    assert metadata["image/png"]["alt"] == image["text/plain"] == "Bars of two clips. Half of them **fail**."
+    assert metadata["image/png"]["alt"] == image["text/plain"] == "Bars of two clips. Half of them fail."
     assert image["image/png"].startswith("iVBOR") and line["text/markdown"] == "Half of them **fail**."
+
+
+def test_phrases_stand_below_each_other_letter_by_letter() -> None:
+    table = plots.Phrases(pd.DataFrame({"phrase": ["a <b", "www"]}))
+    assert repr(table) == repr(table.table)
+    html = table._repr_html_()
+    assert "text-align:left;font-family:monospace'>a &lt;b</td>" in html and "<td>" not in html

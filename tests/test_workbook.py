@@ -226,6 +226,13 @@ def test_what_a_chapter_ran_with_is_kept(tmp_path: Path) -> None:
     assert provenance.read(tmp_path).keys() == {"03_training", "05_submission"}
 
 
+def test_paths_are_shown_from_the_project_or_from_beside_the_run(tmp_path: Path) -> None:
+    book = Workbook({**TINY, "run_dir": str(tmp_path / "mine")})
+    assert book.shown(ROOT / "outputs/demo/submission.zip") == "outputs/demo/submission.zip"
+    assert book.shown(tmp_path / "mine/figures/clip.png") == "mine/figures/clip.png"
+    assert book.shown("/kaggle/input/asl-fingerspelling") == "/kaggle/input/asl-fingerspelling"
+
+
 def test_clips_play_with_the_letters_that_are_known(tmp_path: Path, chain: dict) -> None:
     recorded = Workbook(chain)
     clip = recorded.read_held_out().iloc[0]

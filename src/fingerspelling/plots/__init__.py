@@ -11,12 +11,13 @@ from fingerspelling.plots.parameters import ParameterTable
 from fingerspelling.plots.player import ClipPlayer
 from fingerspelling.plots.results import clip_scores, latency, training_curves
 from fingerspelling.plots.scores import reliability, score_bars, score_over
-from fingerspelling.plots.style import Picture, save
+from fingerspelling.plots.style import Phrases, Picture, save
 
 __all__ = [
     "Change",
     "ClipPlayer",
     "ParameterTable",
+    "Phrases",
     "Picture",
     "alphabet",
     "architecture",

@@ -15,6 +15,7 @@ from fingerspelling.text import CHARACTERS, align, visible
 
 FILM = 12  # pictures
 NEAR = 6  # frames; a fifth of a second
+SHARP = 5  # times as much attention as a look everywhere alike has, is drawn black; a look everywhere stays pale
 
 
 def attention(
@@ -38,7 +39,8 @@ def attention(
     film, looks = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     _film(film, frames, phrase, signed)
     edges = np.append(seen.frames, len(frames)) - 0.5
-    _map(looks, edges, seen.attention / seen.attention.max(1, keepdims=True), spelled)
+    black = np.maximum(seen.attention.max(1, keepdims=True), SHARP / seen.attention.shape[1])
+    _map(looks, edges, seen.attention / black, spelled)
     looks.set_title("where the decoder looks, as it spells each character", fontsize=9)
     looks.plot(seen.read_at, range(len(seen.read_at)), ".", color=RED, markersize=5)
     if ctc is not None:

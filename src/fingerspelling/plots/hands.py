@@ -1,6 +1,7 @@
 """Hands as bodies: a picture of one from its 21 joints, and pages of what each character looks like."""
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -77,13 +78,38 @@ def alphabet(characters: Mapping[str, np.ndarray], columns: int = 6) -> Figure:
         axis.set_title("space" if character == " " else character, loc="center", fontweight="bold")
         if len(keys) > 1:
             _draw_path(axis, keys)
-    return finished(figure, f"The shapes of the hand that stand for {' '.join(characters)}.")
+    return finished(figure, f"The shapes of the hand that stand for {' '.join(characters)}.", _reading(characters))
+
+
+def _reading(characters: Mapping[str, np.ndarray]) -> str:
+    """Say which characters are most alike: of those that are held, by their joints; else, how far a fingertip moves."""
+    if all(len(keys) > 1 for keys in characters.values()):
+        ways = {
+            name.strip() or "space": np.linalg.norm(np.diff(_path(keys), axis=0), axis=1).sum()
+            for name, keys in characters.items()
+        }
+        least, most = min(ways, key=ways.__getitem__), max(ways, key=ways.__getitem__)
+        return f"The fingertip's way is {ways[least]:.1f} palms for `{least}` and {ways[most]:.1f} for `{most}`."
+    apart = {
+        f"{one} and {other}": np.linalg.norm(characters[one][0] - characters[other][0], axis=-1).mean()
+        for one, other in combinations(characters, 2)
+    }
+    alike = sorted(apart, key=apart.__getitem__)[:3]
+    return (
+        f"Most alike: {', '.join(f'{pair} (joints {apart[pair]:.2f} palms apart on average)' for pair in alike)}."
+        if alike
+        else ""
+    )
+
+
+def _path(keys: np.ndarray) -> np.ndarray:
+    """Return the path of the fingertip that is held out farthest, float [keys, 2]."""
+    tips = keys[:, FINGER_JOINTS[:, -1]]
+    reach = np.linalg.norm(tips - keys[:, :1], axis=-1).max(0)
+    return tips[:, reach.argmax(), :2]
 
 
 def _draw_path(axes: Axes, keys: np.ndarray) -> None:
-    """Draw the path of the fingertip that is held out farthest."""
-    tips = keys[:, FINGER_JOINTS[:, -1]]
-    reach = np.linalg.norm(tips - keys[:, :1], axis=-1).max(0)
-    path = tips[:, reach.argmax(), :2]
+    path = _path(keys)
     axes.plot(*path.T, color="black", linewidth=1.3, solid_joinstyle="round")
     axes.annotate("", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": "black", "shrinkB": 0})

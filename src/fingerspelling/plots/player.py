@@ -1,7 +1,8 @@
 """A clip that plays in the page: the signer, the spelling hand close up, and when which letter is signed and read.
 
 It is one piece of HTML with its data and script, so that it works in JupyterLab, on Kaggle, and in a saved page without
-a network. Where no script may run, `clip_strip` shows the same clip as a filmstrip.
+a network. Where no script may run, `clip_strip` shows the same clip as a filmstrip. `data-lm-suppress-shortcuts` lets
+the keys reach the player's controls, where JupyterLab would fold headings at an arrow and edit the cell at Enter.
 """
 
 import base64

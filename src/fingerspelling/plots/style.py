@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.core.pylabtools import print_figure
 from IPython.display import display
 from matplotlib.axes import Axes
@@ -74,7 +75,7 @@ class Picture:
     @property
     def alt(self) -> str:
         """What the figure draws and what it shows, in words."""
-        return " ".join(str(self.figure.get_label()).split("\n")).strip()
+        return " ".join(str(self.figure.get_label()).split("\n")).replace("**", "").strip()
 
     @property
     def reading(self) -> str:
@@ -88,6 +89,20 @@ class Picture:
         display({"image/png": image, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
         if self.reading:
             display({"text/markdown": self.reading, "text/plain": self.reading}, raw=True)
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """A table whose cells stand at the left, in letters of one width, so that phrases can be compared by eye."""
+
+    table: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def _repr_html_(self) -> str:
+        cell = "<td style='text-align:left;font-family:monospace'>"
+        return self.table.to_html(border=0, justify="left").replace("<td>", cell)
 
 
 def bare(axes: Axes, title: str = "") -> None:

@@ -103,4 +103,9 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
     figure.suptitle(" · ".join(reading.text or "nothing readable" for reading in readings), family="monospace")
     drawn = f"{len(chosen)} frames of the recording, each with its landmarks and the letter that was read in it"
-    return finished(figure, drawn)
+    least = min(letters, key=lambda letter: letter.confidence, default=None)
+    reading = "Nothing legible was read."
+    if least:
+        where = f"{visible(least.character)} at {least.second:.1f} s, with **{least.confidence:.0%}**"
+        reading = f"Of {len(letters)} letters, the least sure one is {where}."
+    return finished(figure, drawn, reading)
