@@ -69,12 +69,14 @@ book: $(READY)
 	$(BIN)/python -m fingerspelling.runs.pages "$(RUN)"
 
 # READY is removed first and made last, so what an interruption leaves is cleared away by the next make.
-# pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. The shell
-# ends that loop itself: an interruption does not reach what runs in its background.
+# pip says nothing for minutes while it unpacks, so a line every 15 seconds says that it is still at work. Both run in
+# the shell's background, and it ends them itself: an interruption does not reach what is there, nor a shell that waits
+# for pip in its foreground.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d; name one: make PYTHON=python3.13" % v)'
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
-	@trap 'kill $$beat' EXIT; trap 'exit 130' INT TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]"
+	@trap 'kill $$beat $$pip 2>/dev/null' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; (while sleep 15 >/dev/null 2>&1; do echo "still installing ..."; done) & beat=$$!; \
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[workbook,kaggle,test]" & \
+	pip=$$!; wait $$pip
 	@echo "$(CURDIR)" > $@

@@ -103,5 +103,6 @@ def keep_picture(page: Any, name: str, scrolled: str | None = None) -> None:
     if scrolled:
         height = page.eval_on_selector(scrolled, "node => node.scrollHeight")
         page.set_viewport_size({"width": LAPTOP["width"], "height": height + 150})
+        page.eval_on_selector(scrolled, "node => node.scrollTo(0, 0)")
     page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
     page.set_viewport_size(LAPTOP)

@@ -1,9 +1,12 @@
 """How the project is installed: in place, as a wheel that runs in any folder, and in a copied folder."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -88,6 +91,74 @@ def test_make_renews_an_environment_that_came_with_a_copied_folder(tmp_path: Pat
     assert not renewed()
     ready.write_text("/where/it/was/copied/from\n")
     assert renewed() and not ready.exists()
+
+
+READ_ONLY = f"mount --bind {ROOT} {ROOT} && mount -o remount,ro,bind {ROOT} && cd {ROOT}"
+RUN = """
+import sys
+from fingerspelling.processes import exit_status
+from fingerspelling.workbook import Workbook
+
+def run(folder):
+    simulation = {"signers": 2, "clips": 3, "supplemental_clips": 0, "tempo": 4, "processes": 1}
+    book = Workbook({"params": "tests/tiny.yaml", "run_dir": folder, "simulation": simulation})
+    return len(book.store)
+
+print(exit_status(lambda: run("outputs/nowhere")), exit_status(lambda: run(sys.argv[1])))
+"""
+
+
+def test_in_a_checkout_that_is_read_only_a_run_goes_elsewhere_or_is_refused(tmp_path: Path) -> None:
+    """In a mount namespace of its own."""
+    inside = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if sys.platform != "linux" or subprocess.run([*inside, READ_ONLY], capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+    (tmp_path / "run.py").write_text(RUN)
+    command = f"{READ_ONLY} && exec {sys.executable} {tmp_path}/run.py {tmp_path}/run"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([*inside, command], env=environment, capture_output=True, text=True)
+    reason = "cannot be written to (Read-only file system); choose another run_dir"
+    assert done.stderr == f"{ROOT / 'outputs/nowhere'}: {reason}\n"
+    assert done.stdout.splitlines()[-1] == "2 3", "refused here, three clips there"
+    assert not (ROOT / "outputs/nowhere").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_everything_ends_with_an_interrupted_installation(number: int, tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    pip, python = tmp_path / "pip", tmp_path / "python"  # what takes minutes; what makes the environment
+    pip.write_text("#!/bin/sh\ntouch at-work\nexec sleep 300\n")
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] && exit\nmkdir -p .venv/bin\ncp pip .venv/bin/python\n')
+    for script in (pip, python):
+        script.chmod(0o755)
+    make = subprocess.Popen(
+        ["make", "lint", f"PYTHON={python}"], cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    while not (tmp_path / "at-work").exists():
+        assert make.poll() is None
+        time.sleep(0.02)
+    if number == signal.SIGINT:
+        os.killpg(make.pid, number)  # as a terminal does
+    else:
+        make.send_signal(number)
+    assert make.wait(timeout=60) != 0
+    limit = time.monotonic() + 30
+    while left := of_session(make.pid):
+        assert time.monotonic() < limit, left
+        time.sleep(0.05)
+
+
+def of_session(leader: int) -> list[str]:
+    """Name the processes of a session."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, _, session, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no root")

@@ -111,13 +111,18 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
 
     Raises:
         FolderInUse: another process holds it, and this one does not wait.
+        DataError: the folder cannot be written to.
     """
     if _shared(folder) or not _is_main() or fcntl is None:
         yield
         return
     outer = os.environ.get(HELD)  # of other folders
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written to ({error.strerror}); choose another run_dir") from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
