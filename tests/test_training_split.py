@@ -65,6 +65,7 @@ def test_scores_of_a_first_round_become_targets(store: ClipStore, tmp_path: Path
     by_id = dict(zip(store.table["sequence_id"], targets, strict=True))
     expected = {1001: 0.25, 1002: 0.0, 2006: 0.75, 1003: 1.0, 2005: 1.0, 3001: 0.5, 3005: 0.5}
     assert {clip: by_id[clip] for clip in expected} == expected
+    assert confidence_targets(store, ("a.parquet", "b.parquet"), tmp_path).tolist() == targets.tolist()
     assert confidence_targets(store, ()).tolist() == [0.5] * 5 + [1.0] * 12
 
 

@@ -233,7 +233,7 @@ class Workbook:
             for folder, recipe in trainings.items():
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
-                models.append(train(store, recipe, folder).cpu())
+                models.append(train(store, recipe, folder, self.run_dir).cpu())
                 inputs = [content(folder / "training.json"), _content(self.run_dir / SCORES)]
                 note(self.run_dir, str(folder.relative_to(self.run_dir)), inputs)
         return models

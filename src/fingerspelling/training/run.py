@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from accelerate.utils import gather_object
@@ -39,7 +40,7 @@ OTHER_DATA = {
 }
 
 
-def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingModel:
+def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | None = None) -> FingerspellingModel:
     """Train a model, or go on where a killed run was, or load it if it is finished.
 
     Under torchrun every process calls this; they share the work, and the main one writes the files.
@@ -49,6 +50,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
         recipe: the model and how it is trained.
         run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
             the predictions for the held-out clips with each clip's score and raw_score (`write_predictions`).
+        scores_dir: where relative paths of training.scores begin; by default, the folder that the store is in.
 
     Raises:
         DataError: run_dir holds a training with other parameters.
@@ -57,10 +59,11 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path) -> FingerspellingMode
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
-    inputs = _inputs(store, recipe)
+    targets = confidence_targets(store, recipe.training.scores, scores_dir)
+    inputs = _inputs(store, recipe, targets)
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
-        _train(store, recipe, inputs, run_dir)
+        _train(store, recipe, targets, inputs, run_dir)
         print(f"the trained model is in {run_dir.name}/{finished.name}")
     try:
         if not is_whole(finished):
@@ -126,7 +129,7 @@ def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) 
     return bool(done <= min(epochs) - decay)
 
 
-def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: Path) -> None:
+def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[str, dict], run_dir: Path) -> None:
     """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed."""
     config = recipe.training
     limit = TimeLimit(config.stop_after_hours)
@@ -141,7 +144,7 @@ def _train(store: ClipStore, recipe: Recipe, inputs: dict[str, dict], run_dir: P
     if config.compile:
         _compile(model)
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
-    trainer = FingerspellingTrainer(model, arguments, store, split, plan, config, callbacks)
+    trainer = FingerspellingTrainer(model, arguments, store, targets, split, plan, config, callbacks)
     if arguments.should_save:
         with written_whole(run_dir / "training.json") as temporary:
             temporary.write_text(json.dumps(inputs, indent=2))
@@ -206,10 +209,9 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
         return None
 
 
-def _inputs(store: ClipStore, recipe: Recipe) -> dict[str, dict]:
+def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, dict]:
     """Return all that decides a training's result, as JSON would give it back."""
-    scores = confidence_targets(store, recipe.training.scores)
-    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(scores.tobytes()):08x}"}
+    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
     training = asdict(recipe.training)

@@ -1,6 +1,7 @@
 """Who is trained on, who is held out, and how well the first round read them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -65,13 +66,13 @@ def split_by_signer(store: ClipStore, config: TrainingConfig) -> Split:
     return split
 
 
-def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
+def confidence_targets(store: ClipStore, files: tuple[str, ...], folder: Path | None = None) -> np.ndarray:
     """Return the confidence head's target for each clip: out-of-fold scores, 0.5 for supplemental, 1 unknown.
 
     Args:
         store: the clips.
-        files: parquet files with sequence_id and raw_score (`write_predictions`); relative paths start beside the
-            store, so that a run's folder can be moved.
+        files: parquet files with sequence_id and raw_score (`write_predictions`).
+        folder: where relative paths start, so that a run's folder can be moved; by default, beside the store.
 
     Raises:
         DataError: a file of out-of-fold scores cannot be read.
@@ -79,7 +80,7 @@ def confidence_targets(store: ClipStore, files: tuple[str, ...]) -> np.ndarray:
     score_of = pd.Series(dtype=float)
     for file in files:
         try:
-            scores = pd.read_parquet(store.folder.parent / file, columns=["sequence_id", "raw_score"])
+            scores = pd.read_parquet((folder or store.folder.parent) / file, columns=["sequence_id", "raw_score"])
         except (OSError, ValueError) as error:
             raise DataError(f"{file}: no readable out-of-fold scores ({error})") from error
         score_of = pd.concat([score_of, scores.set_index("sequence_id")["raw_score"]])

@@ -35,7 +35,7 @@ from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import Plan, training_loader
 from fingerspelling.training.optim import MuonWithAdamW, warmup_then_cosine
-from fingerspelling.training.split import Split, confidence_targets
+from fingerspelling.training.split import Split
 from fingerspelling.training.stream import SimulatedBatches
 
 AVERAGE_FILE = "average.pt"  # in a checkpoint: the moving average of the weights
@@ -58,13 +58,14 @@ class FingerspellingTrainer(Trainer):
         model: FingerspellingModel,
         args: TrainingArguments,
         store: ClipStore,
+        targets: np.ndarray,
         split: Split,
         plan: Plan,
         config: TrainingConfig,
         callbacks: list[TrainerCallback],
     ) -> None:
         self.store, self.split, self.plan, self.config = store, split, plan, config
-        training = ClipDataset(store, confidence_targets(store, config.scores))
+        training = ClipDataset(store, targets)
         super().__init__(model, args, train_dataset=training, eval_dataset=ClipDataset(store), callbacks=callbacks)
         self.remove_callback(PrinterCallback)
         slow_statistics(model, args.world_size)
