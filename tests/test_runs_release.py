@@ -211,7 +211,7 @@ def test_the_shipped_file_is_small_and_reads_its_sample() -> None:
 
 
 @carried
-def test_the_readmes_two_lines_load_the_weights_that_are_shipped() -> None:
+def test_what_the_readme_names_loads_the_weights_that_are_shipped() -> None:
     model = FingerspellingModel.from_pretrained(CARRIED[1].parent).eval()
     about = json.loads((WEIGHTS / "inference_args.json").read_text())
     frames = torch.from_numpy(read_clip(WEIGHTS / SAMPLE_FILE))
