@@ -169,7 +169,7 @@ def _notebook(lab: Lab, name: str) -> Path:
 
 
 def test_the_tree_is_clean_though_the_outputs_are_kept(lab: Lab) -> None:
-    assert any(cell.get("outputs") for cell in nbformat.read(_notebook(lab, NOTEBOOKS[0]), 4).cells)
+    assert any(cell.get("outputs") for name in NOTEBOOKS for cell in nbformat.read(_notebook(lab, name), 4).cells)
     told = subprocess.run(["git", "status", "--porcelain"], cwd=lab.project, capture_output=True, text=True, check=True)
     assert told.stdout == ""
 
