@@ -51,7 +51,8 @@ LANGUAGE := $(addprefix metadata.language_info.,codemirror_mode file_extension m
 lab: $(READY)
 	@! git rev-parse --git-dir >/dev/null 2>&1 || \
 		git config filter.notebooks.clean '$(BIN)/python -m nbstripout --keep-id --extra-keys "$(LANGUAGE)"'
-	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb \
+		--FileContentsManager.post_save_hook=fingerspelling.runs.lab.settle $(if $(filter 0,$(shell id -u)),--allow-root)
 
 web: $(READY)
 	@npm --version >/dev/null || { echo "Node.js and npm are needed to build the page: install them, version 18 or later"; exit 2; }
