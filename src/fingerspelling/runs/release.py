@@ -59,7 +59,7 @@ LIMIT_MB = 6.0
 FITTED, UNSEEN = 71, 72
 CLIPS, SIGNERS = 400, 30  # of each kind that is measured, and of each that is fitted
 KINDS = {"like the competition's": 0.0, "wild": 1.0}  # and the share of wild signers
-EMPTY = Wild(share=1.0, footage=Footage(idle=1.0, idle_seconds=6.0, resting=1.0))  # hands that rest, in view
+EMPTY = Wild(share=1.0, footage=Footage(cut=0, idle=1, idle_seconds=6, resting=1))  # hands that rest, in view
 SHORTEST = 15  # frames of a clip in which nothing is spelled
 PARITY_CLIPS = 20
 STEPS = [0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]  # of the confidences in the card's table
@@ -70,10 +70,12 @@ UNREAD_FACE = [i for i in range(FACE) if i not in SELECTED_PLACES]  # among land
 # Someone of whom all is seen, filmed upright, who spells at an even pace.
 SAMPLE_SIGNER = Wild(
     share=1.0,
-    pace=Pace(seconds=(0.3, 0.4), fps=(FPS, FPS)),
-    footage=Footage(idle=0.0),
+    pace=Pace(seconds=(0.22, 0.3), fps=(FPS, FPS)),
+    footage=Footage(cut=0, idle=0),
     view=View(aspects=(9 / 16,), angles=(10.0, 10.0, 5.0)),
-    tracker=Tracker(no_face=0, no_pose=0, hand_alone=0, no_depth=0, odd_depth=0, swapped=0, zeros=0, never_lost=1),
+    tracker=Tracker(
+        no_face=0, no_pose=0, hand_alone=0, no_depth=0, odd_depth=0, swapped=0, doubled=0, zeros=0, never_lost=1
+    ),
 )
 CARD = Template(Path(__file__).with_name("release_card.md").read_text(encoding="utf-8"))
 
