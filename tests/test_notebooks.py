@@ -57,6 +57,11 @@ TRIES = {
         Try("02-16", "sample['n_frames'].sum()", "after > before"),
         Try("02-16", "(comparable.any(), {*summary['changed']})", "before[0] and after == (False, {'mirrored'})"),
     ],
+    "04_error_analysis": [
+        Try("04-37", "hardest['score'].min()", "after <= before"),
+        Try("04-37", "worst['score']", "after >= before"),
+        Try("04-25", "(everybody['score'], decodings['score'].iloc[0])", "abs(after[0] - before[1]) < 1e-9"),
+    ],
 }
 LONGEST_CELL, USUAL_CELL = 20, 6  # lines of code
 LARGEST = 1_500_000  # bytes of an executed notebook
