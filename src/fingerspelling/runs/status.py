@@ -13,7 +13,7 @@ from fingerspelling.data.competition import TABLES
 from fingerspelling.data.sources import Source, list_sources
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 from fingerspelling.data.store import ClipStore, read_about
-from fingerspelling.files import DataError, content, is_whole, read_json
+from fingerspelling.files import DataError, content, is_whole, read_json, visible_files
 
 SIMULATED = "simulated signers"  # in data.txt
 
@@ -84,7 +84,7 @@ def _data(folder: Path) -> str:
 
 
 def _clips(folder: Path, store: Path, noted: str | None) -> str:
-    shards = set(store.resolve().rglob("[!.]*.arrow"))
+    shards = set(visible_files(store.resolve(), "*.arrow"))
     if not shards:
         return "missing"
     clips = f"{len(opened := ClipStore(store))} clips"
