@@ -107,6 +107,14 @@ def test_rows_of_a_clip_may_lie_apart(own_competition, tmp_path, row_group_size)
         pd.testing.assert_frame_equal(pd.read_parquet(path), clip_table(clip))
 
 
+def test_frames_are_brought_in_order(own_competition, tmp_path):
+    source = own_competition / "train_landmarks/10.parquet"
+    pd.read_parquet(source).sample(frac=1, random_state=3).to_parquet(source, row_group_size=50)
+    table = read_table(own_competition)
+    written = write_clips(own_competition, table[table["sequence_id"] == 1002], tmp_path / "clips")
+    pd.testing.assert_frame_equal(pd.read_parquet(written["path"][0]), clip_table(TRAIN[10][1]))
+
+
 def test_what_cannot_be_read_is_reported_and_left_out(own_competition, tmp_path, capsys):
     table = read_table(own_competition)
     absent = table.iloc[[0]].assign(sequence_id=9999)

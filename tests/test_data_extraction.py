@@ -411,7 +411,7 @@ def test_a_path_out_of_the_folder_is_refused(own_competition: Path, tmp_path: Pa
     with pytest.MonkeyPatch.context() as patch:
         table = pd.read_csv(own_competition / "train.csv").assign(path=path)
         patch.setattr(pd, "read_csv", lambda *_, **__: table)
-        with pytest.raises(DataError, match=r"train\.csv: the path .* is none of a file inside of "):
+        with pytest.raises(DataError, match=r"train\.csv: the path .* is none of a visible file inside of "):
             extract(own_competition, tmp_path / "clips")
 
 

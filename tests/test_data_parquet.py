@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
-from fingerspelling.data.parquet import read_clip, read_clips
+from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS, as_columns
 
@@ -53,6 +53,27 @@ def test_all_clips_of_a_file_are_read(competition: Path, tmp_path: Path, apart: 
     assert list(clips) == [clip.sequence_id for clip in TRAIN[10]]
     for clip, frames in zip(TRAIN[10], clips.values(), strict=True):
         np.testing.assert_array_equal(frames, clip_table(clip)[SELECTED_COLUMNS].to_numpy())
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    clip = clip_table(Clip(7, 1, "abc", 9))
+    expected = clip[["x_face_0"]].to_numpy()
+    for shuffled in (clip.sample(frac=1, random_state=2), clip.iloc[::-1].reset_index(drop=True)):
+        shuffled.to_parquet(tmp_path / "7.parquet")
+        ((_, frames),) = read_clips(tmp_path / "7.parquet", ["x_face_0"]).items()
+        np.testing.assert_array_equal(frames, expected)
+    clip.iloc[::-1].to_parquet(tmp_path / "7.parquet")
+    np.testing.assert_array_equal(read_clip(tmp_path / "7.parquet", ["x_face_0"], 7), expected)
+
+
+def test_pixels_are_told_from_shares_of_the_picture(tmp_path: Path) -> None:
+    clip = clip_table(Clip(7, 1, "abc", 9))
+    points = clip.drop(columns="frame")
+    for factor, told in ((1.0, False), (640.0, True), (np.nan, False), (0.0, False)):
+        (points * np.float32(factor)).to_parquet(tmp_path / "7.parquet")
+        assert in_pixels(tmp_path / "7.parquet") == told
+    points[["z_face_3"]].to_parquet(tmp_path / "7.parquet")
+    assert not in_pixels(tmp_path / "7.parquet")
 
 
 def test_a_file_of_one_clip_is_read_with_and_without_its_id(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from competitor import CLASSES, frames_that_spell, make_deadly_tflite, write_sub
 
 from fingerspelling import text
 from fingerspelling.__main__ import main
+from fingerspelling.landmarks import SELECTED
 
 # What a computer that only predicts need not have.
 HEAVY = ["torch", "tensorflow", "transformers", "pandas", "pydantic", "matplotlib", "papermill"]
@@ -133,8 +134,19 @@ def test_hidden_files_are_passed_over(folder: Path, tmp_path: Path, capsys: pyte
     clips = Path(shutil.copytree(folder / "clips", tmp_path / "clips"))
     (clips / "many.parquet").unlink()
     (clips / "._one.parquet").write_bytes(b"of macOS")
+    (clips / ".ipynb_checkpoints").mkdir()
+    (clips / ".ipynb_checkpoints/one-checkpoint.parquet").write_bytes(b"of Jupyter")
     assert main(["predict", str(clips), "--submission", str(folder / "submission.zip")]) == 0
     assert capsys.readouterr().out == f"{clips / 'one.parquet'}\tdog 7\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_pixels_are_no_clip_for_a_model(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    clip = frames_that_spell(text.encode("dog 7"))
+    clip.assign(**{f"{axis}_{point}": 300.0 for axis in "xy" for point in SELECTED}).to_parquet(tmp_path / "p.parquet")
+    assert main(["predict", str(tmp_path / "p.parquet")]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"{tmp_path / 'p.parquet'}: its coordinates are pixels")
 
 
 def test_a_model_that_crashes_takes_no_command_with_it(

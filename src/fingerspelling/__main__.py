@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerspelling.data.parquet import parquet_files, read_clip, read_clips
-from fingerspelling.files import DataError, InputError, written_whole
+from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
+from fingerspelling.files import DataError, InputError, visible_files, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
@@ -152,7 +152,7 @@ def predict(options: argparse.Namespace) -> int:
         return command.read_sample(options.submission, options.picture)
     submission = Submission(options.submission or shipped())
     # Where a folder has none, its own path stands in, whose reading says what is wrong.
-    files = [file for path in options.paths for file in parquet_files(path) or [path]]
+    files = [file for path in options.paths for file in visible_files(path, "*.parquet") or [path]]
     failed = False
     for file in files:
         try:
@@ -160,6 +160,10 @@ def predict(options: argparse.Namespace) -> int:
                 clips = read_clips(file, submission.columns)
             else:
                 clips = {options.sequence: read_clip(file, submission.columns, options.sequence)}
+            if in_pixels(file):
+                raise DataError(
+                    f"{file}: its coordinates are pixels; divide x and z by the picture's width, y by its height"
+                )
         except DataError as error:
             failed = True
             print(error, file=sys.stderr)

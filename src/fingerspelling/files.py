@@ -31,6 +31,17 @@ def from_home(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder at any depth, sorted, without hidden ones or folders, such as macOS' and Jupyter's.
+
+    Args:
+        folder: where to look; it may itself lie in a hidden one.
+        pattern: of the names, such as "*.parquet".
+    """
+    found = folder.rglob(pattern)
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def parse_json(content: str | bytes) -> Any:
     """Parse JSON that somebody else may have written.
 

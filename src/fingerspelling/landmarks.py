@@ -64,6 +64,9 @@ _SELECTED_MIRRORED = (
     + _names("face", _NOSE_MIRRORED + _LEFT_EYE + _RIGHT_EYE)
     + _names("pose", _LEFT_ARM + _RIGHT_ARM)
 )
+SAMPLE = SELECTED[::10]  # points of every part, which tell a file's unit
+# Medians of shares are below 1, as points rarely leave the picture; those of pixels are larger with any camera.
+LARGEST_MEDIAN = 3.0
 SELECTED_PLACES = [POINTS.index(point) for point in SELECTED]  # among all 543
 SELECTED_COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
 

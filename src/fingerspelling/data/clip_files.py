@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
 from fingerspelling.data.extraction import ROWS_PER_BATCH
-from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, open_parquet, read_ids
+from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, frame_numbers, open_parquet, read_ids
 from fingerspelling.data.sources import fingerprint
 from fingerspelling.files import DataError, content, read_json, written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
@@ -103,7 +103,7 @@ def _noted(note: Path, made_of: list) -> dict[str, list[int]]:
 def _whole_clips(
     source: Path, file: pq.ParquetFile, wanted: set[int], config: ExtractionConfig
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the wanted clips of a file, each with all of its rows.
+    """Yield the wanted clips of a file, each with all of its rows, in the order of their frames' numbers.
 
     Raises:
         DataError: the file cannot be read.
@@ -116,7 +116,8 @@ def _whole_clips(
             pieces[sequence_id].append(piece)
             left[sequence_id] -= piece.num_rows
             if left[sequence_id] == 0:
-                yield sequence_id, pa.Table.from_batches(pieces.pop(sequence_id))
+                clip = pa.Table.from_batches(pieces.pop(sequence_id))
+                yield sequence_id, clip.take(np.argsort(frame_numbers(clip), kind="stable"))
     except (*UNREADABLE, ValueError) as error:
         raise DataError(f"{source}: not a readable parquet file ({error})") from error
 

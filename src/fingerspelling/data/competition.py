@@ -96,7 +96,7 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
     if not inside.all():
         file = table["path"][~inside].iat[0]
-        problem = f"{path}: the path {file[:80]!r} is none of a file inside of {data_dir}"
+        problem = f"{path}: the path {file[:80]!r} is none of a visible file inside of {data_dir}"
         if not inside.any():
             raise DataError(problem)
         print(f"{problem}; passed over, with {(~inside).sum() - 1} other rows")
@@ -109,7 +109,8 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
 
 
 def _is_inside(file: str) -> bool:
-    """Tell whether a path can be one of a file inside of a folder."""
+    """Tell whether a path can be one of a file inside of a folder, and not of a hidden one."""
     path = PurePath(file)
     longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
-    return "\0" not in file and 0 < longest <= LONGEST_NAME and not path.is_absolute() and ".." not in path.parts
+    hidden = any(part.startswith(".") for part in path.parts)  # as .. does
+    return "\0" not in file and 0 < longest <= LONGEST_NAME and not path.is_absolute() and not hidden

@@ -10,14 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
-from fingerspelling.landmarks import COLUMNS, SELECTED
+from fingerspelling.landmarks import COLUMNS, LARGEST_MEDIAN, SAMPLE
 from fingerspelling.parameters import parameters
 
 POINT_COLUMNS = frozenset(COLUMNS)
-LOOKED_AT = SELECTED[::10]  # points of every part, which tell a file's unit
 ROWS = 300  # that are looked at in a file
-# Medians of shares are below 1, as points rarely leave the picture; those of pixels are larger with any camera.
-LARGEST_MEDIAN = 3.0
 ZEROS = 0.005  # of the points looked at: a detected point is never exactly at the picture's corner
 # Width and height of usual videos, from the smallest; a phone's are upright.
 PICTURES = [(480, 640), (640, 480), (720, 1280), (1280, 720), (1080, 1920), (1920, 1080), (2160, 3840), (3840, 2160)]
@@ -85,7 +82,7 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
         pa.ArrowException: a column holds no numbers.
     """
     rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
-    names = [name for name in LOOKED_AT if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
+    names = [name for name in SAMPLE if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
     points = np.array([[_values(batch, f"{axis}_{name}", rows) for axis in "xy"] for name in names])
     zero = (points == 0).all(1)
     zeros = bool(zero.size and zero.mean() > ZEROS)

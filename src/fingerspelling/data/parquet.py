@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fingerspelling.files import DataError
-from fingerspelling.landmarks import SELECTED_COLUMNS
+from fingerspelling.landmarks import LARGEST_MEDIAN, SAMPLE, SELECTED_COLUMNS
 
 SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a row belongs to
 FRAME = "frame"  # a column: the number of a clip's frame
@@ -51,11 +51,6 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
     return file
 
 
-def parquet_files(folder: Path) -> list[Path]:
-    """Return the parquet files of a folder at any depth, sorted, without hidden ones, such as macOS leaves."""
-    return sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
-
-
 def read_ids(path: str | Path, column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return a column of sequence ids as int64.
 
@@ -74,7 +69,7 @@ def clip_starts(ids: np.ndarray) -> np.ndarray:
 
 
 def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
-    """Read one clip as the competition's scorer does: all rows of a parquet file.
+    """Read one clip as the competition's scorer does, all rows of a parquet file; or a certain one as `read_clips`.
 
     Args:
         path: a parquet file that holds one clip.
@@ -87,12 +82,11 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
     Raises:
         DataError: the file cannot be read, lacks a column, or does not hold the clip.
     """
-    frames, ids = _read(path, columns or SELECTED_COLUMNS)
     if sequence_id is None:
-        return frames
-    if ids is None or sequence_id not in ids:
+        return _read(path, columns or SELECTED_COLUMNS)[0]
+    if (clip := read_clips(path, columns).get(sequence_id)) is None:
         raise DataError(f"{path}: holds no clip with the {SEQUENCE} {sequence_id}")
-    return frames[ids == sequence_id]
+    return clip
 
 
 def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int | None, np.ndarray]:
@@ -103,28 +97,52 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
         columns: the landmark columns to read; by default the 390 of the winning solution.
 
     Returns:
-        sequence_id, rising (None if the file has none) -> float32 [frames, columns].
+        sequence_id, rising (None if the file has none) -> float32 [frames, columns], in the order of the file's column
+        frame, where it has one.
 
     Raises:
         DataError: the file cannot be read or lacks a column.
     """
-    frames, ids = _read(path, columns or SELECTED_COLUMNS)
+    frames, ids, numbers = _read(path, columns or SELECTED_COLUMNS)
     if ids is None or not len(ids):
-        return {None: frames}
-    rows = np.argsort(ids, kind="stable")  # a clip's rows may lie apart
+        return {None: frames[np.argsort(numbers, kind="stable")]}
+    rows = np.lexsort((numbers, ids))  # a clip's rows may lie apart
     clips, starts = np.unique(ids[rows], return_index=True)
     return {int(clip): frames[of_clip] for clip, of_clip in zip(clips, np.split(rows, starts[1:]), strict=True)}
 
 
-def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return all rows, float32 [rows, columns], and the clip of each, int64 [rows] (None if the file does not say)."""
+def in_pixels(path: str | Path) -> bool:
+    """Tell whether a file's coordinates are pixels, not shares of the picture's width and height.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        names = set(pq.read_schema(path).names)
+    except UNREADABLE as error:
+        raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    values = _read(path, [name for axis in "xy" for point in SAMPLE if (name := f"{axis}_{point}") in names])[0]
+    seen = np.abs(values[np.isfinite(values) & (values != 0)])
+    return bool(seen.size and np.median(seen) > LARGEST_MEDIAN)
+
+
+def frame_numbers(table: pa.RecordBatch | pa.Table) -> np.ndarray:
+    """Return the number of each row's frame, int64 [rows]; all the same where the rows do not say."""
+    if FRAME not in table.schema.names:
+        return np.zeros(table.num_rows, np.int64)
+    return table[FRAME].cast(pa.int64()).fill_null(-1).to_numpy()
+
+
+def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return all rows, float32 [rows, columns], the clip of each, int64 [rows] (None without), and `frame_numbers`."""
     with open_parquet(path, columns) as file:
         has_ids = SEQUENCE in file.schema_arrow.names
         try:
-            table = file.read([*columns, SEQUENCE] if has_ids else columns)
+            others = [name for name in (SEQUENCE, FRAME) if name in file.schema_arrow.names]
+            table = file.read(list(dict.fromkeys([*columns, *others])))
             frames = np.empty((table.num_rows, len(columns)), np.float32)
             for place, name in enumerate(columns):
                 frames[:, place] = table[name]
-            return frames, read_ids(path, table[SEQUENCE]) if has_ids else None
+            return frames, read_ids(path, table[SEQUENCE]) if has_ids else None, frame_numbers(table)
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}: not a readable parquet file ({error})") from error

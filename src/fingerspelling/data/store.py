@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fingerspelling.data.parquet import UNREADABLE
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, visible_files, written_whole
 from fingerspelling.landmarks import SELECTED
 
 VALUES_PER_FRAME = len(SELECTED) * 3
@@ -124,7 +124,7 @@ class ClipStore:
             DataError: the folder holds no clip, or one of its shards cannot be read.
         """
         self.folder = Path(folder)
-        self._paths = sorted(path for path in self.folder.rglob(f"*{SUFFIX}") if not path.name.startswith("."))
+        self._paths = visible_files(self.folder, f"*{SUFFIX}")
         shards = [_read_shard(path) for path in self._paths]
         self._values = [values for _, values in shards]
         if not any(len(table) for table, _ in shards):

@@ -13,7 +13,7 @@ from fingerspelling.data.competition import TABLES
 from fingerspelling.data.sources import Source, list_sources
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES, SUBMISSION, checkpoints, read_notes
 from fingerspelling.data.store import ClipStore, read_about
-from fingerspelling.files import DataError, content, is_whole, read_json
+from fingerspelling.files import DataError, content, is_whole, read_json, visible_files
 from fingerspelling.runs.shared_data import NOTE, SIMULATED, read_note
 
 
@@ -102,7 +102,7 @@ def _clips(folder: Path, store: Path, noted: str | None) -> str:
 
 
 def _shards(store: Path) -> set[Path]:
-    return set(store.resolve().rglob("[!.]*.arrow"))
+    return set(visible_files(store.resolve(), "*.arrow"))
 
 
 def _is_of(shard: Path, source: Source) -> bool:

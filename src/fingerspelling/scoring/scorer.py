@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingerspelling.data.parquet import parquet_files, read_clip
-from fingerspelling.files import DataError
+from fingerspelling.data.parquet import read_clip
+from fingerspelling.files import DataError, visible_files
 from fingerspelling.processes import track
 from fingerspelling.scoring import metric
 from fingerspelling.scoring.runtime import ModelDied
@@ -39,7 +39,7 @@ class Summary:
 def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
     """List the clips of a folder with their phrases.
 
-    Clips that are not in the table are reported and left out.
+    Clips for which the table has no phrase, or several, are reported and left out.
 
     Args:
         folder: holds, at any depth, one parquet file per clip, named after its sequence_id (as `write_clips` writes).
@@ -55,14 +55,16 @@ def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
         table = pd.read_csv(phrases, usecols=["sequence_id", "phrase"], dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{phrases}: {error}") from error
-    table["sequence_id"] = table["sequence_id"].str.removesuffix(".0")  # as spreadsheets write whole numbers
-    paths = parquet_files(Path(folder))
+    # A spreadsheet may have written 12 as 12.0 or 012; the extraction reads all of them as the number.
+    table["sequence_id"] = table["sequence_id"].str.replace(r"^\s*\+?0*(\d+)(\.0*)?\s*$", r"\1", regex=True)
+    table = table[table["phrase"] != ""].drop_duplicates()
+    paths = visible_files(Path(folder), "*.parquet")
     clips = pd.DataFrame({"path": paths, "sequence_id": [path.stem for path in paths]})
-    clips = clips.merge(table.drop_duplicates("sequence_id"), on="sequence_id")
+    clips = clips.merge(table[~table["sequence_id"].duplicated(keep=False)], on="sequence_id")
     if clips.empty:
         raise DataError(f"{folder}: none of its {len(paths)} parquet files is named after a clip in {phrases}")
     if without := len(paths) - len(clips):
-        print(f"left out {without} of {len(paths)} clips, which {phrases} does not have")
+        print(f"left out {without} of {len(paths)} clips, for which {phrases} has no phrase, or several")
     return clips
 
 
