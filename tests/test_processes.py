@@ -157,6 +157,31 @@ time.sleep(60)
 """
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+    _ends_with(process)
+
+
+def test_a_worker_ends_whose_parent_was_killed_while_it_started(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text("""
+import multiprocessing, os, time
+
+def work():
+    print(os.getpid(), flush=True)
+    time.sleep(1)
+    from fingerspelling.processes import end_with_parent
+    end_with_parent()
+    time.sleep(60)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work)
+    worker.start()
+    worker.join()
+""")
+    _ends_with(subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True))
+
+
+def _ends_with(process: subprocess.Popen) -> None:
+    """Kill a process that prints its child's number, and wait for the child's end."""
     pid = int(process.stdout.readline())
     process.kill()
     process.wait()

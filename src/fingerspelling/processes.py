@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -88,6 +89,9 @@ def end_with_parent() -> None:
     """Let this process end when its parent dies, however it dies."""
     if sys.platform == "linux":  # at once, and it outlasts exec
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():  # it died before, while this one was starting
+            os.kill(os.getpid(), signal.SIGTERM)
     else:
         Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
