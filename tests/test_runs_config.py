@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fingerspelling.data.competition import find_data
 from fingerspelling.parameters import RENAMED, ParameterError
-from fingerspelling.runs.config import ROOT, RunConfig, notebook_parameters
+from fingerspelling.runs.config import ROOT, RunConfig, named_file, notebook_parameters
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
@@ -74,6 +75,16 @@ def test_overrides_are_laid_over_everything(tmp_path: Path) -> None:
 def test_a_bad_base_or_override_is_named(values: dict, named: str) -> None:
     with pytest.raises(ParameterError, match=named):
         RunConfig.from_values(values)
+
+
+def test_home_is_found_by_its_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "p.yaml").write_text("params: ''\nseeds: [7]\nrun_dir: ~/run\n")
+    (tmp_path / "asl").mkdir()
+    (tmp_path / "asl/train.csv").touch()
+    config = RunConfig.from_values({"params": "~/p.yaml", "data_dir": "~/asl"})
+    assert (config.seeds, config.run_dir, config.data_dir) == ((7,), tmp_path / "run", tmp_path / "asl")
+    assert named_file("~/p.yaml") == tmp_path / "p.yaml" and find_data("~/asl") == tmp_path / "asl"
 
 
 def test_a_file_laid_over_itself_is_refused(tmp_path: Path) -> None:
