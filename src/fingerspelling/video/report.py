@@ -75,7 +75,7 @@ def write_picture(path: Path, recording: Recording, readings: Sequence[Reading])
 
 
 def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure":
-    """Draw of up to twelve letters the frame in which each was read, with landmarks, time and confidence."""
+    """Draw of up to twelve letters the hand in the frame in which each was read, with time and confidence."""
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
 
@@ -84,13 +84,13 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     letters = [letter for reading in readings for letter in reading.letters]
     chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
     columns = max(len(chosen), 1)
-    tall = 1.1 * recording.height / recording.width
-    figure, axes = plt.subplots(
-        1, columns, figsize=(1.1 * columns + 0.2, tall + 0.8), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, 1.9), squeeze=False, layout="constrained")
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
+    frames, corners = _hand_corners(points)
+    half = 0.55 * np.ptp(corners, axis=1).max(initial=0)
     for axis, letter in zip(axes[0], chosen, strict=False):
-        frame = int(np.abs(recording.seconds - letter.second).argmin())
+        nearest = np.abs(recording.seconds[frames] - letter.second).argmin()
+        frame, (x, y) = frames[nearest], corners[nearest].mean(0)
         if recording.pictures:
             picture = recording.pictures[min(recording.pictures, key=lambda i: abs(i - frame))]
             extent = (0, recording.width, recording.height, 0)
@@ -99,13 +99,22 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.add_collection(LineCollection([bone for bone in bones if np.isfinite(bone).all()], colors="#ffb000"))
         axis.set_title(visible(letter.character), fontsize=15, fontweight="bold", family="monospace")
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
+        axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     for axis in axes[0]:
-        axis.set(xlim=(0, recording.width), ylim=(recording.height, 0), xticks=[], yticks=[], aspect="equal")
+        axis.set(xticks=[], yticks=[], aspect="equal")
     figure.suptitle(" · ".join(reading.text or "nothing readable" for reading in readings), family="monospace")
-    drawn = f"{len(chosen)} frames of the recording, each with its landmarks and the letter that was read in it"
+    drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it"
     least = min(letters, key=lambda letter: letter.confidence, default=None)
     reading = "Nothing legible was read."
     if least:
         where = f"{visible(least.character)} at {least.second:.1f} s, with **{least.confidence:.0%}**"
         reading = f"Of {len(letters)} letters, the least sure one is {where}."
     return finished(figure, drawn, reading)
+
+
+def _hand_corners(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames in which the hand that is seen more often is, and its corners there, float [frames, 2, 2]."""
+    hands = [points[:, first : first + HAND] for first in (LEFT, RIGHT)]
+    hand = max(hands, key=lambda hand: np.isfinite(hand).all((1, 2)).sum())
+    frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
+    return frames, np.stack([hand[frames].min(1), hand[frames].max(1)], 1)
