@@ -134,7 +134,11 @@ def test_everything_ends_with_an_interrupted_installation(number: int, tmp_path:
     for script in (pip, python):
         script.chmod(0o755)
     make = subprocess.Popen(
-        ["make", "lint", f"PYTHON={python}"], cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL
+        ["make", "lint", f"PYTHON={python}"],
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in a shell's background ignore it
     )
     while not (tmp_path / "at-work").exists():
         assert make.poll() is None

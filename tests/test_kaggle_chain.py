@@ -97,8 +97,9 @@ def local(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(version: Version) -> list[str]:
-    """What a version's cells have printed, without papermill's own lines."""
-    return [line for _, line in version.lines if line.strip() and not re.match("(Executing|Ending) Cell", line)]
+    """What a version's cells have printed, without the lines of papermill and of a kernel that ends."""
+    others = re.compile(r"(Executing|Ending) Cell|\[IPKernelApp\]")
+    return [line for _, line in version.lines if line.strip() and not others.match(line)]
 
 
 def test_a_kernels_machine_has_no_package_no_network_and_inputs_for_reading(

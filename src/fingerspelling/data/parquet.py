@@ -130,7 +130,8 @@ def frame_numbers(table: pa.RecordBatch | pa.Table) -> np.ndarray:
     """Return the number of each row's frame, int64 [rows]; all the same where the rows do not say."""
     if FRAME not in table.schema.names:
         return np.zeros(table.num_rows, np.int64)
-    return table[FRAME].cast(pa.int64()).fill_null(-1).to_numpy()
+    numbers = table[FRAME].cast(pa.int64()).to_numpy(zero_copy_only=False)  # NaN where null; fill_null needs pandas
+    return np.nan_to_num(numbers, nan=-1).astype(np.int64)
 
 
 def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
