@@ -15,7 +15,7 @@ import torch
 from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
 from fingerspelling.data.health import examine, report
 from fingerspelling.data.parallel import LostTask, unordered
-from fingerspelling.data.parquet import FRAME, SEQUENCE, UNREADABLE, clip_starts, open_parquet, read_ids
+from fingerspelling.data.parquet import FRAME, SEQUENCE, UNREADABLE, clip_starts, frame_numbers, open_parquet, read_ids
 from fingerspelling.data.sources import NOTHING, Source, list_sources
 from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, write_shard
 from fingerspelling.files import DataError
@@ -231,7 +231,7 @@ def _read_columns(
                     if has_id:
                         ids[row : row + n] = read_ids(source, batch[SEQUENCE])
                     if has_number:
-                        numbers[row : row + n] = batch[FRAME].cast(pa.int64()).fill_null(-1)
+                        numbers[row : row + n] = frame_numbers(batch)
                     row += n
         except (*UNREADABLE, KeyError, ValueError) as error:
             raise DataError(f"{source}: not a readable parquet file ({error})") from error

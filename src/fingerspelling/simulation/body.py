@@ -35,6 +35,11 @@ def hand_of(signer: Signer) -> slice:
     return RIGHT_HAND if signer.side > 0 else LEFT_HAND
 
 
+def other_hand(own: slice) -> slice:
+    """Return the place of the points of the hand that does not spell."""
+    return LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND
+
+
 def pose_person(
     signer: Signer, motion: np.ndarray, turn: np.ndarray, place: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, RIGHT_HAND
+from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
 from fingerspelling.simulation.config import SimulationConfig
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
@@ -171,7 +171,7 @@ def _draw_runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarra
 
 def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
     """Take the hand for the other one, or for two, in a run of frames of some clips, in place."""
-    other = LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND
+    other = other_hand(own)
     draw = rng.random()
     if draw < FLIP + BOTH:
         length = int(rng.integers(1, 16))

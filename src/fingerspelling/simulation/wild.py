@@ -18,6 +18,7 @@ from fingerspelling.simulation.body import (
     POSE_POINTS,
     RIGHT_HAND,
     hand_of,
+    other_hand,
     pose_person,
     sway_head,
 )
@@ -116,7 +117,7 @@ def film(
     clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
     photograph(body, signer.focal, shake)
     clip[:, :, FACE_POINTS.stop :] = body
-    _hide_outside(clip[:, :, LEFT_HAND if signer.side > 0 else RIGHT_HAND])
+    _hide_outside(clip[:, :, other_hand(hand_of(signer))])
     _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
     shown = _track(clip, away, signer, tracker, config, rng)
     _reframe(clip, view, rng)
@@ -273,7 +274,7 @@ def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None
     double += wandering_noise(rng, frames, DOUBLED_FRAMES, 63).reshape(double.shape) * (
         np.float32(0.1) * np.abs(double[:, 1, 9] - double[:, 1, 0])[:, None, None]
     )
-    clip[found, :, LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND] = double[found]
+    clip[found, :, other_hand(own)] = double[found]
 
 
 def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
@@ -286,7 +287,7 @@ def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
 
 def _leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
-    other = LEFT_HAND if own == RIGHT_HAND else RIGHT_HAND
+    other = other_hand(own)
     if rng.random() < tracker.swapped:
         clip[:, :, [*range(own.start, own.stop), *range(other.start, other.stop)]] = clip[
             :, :, [*range(other.start, other.stop), *range(own.start, own.stop)]

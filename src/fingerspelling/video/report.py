@@ -54,7 +54,7 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
         ],
     }
     data = json.dumps(clip, separators=(",", ":")).replace("<", "\\u003c")  # or "</script>" would end it
-    phrases = " · ".join(reading.text or "nothing readable" for reading in readings)
+    phrases = _phrases(readings)
     page = Template(TEMPLATE.read_text(encoding="utf-8"))
     with written_whole(path) as temporary:
         temporary.write_text(page.substitute(title=escape(title), phrases=escape(phrases), clip=data), encoding="utf-8")
@@ -102,7 +102,7 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     for axis in axes[0]:
         axis.set(xticks=[], yticks=[], aspect="equal")
-    figure.suptitle(" · ".join(reading.text or "nothing readable" for reading in readings), family="monospace")
+    figure.suptitle(_phrases(readings), family="monospace")
     drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it"
     least = min(letters, key=lambda letter: letter.confidence, default=None)
     reading = "Nothing legible was read."
@@ -110,6 +110,10 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         where = f"{visible(least.character)} at {least.second:.1f} s, with **{least.confidence:.0%}**"
         reading = f"Of {len(letters)} letters, the least sure one is {where}."
     return finished(figure, drawn, reading)
+
+
+def _phrases(readings: Sequence[Reading]) -> str:
+    return " · ".join(reading.text or "nothing readable" for reading in readings)
 
 
 def _hand_corners(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
