@@ -6,7 +6,7 @@ A module of its own, so that what a run is told can be read in one place, apart 
 import ast
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,6 +141,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not self.seeds:
             object.__setattr__(self, "seeds", (self.training.seed,))
+        if folder := self.training.pretrained:
+            training = replace(self.training, pretrained=str(_in_project(Path(folder))))
+            object.__setattr__(self, "training", training)
         if self.first_round and not self.model.confidence_head:
             raise ValueError("first_round: its scores teach the confidence head, which model.confidence_head omits")
         if self.submission.ctc_weight and not self.model.ctc_weight:

@@ -59,6 +59,9 @@ class TrainingConfig:
     # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
+    # Start from the weights of this trained model, a folder as weights/reader, instead of random ones: to adapt it to
+    # other recordings, or to train it further. Its sizes must be those of model.
+    pretrained: str | None = None
     seed: int = 1  # of the first weights, of the order of the clips, and of what chance does to them
 
     def __post_init__(self) -> None:

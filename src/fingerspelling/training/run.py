@@ -13,14 +13,16 @@ import pandas as pd
 import torch
 from accelerate.utils import gather_object
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
+from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.stages import PREDICTIONS, checkpoints
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, disk_full_named, is_whole, read_json, seal, written_whole
+from fingerspelling.files import DataError, content, disk_full_named, is_whole, read_json, seal, written_whole
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -37,6 +39,7 @@ from fingerspelling.training.trainer import FingerspellingTrainer
 OTHER_DATA = {
     "data.clips": "on other clips (files or rows of the competition's tables have changed since)",
     "data.scores": "with other scores of the first round",
+    "data.pretrained": "from other weights (those of training.pretrained)",
 }
 
 
@@ -140,7 +143,7 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
     checkpoints = run_dir / "checkpoints"
     arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), checkpoints)
     torch.manual_seed(config.seed)
-    model = FingerspellingModel(recipe.model)
+    model = _first_model(recipe)
     if config.compile:
         _compile(model)
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
@@ -173,6 +176,28 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
+
+
+def _first_model(recipe: Recipe) -> FingerspellingModel:
+    """Make the model with the weights it starts from: random ones, or those of training.pretrained."""
+    folder, model = recipe.training.pretrained, FingerspellingModel(recipe.model)
+    if folder is None:
+        return model
+    try:
+        model.load_state_dict(load_file(_weights_file(folder)))
+    except (RuntimeError, SafetensorError) as error:  # other sizes, or a damaged file
+        reason = " ".join(str(error).split())
+        raise ParameterError(f"training.pretrained: {folder} does not fit the model to train ({reason})") from None
+    print(f"starting from the weights of {folder}")
+    return model
+
+
+def _weights_file(folder: str) -> Path:
+    """Return the file of a trained model's weights."""
+    file = Path(folder, SAFE_WEIGHTS_NAME)
+    if not file.is_file():
+        raise ParameterError(f"training.pretrained: {folder} holds no trained model ({file.name} is missing)")
+    return file
 
 
 def _stopped(config: TrainingConfig, progress: str) -> str:
@@ -216,6 +241,8 @@ def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, 
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
     training = asdict(recipe.training)
     del training["stop_after_hours"]  # when, not what
+    if pretrained := training.pop("pretrained"):  # what, not where
+        data["pretrained"] = content(_weights_file(pretrained))
     return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 
