@@ -23,10 +23,10 @@ from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
 
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
-from fingerspelling.notebooks import run
 from fingerspelling.processes import exit_status
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
+from fingerspelling.workbook.notebooks import run
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -69,11 +69,11 @@ LARGEST = 1_500_000  # bytes of an executed notebook
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run `python -m fingerspelling.notebooks` with the smallest parameters; returns the run's folder."""
+    """Run `fingerspelling run` with the smallest parameters; returns the run's folder."""
     folder = tmp_path_factory.mktemp("run")
     params = folder / "tiny.yaml"
     params.write_text(yaml.safe_dump({**TINY, "run_dir": str(folder / "tiny")}))
-    command = [sys.executable, "-m", "fingerspelling.notebooks", "--params", str(params)]
+    command = [sys.executable, "-m", "fingerspelling", "run", "--params", str(params)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "eavesdropping" not in done.stdout + done.stderr
@@ -210,6 +210,8 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert error.startswith(data or f"{params}: ") and said in error
+    assert exit_status(partial(run, params, names=["03_trainig"])) == 2
+    assert "no 03_trainig; there are 00_start, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

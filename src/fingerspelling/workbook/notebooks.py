@@ -1,11 +1,10 @@
 """All notebooks by papermill, with one file of parameters.
 
-    python -m fingerspelling.notebooks --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
+    fingerspelling run --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
 
 Each notebook makes what it needs and keeps it (see workbook.py): a run that was killed goes on where it was.
 """
 
-import argparse
 import logging
 import sys
 import time
@@ -18,10 +17,11 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from fingerspelling.files import written_whole
-from fingerspelling.processes import exit_status, only_process
+from fingerspelling.parameters import ParameterError
+from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
-from fingerspelling.runs.config import CHAPTERS, DEMO, NOTEBOOKS, ROOT, named_file
-from fingerspelling.workbook import Workbook, open_run
+from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
+from fingerspelling.workbook.workbook import Workbook, open_run
 
 
 def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
@@ -30,10 +30,13 @@ def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBO
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
+        ParameterError: there is no such notebook, the file cannot be read, a parameter does not exist, or its value
+            cannot be used.
         DataError: the data cannot be used.
         FolderInUse: another process is at work in run_dir.
     """
+    if unknown := [name for name in names if name not in NOTEBOOKS]:
+        raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
     book = open_run(params, data_dir)
     values = {
         name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
@@ -101,19 +104,3 @@ def _what_notebooks_print(record: logging.LogRecord) -> bool:
     record.msg, record.args = record.getMessage().rstrip(), ()
     papermills_own = ("Executing ", "Ending ", "Input ", "Output ", "Working directory", "Cell ")
     return bool(record.msg) and not record.msg.startswith(papermills_own)
-
-
-def main() -> int:
-    """Parse the command line and run all notebooks."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.notebooks", description="Run all notebooks.")
-    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
-    parser.add_argument(
-        "--notebooks", nargs="+", choices=NOTEBOOKS, default=NOTEBOOKS, metavar="NAME", help="only these"
-    )
-    arguments = parser.parse_args()
-    return exit_status(lambda: run(arguments.params, arguments.data, arguments.notebooks))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
