@@ -13,8 +13,8 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler, papermill_io
 
 from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError
@@ -53,6 +53,7 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
     """Execute notebooks one after another, up to one that fails; returns the exit status."""
     executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
+    papermill_io.register(str(executed), _WholeFiles())
     began = time.monotonic()
     for name in names:
         start = time.monotonic()
@@ -73,8 +74,10 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
-        except DeadKernelError:
-            cell = _running_cell(executed / f"{name}.ipynb")
+        except RuntimeError as error:
+            if not str(error).startswith("Kernel died"):
+                raise
+            cell = _last_cell(executed / f"{name}.ipynb")
             print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
@@ -92,11 +95,21 @@ def _sign(notebook: Path, book: Workbook) -> None:
         nbformat.write(content, temporary)
 
 
-def _running_cell(notebook: Path) -> int:
-    """Return the number of the first code cell that papermill has not completed."""
-    cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
-    done = [cell.metadata.get("papermill", {}).get("status") == "completed" for cell in cells]
-    return done.index(False) + 1 if False in done else len(done)
+class _WholeFiles(LocalHandler):
+    """What papermill writes after every cell, so that a kill leaves what the last one before it has written."""
+
+    def write(self, buf: str, path: str) -> None:
+        with written_whole(Path(path)) as temporary:
+            temporary.write_text(buf, encoding="utf-8")
+
+
+def _last_cell(notebook: Path) -> int:
+    """Return the number of the last code cell that was begun, 0 for none.
+
+    By the time: papermill takes all cells for completed, even those that a dead kernel has never seen.
+    """
+    cells = nbformat.read(notebook, 4).cells
+    return sum(cell.cell_type == "code" and bool(cell.metadata["papermill"]["start_time"]) for cell in cells)
 
 
 def _what_notebooks_print(record: logging.LogRecord) -> bool:
