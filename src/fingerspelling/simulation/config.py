@@ -100,6 +100,8 @@ class Shapes:
     still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
     turned: NonNegativeFloat = 18.0  # degrees by which letters that point aside or down are turned in addition
     folded: NonNegativeFloat = 9.0  # degrees by which the thumb and folded fingertips differ in addition
+    # By how much the thumb of a closed hand seems longer, at most. In public sets of real hands it does by a fifth.
+    thumb_of_fist: Annotated[float, Field(ge=0, le=1)] = 0.35
     lax: Probability = 0.25  # how far a shape is left half-formed, at most
     skew: NonNegativeFloat = 0.07  # spread of scale and shear of the picture of a hand
 
