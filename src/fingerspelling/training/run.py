@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from fingerspelling.files import DataError, content, disk_full_named, is_whole, 
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
+from fingerspelling.simulation.config import content_of
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
@@ -92,10 +94,11 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
         return
     try:
         there = read_json(file)
-        if there == inputs:
-            return
         if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
             raise ValueError(f"it tells of {', '.join(there)}")
+        there, inputs = _decisive(there), _decisive(inputs)
+        if there == inputs:
+            return
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
     if _prolonged(there, inputs, run_dir):
@@ -112,6 +115,12 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _decisive(inputs: dict[str, dict]) -> dict[str, dict]:
+    """Return inputs without those parameters of a simulated stream that decide nothing."""
+    simulation = inputs["training"].get("simulation")
+    return inputs | {"training": inputs["training"] | {"simulation": simulation and content_of(simulation)}}
 
 
 def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
@@ -236,7 +245,7 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
 
 def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, dict]:
     """Return all that decides a training's result, as JSON would give it back."""
-    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
+    data: dict[str, Any] = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
     training = asdict(recipe.training)
