@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerspelling.simulation import hand
+from fingerspelling.simulation.alphabet import SHAPES
 
 angle_rows = st.lists(
     st.lists(st.floats(-400, 400, width=32), min_size=len(hand.ANGLES), max_size=len(hand.ANGLES)),
@@ -42,3 +45,13 @@ def test_flexed_fingers_come_to_the_palm_and_abducted_ones_to_the_thumb() -> Non
     opposed = UPRIGHT.copy()
     opposed[0, hand.ANGLES.index("thumb_palmar")] = 60
     assert hand.joints(opposed)[0, 2, 4] < straight[4, 2] - 0.5
+
+
+def test_the_thumb_of_a_closed_hand_seems_longer_and_that_of_an_open_one_does_not() -> None:
+    usual = hand.MEAN_SKELETON
+    grown = replace(usual, thumb_of_fist=0.3)
+    for shape, factor in (("a", 1.3), ("b", 1.0)):
+        angles = np.array([SHAPES[shape]], np.float32)
+        plain, thumb = (hand.joints(angles, skeleton)[0] for skeleton in (usual, grown))
+        np.testing.assert_allclose(np.diff(thumb[:, 1:5]), factor * np.diff(plain[:, 1:5]), atol=1e-5)
+        assert np.array_equal(thumb[:, 5:], plain[:, 5:])

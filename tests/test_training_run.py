@@ -263,10 +263,10 @@ def test_a_training_goes_on_from_a_pretrained_model_of_its_sizes(
         assert torch.allclose(trained, weights, atol=1e-6), name
     assert "starting from the weights of" in capsys.readouterr().out
 
-    with pytest.raises(ParameterError, match="training.pretrained: nowhere holds no trained model"):
+    with pytest.raises(ParameterError, match=r"training\.pretrained: nowhere holds no trained model"):
         train(store, Recipe(MODEL, replace(barely, pretrained="nowhere")), tmp_path / "missing")
     other = FingerspellingConfig(**{**MODEL.to_dict(), "d_model": 64})
-    with pytest.raises(ParameterError, match="does not fit the model to train .*size mismatch"):
+    with pytest.raises(ParameterError, match=r"does not fit the model to train .*size mismatch"):
         train(store, Recipe(other, barely), tmp_path / "larger")
     shutil.copytree(run_dir / "model", tmp_path / "copy")  # the same weights elsewhere are the same
     train(store, Recipe(MODEL, replace(barely, pretrained=str(tmp_path / "copy"))), tmp_path / "adapted")

@@ -29,11 +29,11 @@ class Wording:
     """What wild signers spell: the kinds' shares, relative to each other."""
 
     competition: NonNegativeFloat = 0.26  # addresses, names, web addresses, phone numbers
-    word: NonNegativeFloat = 0.32  # a word, of one letter or more; half of the words are invented
+    word: NonNegativeFloat = 0.38  # a word, of one letter or more; three in ten are invented
     words: NonNegativeFloat = 0.12  # two to four words
     name: NonNegativeFloat = 0.1  # given name, surname or both
-    letters: NonNegativeFloat = 0.12  # 1-8 random letters
-    digits: NonNegativeFloat = 0.08  # 1-8 random digits
+    letters: NonNegativeFloat = 0.08  # 1-8 random letters
+    digits: NonNegativeFloat = 0.06  # 1-8 random digits
 
     def __post_init__(self) -> None:
         if not any(dataclasses.astuple(self)):
@@ -99,6 +99,8 @@ class Shapes:
     still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
     turned: NonNegativeFloat = 18.0  # degrees by which letters that point aside or down are turned in addition
     folded: NonNegativeFloat = 9.0  # degrees by which the thumb and folded fingertips differ in addition
+    # By how much the thumb of a closed hand seems longer, at most. In public sets of real hands it does by a fifth.
+    thumb_of_fist: Annotated[float, Field(ge=0, le=1)] = 0.35
     lax: Probability = 0.25  # how far a shape is left half-formed, at most
     skew: NonNegativeFloat = 0.07  # spread of scale and shear of the picture of a hand
 

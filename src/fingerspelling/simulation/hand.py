@@ -27,6 +27,7 @@ LIMITS = np.array([(-15, 75), (-15, 75), (-20, 75), (-25, 90), *_FINGER_LIMITS *
 THUMB_TWIST = 15.0  # degrees: how far the thumb's flexion turns out of the palm's plane
 # Degrees: bent fingers converge on the ball of the thumb; index to little finger.
 CONVERGENCE = np.array([5.0, 0.0, -6.0, -12.0])
+CLOSED = (60.0, 140.0)  # degrees, knuckle and middle joint together: from where on a hand counts as closed, and wholly
 _SIN_TWIST, _COS_TWIST = sine_cosine(THUMB_TWIST)
 _SIN_TILT, _COS_TILT = sine_cosine(CONVERGENCE)
 
@@ -37,6 +38,7 @@ class Skeleton:
 
     roots: np.ndarray  # float32 [5, 3], where each digit starts: the root joint of the thumb, the four knuckles
     bones: np.ndarray  # float32 [5, 3], lengths of the three bones of each digit, the tip's last
+    thumb_of_fist: float = 0.0  # by how much a closed hand's thumb seems longer, relative to an open hand's
 
 
 MEAN_SKELETON = Skeleton(
@@ -79,6 +81,9 @@ def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray
     digits = np.empty((3, 5, 4, angles.shape[2]), np.float32)
     digits[:, :, 0] = skeleton.roots.T[:, :, None]
     digits[:, :, 1:] = (cosine * along[:, :, None] + sine * bend[:, :, None]) * skeleton.bones[:, :, None]
+    if skeleton.thumb_of_fist:
+        closed = np.clip((flexion[2:, 1].mean(0) - CLOSED[0]) / (CLOSED[1] - CLOSED[0]), 0, 1)
+        digits[:, 0, 1:] *= 1 + np.float32(skeleton.thumb_of_fist) * closed
     placed = np.zeros((angles.shape[2], 3, 21), np.float32)
     placed[:, :, 1:] = np.cumsum(digits, 2).reshape(3, 20, -1).transpose(2, 0, 1)
     return placed

@@ -3,8 +3,9 @@
 Joint angles and turns (alphabet.py) fitted to the median shapes in the picture of the two halves into which each
 letter's hands fall, among 10,508 hands that others have published under the MIT licence; the hands themselves are
 not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last rows of M and
-N are what many are taught: the fingers hang down, from a bent wrist or over the thumb. The last rows of G, H, P and Q
-are what many learners do: the palm to the camera, the fingers to the side of the signing hand, or up and to that side.
+N are what many are taught: the fingers hang down, from a wrist bent by more or less. The last rows of G, H, P and Q
+are what many learners do: the palm to the camera, the fingers to the side of the signing hand, or up and to that side;
+or the palm down. A row that stands several times is drawn as often.
 """
 
 import numpy as np
@@ -27,6 +28,7 @@ g  14  38   8  -3   68  -3  15   5   78  -6 106  46   82 -12 100  51   77 -19  8
 g  15  37   8  -4   69  -4  16   6   82   1  98  44   82  -6  96  49   76 -15  89  55   71  37 -17
 g  14  38   8  -3   10   0  10   5   80   0 100  45   82  -6  96  48   77 -15  89  55    5   0 -80
 g  14  38   8  -3   10   0  10   5   80   0 100  45   82  -6  96  48   77 -15  89  55    0   5 -45
+g  14  38   8  -3   10   0  10   5   80   0 100  45   82  -6  96  48   77 -15  89  55   85  17  84
 h  -2  16  18  15   66   0   0   4   70   0   1   1   77 -21 100  45   64 -25 103  53  100  46  21
 h   0  18  18  13   68  -4   0   8   74   4   4   1   78 -18 102  51   67 -21  99  57   92  49  10
 h   8  20  30  20    5   0   4   4    6   0   3   3   70 -15 100  45   68 -20 100  50    0   5 -80
@@ -39,17 +41,27 @@ k   1 -15   2  -2    8   5   4   2   24  -9  -8  -4   51  -8  97  41   45  -5  8
 l  49 -14  -9 -10  -14  -2  -2   3   57  -3  87  43   64  -7  90  44   54 -13  95  52   11  24  10
 l  52 -15  -6  -9   -7   1   0   3   69   2  90  43   73   0  89  45   58  -5  93  55   24  14   5
 m  -2  -1  35  26   60   0  75  31   63   0  77  29   56   0  83  31   86 -17  78  41   15  -1   4
+m  -2  -1  35  26   60   0  75  31   63   0  77  29   56   0  83  31   86 -17  78  41   15  -1   4
+m  -2  -1  35  26   60   0  75  31   63   0  77  29   56   0  83  31   86 -17  78  41   15  -1   4
 m  -2  -2  34  23   63   0  74  31   64   0  79  31   59   0  85  31   82 -12  80  42   19   0  -4
 m   5  25  25  20   20   0  10   6   22   0  10   6   22   0  10   6   35   0  35  18    5 138   0
+m   8  12  20  12   75   0  10   6   75   0  10   6   75   0  10   6   70   0  30  15   10 100   5
+m   8  12  20  12   85   0  10   6   85   0  10   6   85   0  10   6   85   0  15  10   10  75   5
 m   8  12  20  12   92   0  12   8   93   0  12   8   93   0  12   8   80   0  60  30   10  42   5
 m   8  12  20  12   92   0  12   8   93   0  12   8   93   0  12   8   92   0  15  10   10  42   5
 n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
+n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
+n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
+n   6 -11  33  27   47   0  72  34   39   0  74  33   69  -9  78  28   60  -9  75  38   15  21  -2
 n   5  25  25  20   20   0  10   6   22   0  10   6   75   0  88  45   72   0  88  46    5 138   0
+n   8  12  20  12   75   0  10   6   75   0  10   6   90   0  85  42   85   0  85  44   10 100   5
+n   8  12  20  12   85   0  10   6   85   0  10   6   90   0  85  42   85   0  85  44   10  75   5
 n   8  12  20  12   92   0  12   8   93   0  12   8   80   0  85  42   75   0  85  44   10  42   5
 o  16  36  12  28   32   0  69  31   39   0  65  31   36   0  62  31   33   0  36  25   51  -9  13
 o  16  42  12  26   40   0  68  30   47   0  62  30   46   0  57  30   44   0  37  24   65  -7  11
 p  -3  25  12   5   52  12  11   7   73 -12  21  11   94 -17  80  35   95 -25  75  38  -10 118 -10
 p   8   5   8   5    5   4   2   0   55  -5  20   5   70  -5  98  42   66  -2  88  50    5   5 -85
+p   5  30  12   5   10   4   4   2   75  -5  15   5   80  -5  95  42   75  -2  88  50  -99  11 -81
 q   5  38   2  -5   76   3   7  -1   80 -18  90  45   92 -18  98  42   89 -25  99  48   72  67  71
 q   0  40  -4  -3   84  10   6   0   86 -18  80  30   87 -21 107  31   88 -25 103  39   40  73  41
 q   5  38   2  -5   35   0   8   0   82 -10  95  45   85 -15  98  45   80 -20  95  50   10  10 -105

@@ -65,6 +65,7 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
     return replace(
         signer,
         wild=True,
+        skeleton=replace(signer.skeleton, thumb_of_fist=float(rng.uniform(0.5, 1) * wild.shapes.thumb_of_fist)),
         postures=_misjudged(signer.postures, wild.shapes, rng),
         travel=rng.uniform(0.35, 0.9),
         anticipation=rng.uniform(0.05, 0.5),
