@@ -165,8 +165,8 @@ class Outputs(dict[tuple[str, int], Any]):
 def landmarks(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield each image's landmarks, float32 [543, 3].
 
-    Holistic's `process` waits until all is found in a frame. Here it is given AHEAD frames at once: while one thread looks
-    for the hands in a frame, others decode the next and look for the body in it.
+    Holistic's `process` waits until all is found in a frame. Here it is given AHEAD frames at once: while one thread
+    looks for the hands in a frame, others decode the next and look for the body in it.
     """
     # Holistic does not need them, but its package imports them, which takes most of the time of its start.
     for name in ("matplotlib", "matplotlib.pyplot", "mediapipe.tasks", "mediapipe.tasks.python"):
