@@ -32,7 +32,7 @@ help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
 
 workbook: $(READY)
-	$(BIN)/python -m fingerspelling.notebooks --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python -m fingerspelling run --params "$(PARAMS)" $(if $(DATA),--data "$(DATA)")
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -8,7 +8,9 @@ from kaggle_stub import AFTERWARDS, HALF, HANG, KEY, METADATA, OWNER, Answer, Ka
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.kaggle import client as client_module
-from fingerspelling.kaggle.client import Client, KaggleError
+from fingerspelling.kaggle import patience
+from fingerspelling.kaggle.client import Client
+from fingerspelling.kaggle.patience import KaggleError
 
 KERNEL = f"{OWNER}/fingerspelling-trial-03-training"
 DATASET = f"{OWNER}/fingerspelling-trial-weights"
@@ -149,10 +151,10 @@ def test_kaggle_is_asked_again_when_it_says(
 def test_what_remains_is_said_in_a_sentence(
     fault: object, said: str, client: Client, kaggle: KaggleStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT", (1.0, 0.05))
+    monkeypatch.setattr(patience, "TIMEOUT", (1.0, 0.05))
     kaggle.kernels[KERNEL].append(Version({}))
     for method in ("GetKernelSessionStatus", "GetAcceleratorQuotaStatistics"):
-        kaggle.faults[method].extend([fault] * client_module.ATTEMPTS)
+        kaggle.faults[method].extend([fault] * patience.ATTEMPTS)
     for ask, about in ((lambda: client.session(KERNEL), KERNEL), (client.quota, "GPU quota")):
         with pytest.raises(KaggleError) as raised:
             ask()
@@ -245,7 +247,7 @@ def test_a_key_is_sent_with_its_user(kaggle: KaggleStub, monkeypatch: pytest.Mon
 def test_kaggle_may_be_slow_when_credentials_are_checked(
     kaggle: KaggleStub, monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT", (1.0, 0.05))
+    monkeypatch.setattr(patience, "TIMEOUT", (1.0, 0.05))
     kaggle.faults["IntrospectToken"] += [429, HANG, 500]
     assert Client().owner == OWNER
     assert len(slept) == 3

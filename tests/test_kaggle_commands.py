@@ -10,8 +10,7 @@ from kaggle_stub import AFTERWARDS, HANG, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.__main__ import main
-from fingerspelling.kaggle import client as client_module
-from fingerspelling.kaggle import datasets, push
+from fingerspelling.kaggle import datasets, patience, push
 from fingerspelling.kaggle.client import Client
 from fingerspelling.runs.config import ROOT
 
@@ -195,7 +194,7 @@ def test_what_goes_wrong_is_one_sentence_and_no_success(
     capsys: pytest.CaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT", (1.0, 0.2))
+    monkeypatch.setattr(patience, "TIMEOUT", (1.0, 0.2))
     for method, codes in faults.items():
         kaggle.faults[method].extend(codes)
     assert fingerspelling(*typed) == 2

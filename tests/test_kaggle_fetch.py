@@ -10,9 +10,10 @@ import pytest
 from kaggle_stub import HALF, HANG, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
-from fingerspelling.kaggle import client as client_module
-from fingerspelling.kaggle.client import Client, KaggleError
+from fingerspelling.kaggle import patience
+from fingerspelling.kaggle.client import Client
 from fingerspelling.kaggle.fetch import fetch
+from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.processes import FolderInUse, only_process
 
 KERNEL = f"{OWNER}/fingerspelling-trial-03-training"
@@ -71,8 +72,8 @@ def test_what_it_replaces_is_kept(files: dict, kaggle: KaggleStub, tmp_path: Pat
 def test_where_kaggle_fails_the_run_is_as_it_was_and_the_next_call_goes_on(
     fault: object, files: dict, kaggle: KaggleStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT", (1.0, 0.05))
-    monkeypatch.setattr(client_module, "ATTEMPTS", 2)
+    monkeypatch.setattr(patience, "TIMEOUT", (1.0, 0.05))
+    monkeypatch.setattr(patience, "ATTEMPTS", 2)
     run = tmp_path / "trial"
     run.mkdir()
     (run / "metrics.json").write_text("mine")

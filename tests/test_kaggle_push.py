@@ -8,8 +8,9 @@ from kaggle_stub import METADATA, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
 from fingerspelling.kaggle import push as push_module
-from fingerspelling.kaggle.client import Client, KaggleError
+from fingerspelling.kaggle.client import Client
 from fingerspelling.kaggle.kernels import Kernel
+from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.kaggle.push import push
 
 BEFORE, KERNEL = f"{OWNER}/fingerspelling-trial-02-extraction", f"{OWNER}/fingerspelling-trial-03-training"

@@ -2,10 +2,14 @@
 
 import ast
 import copy
+import errno
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import fields
 from functools import partial
@@ -21,12 +25,13 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import write_ipynb
 
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
-from fingerspelling.notebooks import run
 from fingerspelling.processes import exit_status
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
+from fingerspelling.workbook.notebooks import run
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -69,11 +74,11 @@ LARGEST = 1_500_000  # bytes of an executed notebook
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run `python -m fingerspelling.notebooks` with the smallest parameters; returns the run's folder."""
+    """Run `fingerspelling run` with the smallest parameters; returns the run's folder."""
     folder = tmp_path_factory.mktemp("run")
     params = folder / "tiny.yaml"
     params.write_text(yaml.safe_dump({**TINY, "run_dir": str(folder / "tiny")}))
-    command = [sys.executable, "-m", "fingerspelling.notebooks", "--params", str(params)]
+    command = [sys.executable, "-m", "fingerspelling", "run", "--params", str(params)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "eavesdropping" not in done.stdout + done.stderr
@@ -210,6 +215,58 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert error.startswith(data or f"{params}: ") and said in error
+    assert exit_status(partial(run, params, names=["03_trainig"])) == 2
+    assert "no 03_trainig; there are 00_start, " in capsys.readouterr().err
+
+
+def test_what_papermill_writes_is_there_only_when_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run")}))
+    states = [nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{n} cells")]) for n in (1, 2)]
+
+    def full(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "no space left", str(path))
+
+    def execute(_: Path, target: Path, *__: object, **___: object) -> None:
+        write_ipynb(states[0], str(target))
+        monkeypatch.setattr(Path, "write_text", full)
+        write_ipynb(states[1], str(target))
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    with pytest.raises(OSError, match="no space"):
+        run(params, names=["01_eda"])
+    assert nbformat.read(tmp_path / "run/notebooks/01_eda.ipynb", 4) == states[0]
+    assert [path.name for path in (tmp_path / "run/notebooks").iterdir()] == ["01_eda.ipynb"]
+
+
+def kernel_of(process: subprocess.Popen) -> int:
+    """Return the process id of the kernel that a batch run has started."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (kernel,) = (child for child in children if b"ipykernel_launcher" in Path(f"/proc/{child}/cmdline").read_bytes())
+    return int(kernel)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the kernel as Linux has it")
+def test_a_kernel_that_is_killed_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    longer = {**TINY["simulation"], "clips": 300, "clips_per_file": 100}
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run"), "simulation": longer}))
+    command = [sys.executable, "-m", "fingerspelling", "run", "--params", str(params), "--notebooks", "02_extraction"]
+    batch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run/data.txt").is_file():  # the third cell has begun to simulate
+        assert batch.poll() is None
+        time.sleep(0.05)
+    os.kill(kernel_of(batch), signal.SIGKILL)
+    _, error = batch.communicate(timeout=120)
+    assert error == "02_extraction, cell 4: the kernel died; most often, memory has run out\n"
+    assert batch.returncode == 1
+    notebook = nbformat.read(tmp_path / "run/notebooks/02_extraction.ipynb", 4)
+    assert "book.extract()" in [cell for cell in notebook.cells if cell.cell_type == "code"][3].source
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert not [*tmp_path.rglob("*.tmp")]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_what_the_processes_print_is_passed_on(
     train_in_processes(tmp_path / "params.yaml", 3)
     assert capsys.readouterr().out == (
         "-m torch.distributed.run --standalone --nproc_per_node=3 "
-        f"-m fingerspelling.train --params {tmp_path}/params.yaml\nstep 1\n"
+        f"-m fingerspelling train --params {tmp_path}/params.yaml\nstep 1\n"
     )
 
 

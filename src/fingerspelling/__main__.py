@@ -1,5 +1,7 @@
 """The command line.
 
+    fingerspelling run --params X.yaml                      all chapters, one after another
+    fingerspelling train --params X.yaml                    a run's models alone; torchrun -m fingerspelling train ...
     fingerspelling predict clip.parquet                     the text of a clip; --sample for one to try
     fingerspelling score submission.zip clips train.csv     what Kaggle's scorer would say
     fingerspelling status outputs/demo                      which stages of a run are done, and which no longer fit
@@ -30,6 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 where a clip failed, 2 where nothing could be done."""
     parser = argparse.ArgumentParser(prog="fingerspelling", description="Fingerspelled phrases from landmarks.")
     commands = parser.add_subparsers(required=True)
+
+    _add_run(commands.add_parser("run", help="run all chapters, or go on where they were"))
+    training = commands.add_parser("train", help="train a run's models, or go on where they were")
+    _add_parameters(training)
+    training.set_defaults(run=train)
 
     predicting = commands.add_parser("predict", help="print the text of clips")
     predicting.add_argument("paths", nargs="*", type=Path, metavar="path", help="a parquet file, or a folder of them")
@@ -64,6 +71,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     options = parser.parse_args(arguments)
     return exit_status(lambda: options.run(options))
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """Describe `fingerspelling run`; see `workbook.notebooks`."""
+    _add_parameters(parser)
+    parser.add_argument("--notebooks", nargs="+", metavar="NAME", help="only these, such as 03_training")
+    parser.set_defaults(run=run_notebooks)
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--params", default="notebooks/params/demo.yaml", help="a YAML file (default: %(default)s)")
+    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
 
 
 def _add_kaggle(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +134,22 @@ def _needed(purpose: str, extras: str = "workbook") -> Iterator[None]:
         yield
     except ImportError as error:
         raise DataError(f"{purpose} needs the package {error.name}; install fingerspelling[{extras}]") from error
+
+
+def run_notebooks(options: argparse.Namespace) -> int:
+    """Run a run's chapters."""
+    with _needed("this"):
+        from fingerspelling.runs.config import NOTEBOOKS, named_file
+        from fingerspelling.workbook.notebooks import run
+    return run(named_file(options.params), options.data, options.notebooks or NOTEBOOKS)
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a run's models."""
+    with _needed("training"):
+        from fingerspelling.runs.config import named_file
+        from fingerspelling.workbook.train import train_all
+    return train_all(named_file(options.params), options.data)
 
 
 def kaggle(options: argparse.Namespace) -> int:

@@ -77,15 +77,18 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML as a reader of the file understands it.
 
     Unlike PyYAML's own reading (YAML 1.1), a name may stand once in a section, `yes`, `no`, `on` and `off` are words,
-    `1e-3` is a number, and what looks like an octal or sexagesimal number is refused. There are no aliases, with which
-    a few lines can stand for gigabytes.
+    `1e-3` is a number, and what looks like an octal or sexagesimal number is refused. There are no tags, which make
+    another value of what is written, and no aliases, with which a few lines can stand for gigabytes.
     """
 
     yaml_implicit_resolvers: ClassVar[dict] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
+        event = self.peek_event()
+        tag = (getattr(event, "tag", None) or "").replace("tag:yaml.org,2002:", "!!")
+        if tag or isinstance(event, yaml.AliasEvent):
+            what = f"{tag} is a tag, and tags" if tag else "aliases"
+            raise yaml.MarkedYAMLError(problem=f"{what} are not allowed", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

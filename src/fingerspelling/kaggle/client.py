@@ -1,50 +1,40 @@
-"""Kaggle's official client, with the patience and the words that it lacks.
+"""Kaggle's official client, with the patience and the words that it lacks (see `patience`).
 
-Its failures arrive as exceptions of four libraries, as a field of an answer, or as a line printed with exit status 0;
-it waits without end for a server that says nothing. Here, what may pass is tried again, every request ends, and what
-remains is a `KaggleError`: one sentence that says what to do.
+It fails by an exception, by a field of its answer, or by a line that it prints before it leaves the process, and waits
+without end for a server that says nothing. Here, it is a `KaggleError`.
 
 Read for it: kaggle 2.2.4 and 2.2.5, `kaggle/api/kaggle_api_extended.py`.
 """
 
-import functools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_exponential,
+
+from fingerspelling.kaggle.patience import (
+    ATTEMPTS,
+    TOKEN_PAGE,
+    KaggleError,
+    end_every_request,
+    is_temporary,
+    patiently,
+    refused,
+    sentence,
+    status_of,
+    unless_absent,
 )
-from urllib3.util import Retry
 
-from fingerspelling.files import InputError
-
-Answer = TypeVar("Answer")
-
-TIMEOUT = (15.0, 120.0)  # seconds, to connect and between two pieces of an answer
-ATTEMPTS, PATIENCE = 10, 1800.0  # of one request: tries, and seconds with the waits that Kaggle asks for
-LONGEST_WAIT = 120.0  # seconds, where Kaggle asks for none
 POLL = 20.0  # seconds between two looks at a session, a dataset or a submission
 DATASET_PATIENCE = 3600.0  # seconds that a dataset may be pending
-TOKEN_PAGE = "https://www.kaggle.com/settings/api"
 FINISHED = {"COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED"}
-
-
-class KaggleError(InputError):
-    """Kaggle has refused, or cannot be asked; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ class Client:
 
     def __init__(self) -> None:
         """Read the credentials and, where they are a token, ask Kaggle for whom it stands."""
-        self._api = _patiently("Kaggle", _connect)
+        self._api = patiently("Kaggle", _connect)
         self.owner: str = self._api.config_values["username"]
 
     def push(self, folder: Path, kernel: str) -> int:
@@ -107,7 +97,7 @@ class Client:
             sent = True
             answer = self._api.kernels_push(str(folder))
             if answer.error:
-                raise KaggleError(_refused(kernel, answer.error))
+                raise KaggleError(refused(kernel, answer.error))
             lacking = [
                 *answer.invalid_competition_sources,
                 *answer.invalid_dataset_sources,
@@ -121,7 +111,7 @@ class Client:
                 )
             return answer.version_number
 
-        return _patiently(kernel, save)
+        return patiently(kernel, save)
 
     def version(self, kernel: str) -> int:
         """Return the number of a kernel's newest version; 0 where there is no such kernel."""
@@ -134,11 +124,11 @@ class Client:
             with self._api.build_kaggle_client() as client:
                 return client.kernels.kernels_api_client.get_kernel(request).metadata.current_version_number
 
-        return _patiently(kernel, lambda: _unless_absent(ask, 0))
+        return patiently(kernel, lambda: unless_absent(ask, 0))
 
     def session(self, kernel: str) -> Session:
         """Return how far a kernel is."""
-        answer = _patiently(kernel, lambda: self._api.kernels_status(kernel))
+        answer = patiently(kernel, lambda: self._api.kernels_status(kernel))
         return Session(answer.status.name, answer.failure_message or "")
 
     def follow(self, kernel: str) -> Iterator[str]:
@@ -159,16 +149,16 @@ class Client:
                     return
             except (requests.RequestException, ValueError) as error:
                 silent = 0 if seen > before else silent + 1
-                if finished and _status(error) == HTTPStatus.NOT_FOUND:  # it has printed nothing
+                if finished and status_of(error) == HTTPStatus.NOT_FOUND:  # it has printed nothing
                     return
-                if finished and (silent >= ATTEMPTS or not _temporary(error)):
-                    raise KaggleError(_sentence(error, kernel)) from error
+                if finished and (silent >= ATTEMPTS or not is_temporary(error)):
+                    raise KaggleError(sentence(error, kernel)) from error
             time.sleep(POLL)
 
     def download(self, kernel: str, folder: Path) -> None:
         """Bring a kernel's output and its log into a folder; files that are there, and whole, are not loaded again."""
         quiet = not sys.stderr.isatty()  # else there is a bar per file
-        _patiently(kernel, lambda: self._api.kernels_output(kernel, str(folder), quiet=quiet, page_size=100))
+        patiently(kernel, lambda: self._api.kernels_output(kernel, str(folder), quiet=quiet, page_size=100))
         for marker in folder.rglob("*.kaggle-partial"):
             marker.unlink()
 
@@ -184,13 +174,13 @@ class Client:
             if (answer.status or "").lower() != "ok":
                 raise KaggleError(f"{dataset}: Kaggle made no dataset: {answer.error or 'it did not say why'}")
 
-        _patiently(dataset, send)
+        patiently(dataset, send)
         self.wait_for_dataset(dataset)
 
     def wait_for_dataset(self, dataset: str) -> None:
         """Return once a dataset is ready: a kernel that is pushed before starts without it."""
         said, until = "", time.monotonic() + DATASET_PATIENCE
-        while (status := _patiently(dataset, lambda: self._dataset_status(dataset))) != "ready":
+        while (status := patiently(dataset, lambda: self._dataset_status(dataset))) != "ready":
             if status is None:
                 raise KaggleError(f"{dataset}: Kaggle has no such dataset; make it first")
             if status in {"failed", "deleted"}:
@@ -204,11 +194,11 @@ class Client:
 
     def _dataset_status(self, dataset: str) -> str | None:
         """Return "ready", "failed" or what a pending dataset waits for; None where there is none."""
-        return _unless_absent(lambda: self._api.dataset_status(dataset), None)
+        return unless_absent(lambda: self._api.dataset_status(dataset), None)
 
     def quota(self) -> Quota:
         """Return what is left of the week's GPU hours."""
-        answer = _patiently("GPU quota", self._api.quota_view)
+        answer = patiently("GPU quota", self._api.quota_view)
         gpu = answer.gpu_quota
         left = gpu.total_time_allowed - gpu.time_used if gpu else timedelta()
         return Quota(max(0.0, left.total_seconds() / 3600), answer.quota_refresh_time)
@@ -228,19 +218,19 @@ class Client:
                 raise KaggleError(f"{competition}: not submitted: {answer.message or 'Kaggle did not say why'}")
             return answer.ref
 
-        return _patiently(competition, send)
+        return patiently(competition, send)
 
     def submissions(self, competition: str) -> list[Submission]:
         """Return the user's submissions, the newest first."""
         return [
             Submission(one.ref, one.status.name, one.public_score, one.private_score, one.error_description)
-            for one in _patiently(competition, lambda: self._api.competition_submissions(competition)) or []
+            for one in patiently(competition, lambda: self._api.competition_submissions(competition)) or []
         ]
 
 
 def _connect() -> Any:
     """Return the official client, signed in; it prints and leaves the process where there are no credentials."""
-    _end_every_request()
+    end_every_request()
     try:
         with redirect_stdout(StringIO()):
             from kaggle.api.kaggle_api_extended import KaggleApi
@@ -257,132 +247,3 @@ def _connect() -> Any:
         problem = f"Kaggle does not accept the token in {source}" if token else "there are no Kaggle credentials"
         raise KaggleError(f"{problem}; make a token at {TOKEN_PAGE} and put it into KAGGLE_API_TOKEN") from None
     return api
-
-
-@functools.cache
-def _end_every_request() -> None:
-    """Give every request of this process a time limit, which the official client leaves out, even on its import."""
-    send = requests.adapters.HTTPAdapter.send
-
-    def send_in_time(adapter: Any, request: Any, stream: bool = False, timeout: Any = None, **others: Any) -> Any:
-        return send(adapter, request, stream=stream, timeout=timeout or TIMEOUT, **others)
-
-    requests.adapters.HTTPAdapter.send = send_in_time  # type: ignore[assignment, method-assign]
-
-
-def _patiently(about: str, ask: Callable[[], Answer]) -> Answer:
-    """Ask until there is an answer, or until waiting makes no sense.
-
-    Raises:
-        KaggleError: there is none.
-    """
-    attempts = Retrying(
-        retry=retry_if_exception(_temporary),
-        wait=_pause,
-        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(PATIENCE),
-        before_sleep=_say,
-        reraise=True,
-    )
-    try:
-        with redirect_stdout(StringIO()):
-            return attempts(ask)
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        raise KaggleError(_sentence(error, about)) from error
-
-
-def _unless_absent(ask: Callable[[], Answer], instead: Answer) -> Answer:
-    """Ask; where there is no such thing, or none that the user may see, which Kaggle does not tell apart, `instead`."""
-    try:
-        return ask()
-    except requests.HTTPError as error:
-        if _status(error) in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-            return instead
-        raise
-
-
-def _status(error: BaseException | None) -> int:
-    """Return the HTTP status that an error arose from, be it wrapped in another; 0 where there is none."""
-    while error is not None:
-        if isinstance(error, requests.RequestException) and error.response is not None:
-            return error.response.status_code
-        error = error.__cause__ or error.__context__
-    return 0
-
-
-def _temporary(error: BaseException) -> bool:
-    """Tell whether the same request may succeed later."""
-    if status := _status(error):
-        return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError):
-        return True
-    return isinstance(error, ValueError) and str(error).startswith(("Downloaded file size", "Upload unsuccessful"))
-
-
-def _pause(state: RetryCallState) -> float:
-    """Return how many seconds to wait before the next try: as Kaggle says, else twice as long each time."""
-    error = state.outcome.exception() if state.outcome else None
-    response = getattr(error, "response", None)
-    wait = Retry().get_retry_after(response.raw) if response is not None and response.raw is not None else None
-    return wait if wait is not None else wait_exponential(multiplier=2, max=LONGEST_WAIT)(state)
-
-
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    print(f"Kaggle {_did(error)}; trying again in {state.upcoming_sleep:.0f} s", file=sys.stderr, flush=True)
-
-
-def _did(error: BaseException | None) -> str:
-    """Say in a few words, after "Kaggle", what an error means."""
-    if status := _status(error):
-        return f"answers {status}" + (f" {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else "")
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"has not answered within {TIMEOUT[1]:.0f} s"
-    if isinstance(error, requests.ConnectionError):
-        return "cannot be reached"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "broke off the connection"
-    return f"is not understood: {' '.join(str(error).split())}"
-
-
-def _message(error: BaseException) -> str:
-    """Return the message in Kaggle's answer, if there is one."""
-    response = getattr(error, "response", None)
-    try:
-        return str(response.json()["message"]).strip() if response is not None else ""
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _sentence(error: BaseException, about: str) -> str:
-    """Say what is wrong, and what to do about it."""
-    message = f" ({_message(error)})" if _message(error) else ""
-    match _status(error):
-        case HTTPStatus.UNAUTHORIZED:
-            return f"{about}: Kaggle does not accept the credentials{message}; make a new token at {TOKEN_PAGE}"
-        case HTTPStatus.FORBIDDEN:
-            return (
-                f"{about}: Kaggle denies access{message}; see that owner and name are right, that you have joined the "
-                "competition and that your phone is verified"
-            )
-        case HTTPStatus.NOT_FOUND:
-            return f"{about}: Kaggle knows nothing of this name{message}; see that it is right and has been pushed"
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return f"{about}: Kaggle still has had too many requests; the same command goes on in an hour"
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return f"{about}: Kaggle {_did(error)}, a failure of its own; the same command goes on later"
-        case status if status >= HTTPStatus.BAD_REQUEST:
-            return _refused(about, _message(error) or f"it {_did(error)}")
-    if isinstance(error, requests.RequestException):
-        return f"{about}: Kaggle {_did(error)}; see to the connection, then the same command goes on"
-    return f"{about}: {' '.join(str(error).split())}"
-
-
-def _refused(about: str, message: str) -> str:
-    """Say what to do about a request that Kaggle understood, but refused."""
-    if "quota" in message.lower():
-        advice = "; wait for the next week, or push a kernel that needs no GPU"
-    elif "session count" in message.lower():
-        advice = "; wait until a session has ended (`fingerspelling kaggle status`), then push again"
-    else:
-        advice = ""
-    return f"{about}: Kaggle refuses: {message.rstrip('.')}{advice}"

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from fingerspelling.data.competition import SLUG
 from fingerspelling.data.stages import SUBMISSION
-from fingerspelling.kaggle.client import POLL, Client, KaggleError, Submission
+from fingerspelling.kaggle.client import POLL, Client, Submission
 from fingerspelling.kaggle.datasets import upload_weights, upload_wheels
 from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel
+from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
 from fingerspelling.parameters import read_parameters
 from fingerspelling.runs.config import RunConfig

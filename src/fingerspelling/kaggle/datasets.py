@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from fingerspelling.files import DataError
-from fingerspelling.kaggle.client import Client, KaggleError
+from fingerspelling.kaggle.client import Client
+from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.runs.config import ROOT
 
 # The competition's kernels need none of these; a kernel without internet that wants them finds their wheels.

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.kaggle.client import Client, KaggleError, Session
+from fingerspelling.kaggle.client import Client, Session
 from fingerspelling.kaggle.kernels import LIMIT_BYTES, METADATA, Kernel, build
+from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.runs.config import ROOT
 from fingerspelling.runs.provenance import changed_files
 

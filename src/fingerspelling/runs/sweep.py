@@ -38,7 +38,7 @@ from fingerspelling.runs.compare import read_clips
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values
 from fingerspelling.scoring.metric import score
 
-NOTEBOOKS = [sys.executable, "-m", "fingerspelling.notebooks"]
+NOTEBOOKS = [sys.executable, "-m", "fingerspelling", "run"]
 PAUSE = 0.5  # seconds between two looks at runs on this machine
 
 

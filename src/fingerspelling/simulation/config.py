@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
@@ -161,11 +162,18 @@ class SimulationConfig:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def content(self) -> dict[str, Any]:
-        """Return the parameters that determine the data: all but processes, and wild where there are none.
+        """Return the parameters that determine the data, see `content_of`."""
+        return content_of(json.loads(json.dumps(dataclasses.asdict(self))))
 
-        Those of sections are named as in wild.pace.fps; values are as JSON would give them back.
-        """
-        values = dataclasses.asdict(self)
-        del values["processes"]
-        wild = values.pop("wild")
-        return json.loads(json.dumps(values | (flatten(wild, "wild.") if self.wild.share else {})))
+
+def content_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that determine a simulation's data: all but processes, and wild where there are none.
+
+    Those of sections are named as in wild.pace.fps.
+
+    Args:
+        values: of a `SimulationConfig` of this version or an earlier one, as JSON holds them.
+    """
+    values = flatten(values)
+    left_out = "processes" if values.get("wild.share") else ("processes", "wild.")
+    return {name: value for name, value in values.items() if not name.startswith(left_out)}

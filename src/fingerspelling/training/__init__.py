@@ -1,7 +1,7 @@
 """Training with Hugging Face's Trainer: the winning recipe, validated on signers that training never sees.
 
-python -m fingerspelling.train --params notebooks/params/demo.yaml
-torchrun --nproc_per_node=2 -m fingerspelling.train --params notebooks/params/round2.yaml
+fingerspelling train --params notebooks/params/demo.yaml
+torchrun --nproc_per_node=2 -m fingerspelling train --params notebooks/params/round2.yaml
 """
 
 from fingerspelling.training.checkpoints import last_checkpoint

@@ -34,13 +34,13 @@ def training_processes() -> int:
 
 
 def train_in_processes(params: Path, processes: int) -> str:
-    """Run `torchrun -m fingerspelling.train`, a process per GPU, passing on what it prints; returns its last line.
+    """Run `torchrun -m fingerspelling train`, a process per GPU, passing on what it prints; returns its last line.
 
     Raises:
         RuntimeError: the training failed; the message has its first error and its last lines, which are torchrun's.
     """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    command = [*torchrun, "-m", "fingerspelling.train", "--params", str(params)]
+    command = [*torchrun, "-m", "fingerspelling", "train", "--params", str(params)]
     last: deque[str] = deque(maxlen=LAST_LINES)
     error = ""
     unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
-from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.stages import PREDICTIONS, checkpoints
@@ -26,10 +26,12 @@ from fingerspelling.files import DataError, content, disk_full_named, is_whole, 
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
+from fingerspelling.simulation.config import content_of
 from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
+from fingerspelling.training.pretrained import pretrained_weights
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import confidence_targets, split_by_signer
@@ -92,10 +94,11 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
         return
     try:
         there = read_json(file)
-        if there == inputs:
-            return
         if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
             raise ValueError(f"it tells of {', '.join(there)}")
+        there, inputs = _decisive(there), _decisive(inputs)
+        if there == inputs:
+            return
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
     if _prolonged(there, inputs, run_dir):
@@ -112,6 +115,12 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
+
+
+def _decisive(inputs: dict[str, dict]) -> dict[str, dict]:
+    """Return inputs without those parameters of a simulated stream that decide nothing."""
+    simulation = inputs["training"].get("simulation")
+    return inputs | {"training": inputs["training"] | {"simulation": simulation and content_of(simulation)}}
 
 
 def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
@@ -180,24 +189,11 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
 
 def _first_model(recipe: Recipe) -> FingerspellingModel:
     """Make the model with the weights it starts from: random ones, or those of training.pretrained."""
-    folder, model = recipe.training.pretrained, FingerspellingModel(recipe.model)
-    if folder is None:
-        return model
-    try:
-        model.load_state_dict(load_file(_weights_file(folder)))
-    except (RuntimeError, SafetensorError) as error:  # other sizes, or a damaged file
-        reason = " ".join(str(error).split())
-        raise ParameterError(f"training.pretrained: {folder} does not fit the model to train ({reason})") from None
-    print(f"starting from the weights of {folder}")
+    model = FingerspellingModel(recipe.model)
+    if file := pretrained_weights(recipe):
+        model.load_state_dict(load_file(file))
+        print(f"starting from the weights of {file.parent}")
     return model
-
-
-def _weights_file(folder: str) -> Path:
-    """Return the file of a trained model's weights."""
-    file = Path(folder, SAFE_WEIGHTS_NAME)
-    if not file.is_file():
-        raise ParameterError(f"training.pretrained: {folder} holds no trained model ({file.name} is missing)")
-    return file
 
 
 def _stopped(config: TrainingConfig, progress: str) -> str:
@@ -236,13 +232,14 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
 
 def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, dict]:
     """Return all that decides a training's result, as JSON would give it back."""
-    data = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
+    data: dict[str, Any] = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
     training = asdict(recipe.training)
     del training["stop_after_hours"]  # when, not what
-    if pretrained := training.pop("pretrained"):  # what, not where
-        data["pretrained"] = content(_weights_file(pretrained))
+    del training["pretrained"]  # where, not what
+    if file := pretrained_weights(recipe):
+        data["pretrained"] = content(file)
     return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 

@@ -1,6 +1,5 @@
-"""Train a run's models: `python -m fingerspelling.train --params FILE`, or the same under torchrun."""
+"""Train a run's models: `fingerspelling train --params FILE`, or the same under torchrun."""
 
-import argparse
 import os
 import sys
 from contextlib import redirect_stdout
@@ -10,22 +9,12 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from fingerspelling.processes import end_with_parent, exit_status
-from fingerspelling.runs.config import DEMO, named_file
+from fingerspelling.processes import end_with_parent
 from fingerspelling.training.launch import under_torchrun
 from fingerspelling.training.limit import StoppedInTime
-from fingerspelling.workbook import open_run
+from fingerspelling.workbook.workbook import open_run
 
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
-
-
-def main() -> int:
-    """Parse the command line and train; returns the exit status: 2 where parameters or data cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.train", description=__doc__)
-    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file (default: the demo's)")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
-    options = parser.parse_args()
-    return exit_status(lambda: train_all(options.params, options.data))
 
 
 def train_all(params: Path, data_dir: str | None) -> int:
@@ -54,7 +43,3 @@ def train_all(params: Path, data_dir: str | None) -> int:
             print(stopped)
     state.destroy_process_group()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,10 @@
 """All notebooks by papermill, with one file of parameters.
 
-    python -m fingerspelling.notebooks --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
+    fingerspelling run --params notebooks/params/demo.yaml [--data /path/to/asl-fingerspelling]
 
 Each notebook makes what it needs and keeps it (see workbook.py): a run that was killed goes on where it was.
 """
 
-import argparse
 import logging
 import sys
 import time
@@ -14,14 +13,15 @@ from pathlib import Path
 
 import nbformat
 import papermill
-from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler, papermill_io
 
 from fingerspelling.files import written_whole
-from fingerspelling.processes import exit_status, only_process
+from fingerspelling.parameters import ParameterError
+from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
-from fingerspelling.runs.config import CHAPTERS, DEMO, NOTEBOOKS, ROOT, named_file
-from fingerspelling.workbook import Workbook, open_run
+from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
+from fingerspelling.workbook.workbook import Workbook, open_run
 
 
 def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
@@ -30,10 +30,13 @@ def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBO
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError: the file cannot be read, a parameter does not exist, or its value cannot be used.
+        ParameterError: there is no such notebook, the file cannot be read, a parameter does not exist, or its value
+            cannot be used.
         DataError: the data cannot be used.
         FolderInUse: another process is at work in run_dir.
     """
+    if unknown := [name for name in names if name not in NOTEBOOKS]:
+        raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
     book = open_run(params, data_dir)
     values = {
         name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
@@ -50,6 +53,7 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
     """Execute notebooks one after another, up to one that fails; returns the exit status."""
     executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
+    papermill_io.register(str(executed), _WholeFiles())
     began = time.monotonic()
     for name in names:
         start = time.monotonic()
@@ -70,8 +74,10 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
-        except DeadKernelError:
-            cell = _running_cell(executed / f"{name}.ipynb")
+        except RuntimeError as error:
+            if not str(error).startswith("Kernel died"):
+                raise
+            cell = _last_cell(executed / f"{name}.ipynb")
             print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
@@ -89,11 +95,21 @@ def _sign(notebook: Path, book: Workbook) -> None:
         nbformat.write(content, temporary)
 
 
-def _running_cell(notebook: Path) -> int:
-    """Return the number of the first code cell that papermill has not completed."""
-    cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
-    done = [cell.metadata.get("papermill", {}).get("status") == "completed" for cell in cells]
-    return done.index(False) + 1 if False in done else len(done)
+class _WholeFiles(LocalHandler):
+    """What papermill writes after every cell, so that a kill leaves what the last one before it has written."""
+
+    def write(self, buf: str, path: str) -> None:
+        with written_whole(Path(path)) as temporary:
+            temporary.write_text(buf, encoding="utf-8")
+
+
+def _last_cell(notebook: Path) -> int:
+    """Return the number of the last code cell that was begun, 0 for none.
+
+    By the time: papermill takes all cells for completed, even those that a dead kernel has never seen.
+    """
+    cells = nbformat.read(notebook, 4).cells
+    return sum(cell.cell_type == "code" and bool(cell.metadata["papermill"]["start_time"]) for cell in cells)
 
 
 def _what_notebooks_print(record: logging.LogRecord) -> bool:
@@ -101,19 +117,3 @@ def _what_notebooks_print(record: logging.LogRecord) -> bool:
     record.msg, record.args = record.getMessage().rstrip(), ()
     papermills_own = ("Executing ", "Ending ", "Input ", "Output ", "Working directory", "Cell ")
     return bool(record.msg) and not record.msg.startswith(papermills_own)
-
-
-def main() -> int:
-    """Parse the command line and run all notebooks."""
-    parser = argparse.ArgumentParser(prog="python -m fingerspelling.notebooks", description="Run all notebooks.")
-    parser.add_argument("--params", type=named_file, default=DEMO, help="a YAML file")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
-    parser.add_argument(
-        "--notebooks", nargs="+", choices=NOTEBOOKS, default=NOTEBOOKS, metavar="NAME", help="only these"
-    )
-    arguments = parser.parse_args()
-    return exit_status(lambda: run(arguments.params, arguments.data, arguments.notebooks))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

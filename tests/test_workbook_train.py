@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tiny_training import watch_evaluations
 from torch import Tensor
 
-from fingerspelling.train import main
+from fingerspelling.__main__ import main
 
 # Three batches an epoch, two a step: the second step's only batch leaves the second of two processes without one.
 PARAMETERS = {
@@ -36,14 +36,13 @@ def write_parameters(folder: Path, data_dir: Path, **training: object) -> Path:
     return path
 
 
-def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
-    return main()
+def run_main(*arguments: object) -> int:
+    return main(["train", *map(str, arguments)])
 
 
 def torchrun(params: Path, processes: int) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    command += ["-m", "fingerspelling.train", "--params", str(params)]
+    command += ["-m", "fingerspelling", "train", "--params", str(params)]
     return subprocess.run(command, capture_output=True, text=True, timeout=220, check=False)
 
 
@@ -58,8 +57,7 @@ def results(folder: Path) -> tuple[dict[str, Tensor], list[dict], pd.DataFrame]:
 def one(competition: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process made."""
     folder = tmp_path_factory.mktemp("one")
-    with pytest.MonkeyPatch.context() as patch:
-        assert run_main(patch, "--params", write_parameters(folder, competition)) == 0
+    assert run_main("--params", write_parameters(folder, competition)) == 0
     return folder
 
 
@@ -91,17 +89,15 @@ def test_two_processes_go_on_where_one_was_killed(
     params = write_parameters(tmp_path, competition)
     with monkeypatch.context() as patch:
         watch_evaluations(patch, die_in=2)
-        assert run_main(patch, "--params", params) == 130
+        assert run_main("--params", params) == 130
     done = torchrun(params, 2)
     assert done.returncode == 0, done.stderr
     assert "going on from" in done.stdout
     assert_same_results(one, tmp_path)
 
 
-def test_a_finished_training_tells_where_it_is(
-    one: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_main(monkeypatch, "--params", one / "params.yaml") == 0
+def test_a_finished_training_tells_where_it_is(one: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("--params", one / "params.yaml") == 0
     assert f"trained; the models are in {one / 'run'}" in capsys.readouterr().out
 
 
@@ -116,22 +112,19 @@ def test_a_finished_training_tells_where_it_is(
 def test_what_cannot_be_used_is_one_line_and_status_2(
     competition: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     training: dict,
     reason: str,
 ) -> None:
     params = write_parameters(tmp_path, competition, **training)
-    assert run_main(monkeypatch, "--params", params) == 2
+    assert run_main("--params", params) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(reason, line)
 
 
-def test_missing_files_and_folders_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_main(monkeypatch, "--params", tmp_path / "none.yaml") == 2
+def test_missing_files_and_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main("--params", tmp_path / "none.yaml") == 2
     assert "none.yaml: No such file" in capsys.readouterr().err
     params = write_parameters(tmp_path, tmp_path)
-    assert run_main(monkeypatch, "--params", params, "--data", tmp_path / "empty") == 2
+    assert run_main("--params", params, "--data", tmp_path / "empty") == 2
     assert str(tmp_path / "empty") in capsys.readouterr().err
