@@ -39,9 +39,10 @@ import pyarrow as pa
 import torch
 import yaml
 
+from fingerspelling.data.stages import SUBMISSION, note
 from fingerspelling.export import export_tflite
 from fingerspelling.export.tflite import _conversion
-from fingerspelling.files import TEMPORARY
+from fingerspelling.files import TEMPORARY, content
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring.submission import write_submission
@@ -102,8 +103,8 @@ def run(params: Path, part: str, reached: Callable[[str], None]) -> int:
     else:
         book.train()
         reached("zip")
-        write_submission(tflite, book.run_dir / "submission.zip")
-        book.keep_submission()
+        write_submission(tflite, archive := book.run_dir / SUBMISSION)
+        note(book.run_dir, SUBMISSION, {"content": content(archive)})
     return 0
 
 

@@ -1,7 +1,7 @@
 """How well a model reads real clips, whatever real clips are at hand: per set and signer, with bootstrap intervals.
 
     python benchmarks/real_clips.py outputs/demo/submission.zip
-    python benchmarks/real_clips.py outputs/reader/model --num-beams 4 --ctc-weight 0.3 --predictions
+    python benchmarks/real_clips.py outputs/reader/seed1/model --num-beams 4 --ctc-weight 0.3 --predictions
 
 A model is a folder that `from_pretrained` loads, or a submission (a zip, or a folder with its two files), which reads
 as it was exported. The recordings are not part of this project. --real names a folder (default ../shared/real) with a

@@ -112,3 +112,8 @@ def test_real_recordings_are_read(real_data: Path) -> None:
         frames = read_clip(path)
         assert len(frames) > 5
         assert not np.isnan(frames).all()
+
+
+def test_a_file_whose_name_is_no_utf8_is_named() -> None:
+    with pytest.raises(DataError, match="not a readable parquet file"):
+        read_clip(Path("\udcff.parquet"))

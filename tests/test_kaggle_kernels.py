@@ -102,6 +102,10 @@ def test_chapters_are_notebooks() -> None:
     [
         ({"training": {"epoch": 1}}, r"params\.yaml: training\.epoch: no such parameter"),
         ({"data_dir": "somewhere"}, r"params\.yaml: data_dir: .*leave it out"),
+        (
+            {"training": {"pretrained": "weights/reader"}},
+            r"training\.pretrained: a kernel would not find .*weights/reader",
+        ),
         ({"run_dir": "outputs/a_name_that_goes_on_and_on"}, r"params\.yaml: run_dir: .*title.* 50 characters"),
     ],
 )

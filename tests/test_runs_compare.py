@@ -79,3 +79,20 @@ def test_without_a_run_it_says_what_to_do(tmp_path: Path, capsys: pytest.Capture
         compare([tmp_path])
     assert main(["compare", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_runs_of_the_same_name_are_told_apart_by_their_paths(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    runs = [a_run(tmp_path / "a/demo", [1] * 12, 1e-3), a_run(tmp_path / "b/demo", [4, 5] * 6, 2e-3)]
+    assert compare(runs).index.tolist() == list(map(str, runs))
+    assert main(["compare", *map(str, runs), "--figure", str(tmp_path / "curves.png")]) == 0
+    assert capsys.readouterr().out.count("/demo ") == 2
+
+
+@pytest.mark.parametrize("file", ["seed1/out_of_fold.parquet", "seed1/training.json", "seed1/metrics.jsonl"])
+def test_a_damaged_file_of_a_run_is_named(tmp_path: Path, file: str, capsys: pytest.CaptureFixture) -> None:
+    folder = a_run(tmp_path / "run", [1] * 12, 1e-3)
+    for damaged in ("{", "[1]"):
+        if (file, damaged) != ("seed1/metrics.jsonl", "[1]"):  # which pandas takes for a table
+            (folder / file).write_text(damaged)
+            assert main(["compare", str(folder), "--figure", str(tmp_path / "curves.png")]) == 2
+            assert capsys.readouterr().err.startswith(f"{folder / file}: not readable (")

@@ -3,7 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from fingerspelling.simulation.phrases import KINDS, sample_phrase, training_phrases
+from fingerspelling.simulation import words
+from fingerspelling.simulation.config import Wording
+from fingerspelling.simulation.phrases import KINDS, sample_phrase, sample_wording, training_phrases
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS, unknown_characters
 
@@ -63,3 +65,12 @@ def test_sentences_are_everyday_ones() -> None:
     assert len(SENTENCES) == len(set(SENTENCES)) >= 100
     assert all(re.fullmatch("[a-z]+( [a-z]+)*", sentence) for sentence in SENTENCES)
     assert set("".join(SENTENCES)) == set("abcdefghijklmnopqrstuvwxyz ")
+
+
+def test_wild_signers_mostly_spell_words_that_exist() -> None:
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in words.ENGLISH)
+    assert sorted(set(words.ENGLISH)) == words.ENGLISH
+    wording = Wording(competition=0, word=1, words=0, name=0, letters=0, digits=0)
+    rng = np.random.default_rng(1)
+    spelled = [sample_wording(rng, wording) for _ in range(600)]
+    assert 0.65 < np.mean([word in words.KNOWN for word in spelled]) < 0.8

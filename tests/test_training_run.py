@@ -276,19 +276,14 @@ def test_a_training_goes_on_from_a_pretrained_model_of_its_sizes(
     store: ClipStore, run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     first = FingerspellingModel.from_pretrained(run_dir / "model")
-    barely = replace(CONFIG, epochs=1, learning_rate=1e-9, pretrained=str(run_dir / "model"))
+    barely = replace(CONFIG, epochs=1, learning_rate=1e-9, pretrained=run_dir / "model")
     adapted = train(store, Recipe(MODEL, barely), tmp_path / "adapted")
     for (name, trained), weights in zip(adapted.named_parameters(), first.parameters(), strict=True):
         assert torch.allclose(trained, weights, atol=1e-6), name
     assert "starting from the weights of" in capsys.readouterr().out
 
-    with pytest.raises(ParameterError, match=r"training\.pretrained: nowhere holds no trained model"):
-        train(store, Recipe(MODEL, replace(barely, pretrained="nowhere")), tmp_path / "missing")
-    other = FingerspellingConfig(**{**MODEL.to_dict(), "d_model": 64})
-    with pytest.raises(ParameterError, match=r"does not fit the model to train .*size mismatch"):
-        train(store, Recipe(other, barely), tmp_path / "larger")
     shutil.copytree(run_dir / "model", tmp_path / "copy")  # the same weights elsewhere are the same
-    train(store, Recipe(MODEL, replace(barely, pretrained=str(tmp_path / "copy"))), tmp_path / "adapted")
+    train(store, Recipe(MODEL, replace(barely, pretrained=tmp_path / "copy")), tmp_path / "adapted")
     adapted.save_pretrained(tmp_path / "copy")
     with pytest.raises(DataError, match=r"from other weights \(those of training.pretrained\)"):
-        train(store, Recipe(MODEL, replace(barely, pretrained=str(tmp_path / "copy"))), tmp_path / "adapted")
+        train(store, Recipe(MODEL, replace(barely, pretrained=tmp_path / "copy")), tmp_path / "adapted")

@@ -13,7 +13,7 @@ from fingerspelling.landmarks import LARGEST_MEDIAN, SAMPLE, SELECTED_COLUMNS
 SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a row belongs to
 FRAME = "frame"  # a column: the number of a clip's frame
 # What reading a damaged or foreign parquet file raises.
-UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+UNREADABLE = (OSError, pa.ArrowException, UnicodeError)  # the last also of a file whose name is no UTF-8
 NUMBERS = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.types.is_null)  # null: never detected
 # Files that claim more than LARGEST bytes in memory, and more than MOST_PACKED times their size, are passed over: the
 # competition's take about as much as on disk.

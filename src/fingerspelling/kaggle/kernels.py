@@ -157,6 +157,12 @@ def _read_run(params: Path, simulated: bool) -> _Run:
     config = RunConfig.from_values(read_parameters(params))
     if config.data_dir:
         raise ParameterError("data_dir: on Kaggle, the competition's data are found without it; leave it out")
+    for training in (config.training, *([config.first_round.training] if config.first_round else [])):
+        if training.pretrained:
+            raise ParameterError(
+                f"training.pretrained: a kernel would not find {training.pretrained}, which it does not bring along; "
+                "leave it out, or train here"
+            )
     files: dict[str, Path] = {}
     waiting = [params.resolve()]
     while waiting:

@@ -6,37 +6,52 @@ Prints a table, the best run first, and draws the runs' curves over each other.
 """
 
 import argparse
-import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from fingerspelling.data.stages import PREDICTIONS
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, read_json
 from fingerspelling.parameters import flatten
 from fingerspelling.plots.results import run_curves
 from fingerspelling.plots.style import save
 from fingerspelling.scoring.uncertainty import score_difference, score_table
 
+Content = TypeVar("Content")
+
+
+def _whole(read: Callable[[Path], Content], file: Path) -> Content:
+    """Return what a file of a run holds.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return read(file)
+    except Exception as error:  # whatever a damaged file leads to
+        raise DataError(f"{file}: not readable ({' '.join(str(error).split())}); leave this run out") from error
+
 
 def read_clips(folder: Path) -> pd.DataFrame | None:
     """Return what a run read of its held-out clips, by all its models or by its only one; None where it has not."""
     file = next(filter(Path.is_file, [folder / PREDICTIONS, *sorted(folder.glob(f"seed*/{PREDICTIONS}"))]), None)
-    return None if file is None else pd.read_parquet(file)
+    return None if file is None else _whole(pd.read_parquet, file)
 
 
 def parameters(folder: Path) -> dict[str, Any]:
     """Return the parameters of a run's models and of its decoding by dotted names, those of its first seed."""
     values: dict[str, Any] = {}
     for file in sorted(folder.glob("seed*/training.json"))[:1]:
-        values = json.loads(file.read_text())
+        values = _whole(lambda file: dict(read_json(file)), file)
         values.pop("data", None)
         values.get("training", {}).pop("seed", None)
     flat = flatten(values) | {"seeds": len(list(folder.glob("seed*/model")))}
     together = folder / PREDICTIONS
-    readers = pd.read_parquet(together).attrs.get("readers", {}) if together.is_file() else {}
+    readers = _whole(pd.read_parquet, together).attrs.get("readers", {}) if together.is_file() else {}
     return flat | {
         f"submission.{name}": readers.get(name, least) for name, least in (("num_beams", 1), ("ctc_weight", 0))
     }
@@ -49,9 +64,9 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     run read the same clips; verdict, whether that is more than chance.
 
     Raises:
-        DataError: none of the folders holds such a run.
+        DataError: none of the folders holds such a run, or a file of one is damaged.
     """
-    names = {folder.name or str(folder): folder for folder in folders}
+    names = _names(folders)
     runs = {name: clips for name, folder in names.items() if (clips := read_clips(folder)) is not None}
     if not runs:
         raise DataError(f"{', '.join(map(str, folders))}: no run that has read its held-out clips; train one first")
@@ -62,6 +77,12 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     best = table.index[0]
     rows = {run: _behind(runs[best], runs[run], run == best) for run in table.index}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
+
+
+def _names(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the folders by their names, by their whole paths where several have the same one."""
+    count = Counter(folder.name for folder in folders)
+    return {folder.name if folder.name and count[folder.name] == 1 else str(folder): folder for folder in folders}
 
 
 def _behind(best: pd.DataFrame, clips: pd.DataFrame, itself: bool) -> dict[str, Any]:
@@ -80,8 +101,8 @@ def run(options: argparse.Namespace) -> int:
     with pd.option_context("display.width", None, "display.max_columns", None):
         print(table.round(3).to_string())
     histories = {
-        folder.name: pd.read_json(file, lines=True)
-        for folder in options.folders
+        name: _whole(partial(pd.read_json, lines=True), file)
+        for name, folder in _names(options.folders).items()
         for file in sorted(folder.glob("seed*/metrics.jsonl"))[:1]
     }
     save(run_curves(histories), options.figure)

@@ -142,8 +142,7 @@ class RunConfig:
         if not self.seeds:
             object.__setattr__(self, "seeds", (self.training.seed,))
         if folder := self.training.pretrained:
-            training = replace(self.training, pretrained=str(_in_project(Path(folder))))
-            object.__setattr__(self, "training", training)
+            object.__setattr__(self, "training", replace(self.training, pretrained=_in_project(folder)))
         if self.first_round and not self.model.confidence_head:
             raise ValueError("first_round: its scores teach the confidence head, which model.confidence_head omits")
         if self.submission.ctc_weight and not self.model.ctc_weight:

@@ -30,11 +30,11 @@ class Wording:
     """What wild signers spell: the kinds' shares, relative to each other."""
 
     competition: NonNegativeFloat = 0.26  # addresses, names, web addresses, phone numbers
-    word: NonNegativeFloat = 0.32  # a word, of one letter or more; half of the words are invented
+    word: NonNegativeFloat = 0.38  # a word, of one letter or more; three in ten are invented
     words: NonNegativeFloat = 0.12  # two to four words
     name: NonNegativeFloat = 0.1  # given name, surname or both
-    letters: NonNegativeFloat = 0.12  # 1-8 random letters
-    digits: NonNegativeFloat = 0.08  # 1-8 random digits
+    letters: NonNegativeFloat = 0.08  # 1-8 random letters
+    digits: NonNegativeFloat = 0.06  # 1-8 random digits
 
     def __post_init__(self) -> None:
         if not any(dataclasses.astuple(self)):

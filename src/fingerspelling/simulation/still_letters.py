@@ -2,10 +2,11 @@
 
 Joint angles and turns (alphabet.py) fitted to the median shapes in the picture of the two halves into which each
 letter's hands fall, among 10,508 hands that others have published under the MIT licence; the hands themselves are
-not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last rows of M and
-N are what many are taught: the fingers hang down, from a wrist bent by more or less. The last rows of G, H, P and Q
-are what many learners do: the palm to the camera, the fingers to the side of the signing hand, or up and to that side;
-or the palm down. A row that stands several times is drawn as often.
+not part of this project. Where no picture shows an angle, it stays as in continuous spelling. The last rows of A have
+the thumb's tip on the index finger, those of C are nearly closed. The last rows of M and N are what many are taught:
+the fingers hang down, from a wrist bent by more or less. The last rows of G, H, P and Q are what many learners do: the
+palm to the camera, the fingers to the side of the signing hand, or up and to that side; or the palm down. A row that
+stands several times is drawn as often.
 """
 
 import numpy as np
@@ -14,10 +15,14 @@ _TABLE = """
 #  thumb                index                middle               ring                 little               turn
 a  21 -15   6   3   40   0  93  48   55   3  90  39   55  -2  91  35   36  -1  84  46   12  25   3
 a  23 -15   3  -1   33   0  91  54   51   1  91  40   50  -3  91  35   33  -1  83  46   11  26   6
+a  27 -10   8  24   38   0  91  46   58   2  90  41   60  -2  90  36   44  -1  85  46   12  12   5
+a  32  -8  10  32   42   0  92  48   58   2  90  42   60  -2  90  38   46  -1  86  46   25   5   8
 b   3  -4  45  45   10  -3   7   6    9  -1   7   6   11   0   8   6    2   0   5   5    1   2   4
 b  20   4  52  51   12  -4   7   5    9  -1   5   5    6   0   6   5   -2   0   2   4    0   7   2
 c  21  47  13  23   14 -13  35  18   10   0  45  26   12   0  37  24   20   0  19  13   59  -5  22
 c  18  47  13  23   10 -22  37  19    6   0  45  26   11   0  37  23   24   0  16  10   74  -8  24
+c  21  46  12  22   22  -5  52  28   22   0  56  30   24   0  52  28   28   0  42  24   58  -4  20
+c  19  42  12  24   26  -2  50  28   26   0  54  30   27   0  50  28   27   0  42  24   35   0  12
 d  16  30  13  18  -10   0   4   7   36   0  65  28   41   0  60  29   38   0  44  28   60  -4   5
 d  14  30  12  17  -10   0   5   7   35   0  66  28   42   0  59  28   39   0  42  27   60  -7  13
 e   6  20  49  48   29   0  95  58   29   0  99  58   18   0 106  58    6   0  87  56   10  -3  -3

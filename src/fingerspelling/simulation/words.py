@@ -1,5 +1,7 @@
 """Word lists and syllables from which phrases.py builds what nobody has spelled before."""
 
+from pathlib import Path
+
 
 def _listed(text: str) -> list[str]:
     return text.split()
@@ -146,5 +148,6 @@ we got lost twice | the food was amazing | i miss you already | write to me ofte
 it was worth the wait | the best is yet to come
 """
 SENTENCES = [sentence.strip() for sentence in _SENTENCES.split("|")]
-# Words that exist.
-KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS})
+# Words that exist: everyday ones, abbreviations, first names, places, and those of the lists above.
+ENGLISH = Path(__file__).with_name("english.txt").read_text().split()
+KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS, *ENGLISH})

@@ -1,6 +1,7 @@
 """The recipe's parameters, and what the device at hand makes of them."""
 
 from dataclasses import field
+from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
@@ -60,8 +61,8 @@ class TrainingConfig:
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     # Start from the weights of this trained model, a folder as weights/reader, instead of random ones: to adapt it to
-    # other recordings, or to train it further. Its sizes must be those of model.
-    pretrained: str | None = None
+    # other recordings, or to train it further. Its sizes must be those of model; a Kaggle kernel has no such folder.
+    pretrained: Path | None = None
     seed: int = 1  # of the first weights, of the order of the clips, and of what chance does to them
 
     def __post_init__(self) -> None:

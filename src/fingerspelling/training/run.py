@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
-from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.stages import PREDICTIONS, checkpoints
@@ -32,6 +31,7 @@ from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
+from fingerspelling.training.pretrained import pretrained_weights
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import confidence_targets, split_by_signer
@@ -189,24 +189,11 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
 
 def _first_model(recipe: Recipe) -> FingerspellingModel:
     """Make the model with the weights it starts from: random ones, or those of training.pretrained."""
-    folder, model = recipe.training.pretrained, FingerspellingModel(recipe.model)
-    if folder is None:
-        return model
-    try:
-        model.load_state_dict(load_file(_weights_file(folder)))
-    except (RuntimeError, SafetensorError) as error:  # other sizes, or a damaged file
-        reason = " ".join(str(error).split())
-        raise ParameterError(f"training.pretrained: {folder} does not fit the model to train ({reason})") from None
-    print(f"starting from the weights of {folder}")
+    model = FingerspellingModel(recipe.model)
+    if file := pretrained_weights(recipe):
+        model.load_state_dict(load_file(file))
+        print(f"starting from the weights of {file.parent}")
     return model
-
-
-def _weights_file(folder: str) -> Path:
-    """Return the file of a trained model's weights."""
-    file = Path(folder, SAFE_WEIGHTS_NAME)
-    if not file.is_file():
-        raise ParameterError(f"training.pretrained: {folder} holds no trained model ({file.name} is missing)")
-    return file
 
 
 def _stopped(config: TrainingConfig, progress: str) -> str:
@@ -250,8 +237,9 @@ def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, 
     sizes = {name: getattr(recipe.model, name) for name in FingerspellingConfig.__annotations__}
     training = asdict(recipe.training)
     del training["stop_after_hours"]  # when, not what
-    if pretrained := training.pop("pretrained"):  # what, not where
-        data["pretrained"] = content(_weights_file(pretrained))
+    del training["pretrained"]  # where, not what
+    if file := pretrained_weights(recipe):
+        data["pretrained"] = content(file)
     return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 

@@ -14,7 +14,9 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -24,6 +26,7 @@ PARTS = {"face_landmarks": 468, "left_hand_landmarks": 21, "pose_landmarks": 33,
 FPS = 30.0  # of the recordings that models learn from: of a faster video, as many frames are read
 PICTURES, PICTURE_HEIGHT = 1500, 360  # at most; pixels
 EVERY = 0.5  # seconds between two reports
+AHEAD = 16  # frames that MediaPipe is given at once
 COUNTDOWN = 3  # seconds
 Frame = tuple[float, np.ndarray]  # seconds since the start; blue, green, red, uint8 [height, width, 3]
 
@@ -128,34 +131,71 @@ def extract(frames: Iterator[Frame], folder: Path, expected: int, stride: int) -
     Returns:
         The frames' times in seconds; the picture's width and height.
     """
-    from mediapipe.python.solutions.holistic import Holistic  # only now, as it takes two seconds
-
     seconds: list[float] = []
     size, reported = (0, 0), time.monotonic()
-    with Holistic(model_complexity=1) as holistic, (folder / "landmarks.f32").open("wb") as file:
+
+    def images() -> Iterator[np.ndarray]:
+        nonlocal size
         for number, (second, frame) in enumerate(frames):
-            results = holistic.process(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-            file.write(points(results).tobytes())
             seconds.append(second)
             size = frame.shape[1], frame.shape[0]
             if stride and number % stride == 0:
                 small = round(size[0] * PICTURE_HEIGHT / size[1]), PICTURE_HEIGHT
                 picture = cv2.resize(frame, small, interpolation=cv2.INTER_AREA)
                 cv2.imwrite(str(folder / f"{number:06d}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 75])
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+
+    with (folder / "landmarks.f32").open("wb") as file:
+        for done, points in enumerate(landmarks(images()), 1):
+            file.write(points.tobytes())
             if time.monotonic() - reported > EVERY:
                 reported = time.monotonic()
-                tell(done=number + 1, of=expected)
+                tell(done=done, of=expected)
     return seconds, size
 
 
-def points(results: Any) -> np.ndarray:
-    """Return one frame's landmarks, float32 [543, 3]."""
-    rows = []
-    for name, count in PARTS.items():
-        part = getattr(results, name)
-        found = part and [(point.x, point.y, point.z) for point in part.landmark[:count]]
-        rows.append(np.array(found, np.float32) if found else np.full((count, 3), np.nan, np.float32))
-    return np.concatenate(rows)
+class Outputs(dict[tuple[str, int], Any]):
+    """What MediaPipe finds, by stream and time; Holistic itself keeps the last frame's alone."""
+
+    def __setitem__(self, stream: Any, packet: Any) -> None:
+        """Keep a packet of a stream."""
+        super().__setitem__((stream, packet.timestamp.value), packet)
+
+
+def landmarks(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield each image's landmarks, float32 [543, 3].
+
+    Holistic's `process` waits until all is found in a frame. Here it is given AHEAD frames at once: while one thread
+    looks for the hands in a frame, others decode the next and look for the body in it.
+    """
+    # Holistic does not need them, but its package imports them, which takes most of the time of its start.
+    for name in ("matplotlib", "matplotlib.pyplot", "mediapipe.tasks", "mediapipe.tasks.python"):
+        sys.modules.setdefault(name, ModuleType(name))
+    from mediapipe.python.solutions.holistic import Holistic
+
+    with Holistic(model_complexity=1) as holistic:
+        outputs = holistic._graph_outputs = Outputs()
+        kind = holistic._input_stream_type_info["image"]
+        while True:
+            times = []
+            for image in islice(images, AHEAD):
+                holistic._simulated_timestamp += 33333  # microseconds, as in `process`
+                packet = holistic._make_packet(kind, image).at(holistic._simulated_timestamp)
+                holistic._graph.add_packet_to_input_stream(stream="image", packet=packet)
+                times.append(holistic._simulated_timestamp)
+            if not times:
+                return
+            holistic._graph.wait_until_idle()
+            for moment in times:
+                yield np.concatenate([_part(holistic, outputs.get((name, moment)), name) for name in PARTS])
+            outputs.clear()
+
+
+def _part(holistic: Any, packet: Any, name: str) -> np.ndarray:
+    part = packet and holistic._get_packet_content(holistic._output_stream_type_info[name], packet)
+    if not part:
+        return np.full((PARTS[name], 3), np.nan, np.float32)
+    return np.array([(point.x, point.y, point.z) for point in part.landmark[: PARTS[name]]], np.float32)
 
 
 def run(arguments: argparse.Namespace) -> None:

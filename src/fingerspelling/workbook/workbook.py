@@ -55,6 +55,7 @@ from fingerspelling.training import Split, read_predictions, split_by_signer, tr
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
 from fingerspelling.training.limit import StoppedInTime
+from fingerspelling.training.pretrained import pretrained_weights
 from fingerspelling.training.recipe import Recipe
 
 
@@ -83,6 +84,8 @@ class Workbook:
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
+        for recipe in filter(None, (self.config.first_round, Recipe(self.config.model, self.config.training))):
+            pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self.run_dir = self.config.run_dir
         self._competition = find_data(self.config.data_dir)
         data = SIMULATED if self._competition is None else str(self._competition.resolve())
