@@ -15,20 +15,15 @@ const assets = [
   ].map(name => join(holistic, name)),
   // Without relaxed SIMD, which not every browser has.
   join(litert, 'litert_wasm_compat_internal.js'), join(litert, 'litert_wasm_compat_internal.wasm'),
-  join(model, 'model.tflite'), join(model, 'model.json'), 'dist/assets/reading.js',
+  join(model, 'model.tflite'), join(model, 'model.json'),
 ];
 
 rmSync('dist', {recursive: true, force: true});
 mkdirSync('dist/assets', {recursive: true});
-const bundle = (source, outfile) => build({
-  entryPoints: [source], bundle: true, format: 'iife', minify: true, outfile, logLevel: 'warning',
-});
-await bundle('src/reading.js', 'dist/assets/reading.js');
 for (const path of assets) {
   const name = basename(path), content = gzipSync(readFileSync(path), {level: 9}).toString('base64');
   writeFileSync(`dist/assets/${name}.js`, `deliver(${JSON.stringify(name)}, "${content}");\n`);
 }
 copyFileSync(join(holistic, 'holistic.js'), 'dist/holistic.js');
 copyFileSync('index.html', 'dist/index.html');
-await bundle('src/page.js', 'dist/page.js');
-rmSync('dist/assets/reading.js');
+await build({entryPoints: ['src/page.js'], bundle: true, format: 'iife', outfile: 'dist/page.js', logLevel: 'warning'});

@@ -1,6 +1,6 @@
 // Frames as a camera of 30 per second takes them, and the pieces in which someone spells: what video/reading.py does.
 
-import {LEFT_HAND, RIGHT_HAND, selected} from './landmarks.js';
+import {LEFT_HAND, RIGHT_HAND} from './landmarks.js';
 
 export const FPS = 30;
 const REST = 1.0;  // seconds without a hand: one phrase has ended, the next has not begun
@@ -34,20 +34,20 @@ export class Piece {
   seen = 0;
   last = -Infinity;  // second in which a hand was last seen
 
-  // Takes a frame of 543 points; returns whether it begins another phrase, after a rest or a long one.
+  // Takes a frame; returns whether it begins another phrase, after a rest or a long one.
   take(frame) {
     const hand = handSeen(frame.points);
     const long = this.frames.length && frame.second - this.frames[0].second > LONGEST;
     const begins = hand && (long || frame.second - this.last > REST);
     if (begins) [this.frames, this.seen] = [[], 0];
-    if (this.frames.length || hand) this.frames.push({second: frame.second, points: selected(frame.points)});
+    if (this.frames.length || hand) this.frames.push(frame);
     if (hand) [this.seen, this.last] = [this.seen + 1, frame.second];
     return begins;
   }
 
   resting(second) { return second - this.last > REST; }
 
-  // Returns the phrase's frames of 130 points at even times, from the first to the last with a hand; none if too few.
+  // Returns the phrase's frames at even times, from the first to the last with a hand; none if these are too few.
   even() {
     const frames = this.frames.filter(frame => frame.second <= this.last);
     return this.seen < SHORTEST ? [] : atEvenTimes(frames);

@@ -12,22 +12,7 @@ const FILES = {
 };
 // Parts in the order of the competition's files, and how many points each has.
 const PARTS = [['faceLandmarks', 468], ['leftHandLandmarks', 21], ['poseLandmarks', 33], ['rightHandLandmarks', 21]];
-export const LEFT_HAND = 468, POSE = 489, RIGHT_HAND = 522;
-// The 130 points that the model reads, as landmarks.py selects them.
-const range = (start, length) => Array.from({length}, (_, i) => start + i);
-const LIPS = [
-  0, 61, 185, 40, 39, 37, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375,
-  78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308,
-];
-const NOSE = [1, 2, 98, 327];
-const RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173];
-const LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398];
-const ARMS = [12, 14, 16, 18, 20, 22, 11, 13, 15, 17, 19, 21].map(i => POSE + i);
-const SELECTED = [
-  ...LIPS, ...range(LEFT_HAND, 21), ...range(RIGHT_HAND, 21), ...NOSE, ...RIGHT_EYE, ...LEFT_EYE, ...ARMS,
-];
-
-export const selected = points => SELECTED.map(point => points[point]);
+export const POINTS = 543, LEFT_HAND = 468, POSE = 489, RIGHT_HAND = 522;
 
 // Where pictures are drawn by the processor, so are MediaPipe's networks run by it, which is many times faster.
 function hasGraphicsCard() {
@@ -47,10 +32,6 @@ export class Landmarks {
       useCpuInference: !hasGraphicsCard(),
     });
     landmarks.holistic.onResults(results => { landmarks.results = results; });
-    // It would draw the picture and a mask as well, which nobody looks at and which takes a tenth of the time.
-    const listener = landmarks.holistic.h.h.listeners[0];
-    listener.wants = PARTS.map(([part]) => listener.outs[part].stream);
-    listener.outs = Object.fromEntries(PARTS.map(([part]) => [part, listener.outs[part]]));
     await landmarks.holistic.initialize();
     return landmarks;
   }

@@ -1,8 +1,7 @@
 // The page: a webcam or a video -> landmarks drawn over it -> the phrase, letter by letter under the time line.
 
-import {filmed} from './film.js';
-import {Piece} from './frames.js';
-import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND, selected} from './landmarks.js';
+import {FPS, Piece} from './frames.js';
+import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 import {Reader} from './reader.js';
 
 const READ_EVERY = 0.4;  // seconds
@@ -19,6 +18,15 @@ const by = id => document.getElementById(id);
 const video = by('video'), canvas = by('picture'), pen = canvas.getContext('2d');
 let landmarks, reader, running = 0;
 const say = text => { by('status').textContent = text; };
+
+// Returns the video's picture as it is now; the video goes on while MediaPipe looks at it.
+const still = document.createElement('canvas');
+function taken() {
+  still.width = video.videoWidth;
+  still.height = video.videoHeight;
+  still.getContext('2d').drawImage(video, 0, 0);
+  return still;
+}
 
 function draw(picture, points, mirrored) {
   canvas.width = picture.width;
@@ -74,20 +82,17 @@ function finish(letters) {
   by('phrases').append(entry);
 }
 
-// Reads pictures one after the other, until there are none or something else is begun. What has been signed so far is
-// read while the next pictures are looked at.
+// Reads pictures one after the other, until there are none or something else is begun.
 async function run(pictures, mirrored) {
   const mine = ++running, began = performance.now();
   const piece = new Piece();
-  let letters = new Letters(), reading = null, readAt = -Infinity, count = 0, open = false;
-  const read = async (second, into = letters) => {
+  let letters = new Letters(), readAt = -Infinity, count = 0, open = false;
+  const read = async second => {
+    letters.update(await reader.read(piece.even()), reader.confidence, second);
     readAt = second;
-    const {text, confidence} = await reader.read(piece.even());
-    if (mine === running) into.update(text, confidence, second);
   };
   const close = async second => {
-    await reading;
-    if (!open || mine !== running) return;
+    if (!open) return;
     await read(second);
     finish(letters);
     open = false;
@@ -95,19 +100,16 @@ async function run(pictures, mirrored) {
   landmarks.forget();
   by('phrases').replaceChildren();
   by('phrase').textContent = '…';
-  for await (const {picture, second} of pictures) {
+  for await (const second of pictures) {
     if (mine !== running) return;
-    const points = await landmarks.find(picture, second);
+    const picture = taken(), points = await landmarks.find(picture, second);
     draw(picture, points, mirrored);
     if (open && piece.resting(second)) await close(second);
     if (piece.take({second, points})) {
-      await reading;
       if (open) finish(letters);
       [letters, open] = [new Letters(), true];
     }
-    if (open && !reading && second - readAt >= READ_EVERY) {
-      reading = read(second).catch(failed).finally(() => { reading = null; });
-    }
+    if (open && second - readAt >= READ_EVERY) await read(second);
     letters.show(second);
     const rate = ++count / (performance.now() - began) * 1000;
     say(`${second.toFixed(1)} s, ${rate.toFixed(0)} frames per second${open ? '' : ': show a hand, head and shoulders'}`);
@@ -116,20 +118,33 @@ async function run(pictures, mirrored) {
     if (page.points.length > KEPT) page.points.shift();
   }
   await close(piece.last);
-  if (mine !== running) return;
   letters.show(piece.last);
   page.done = true;
   say(`${by('status').textContent}; finished`);
 }
 
-// Takes a camera's pictures as fast as they can be read; the video goes on while MediaPipe looks at one.
+// Shows the picture of a moment. It may be there only after the video says that it is; the same picture as before is not
+// announced again, which a fifth of a second settles.
+async function seek(second) {
+  const announced = new Promise(resolve => video.requestVideoFrameCallback(resolve));
+  await new Promise(resolve => { video.onseeked = resolve; video.currentTime = second; });
+  await Promise.race([announced, new Promise(resolve => setTimeout(resolve, 200))]);
+}
+
+// Steps through a video at 30 frames per second, however long each takes.
+async function* stepped() {
+  for (let i = 0; (i + 0.5) / FPS < video.duration; i++) {
+    await seek((i + 0.5) / FPS);
+    yield i / FPS;
+  }
+}
+
+// Takes a camera's pictures as fast as they can be read.
 async function* live() {
-  const began = performance.now(), picture = document.createElement('canvas'), pen = picture.getContext('2d');
+  const began = performance.now();
   while (video.srcObject?.active) {
     await new Promise(resolve => video.requestVideoFrameCallback(resolve));
-    [picture.width, picture.height] = [video.videoWidth, video.videoHeight];
-    pen.drawImage(video, 0, 0);
-    yield {picture, second: (performance.now() - began) / 1000};
+    yield (performance.now() - began) / 1000;
   }
 }
 
@@ -137,6 +152,7 @@ function stop() {
   running++;
   video.srcObject?.getTracks().forEach(track => track.stop());
   video.srcObject = null;
+  video.removeAttribute('src');
   Object.assign(page, {done: false, points: []});
 }
 
@@ -153,14 +169,22 @@ async function camera() {
 
 async function file(chosen) {
   stop();
-  await run(await filmed(chosen), false);
+  const loaded = new Promise((resolve, reject) => { video.onloadeddata = resolve; video.onerror = reject; });
+  video.src = URL.createObjectURL(chosen);
+  try {
+    await loaded;
+  } catch {
+    return say(`${chosen.name}: not a video that this browser can play; MP4 with H.264 is one.`);
+  }
+  if (!Number.isFinite(video.duration)) return say(`${chosen.name}: does not say how long it is; convert it to MP4.`);
+  await run(stepped(), false);
 }
 
 const failed = error => { say(String(error?.message ?? error)); console.error(error); };
 // What a test of the page looks at.
 const page = window.page = {
   done: false, frames: 0, rate: 0, ready: false, points: [],
-  read: frames => reader.read(frames.map(selected)),
+  read: frames => reader.read(frames), confidence: () => reader.confidence,
 };
 by('camera').onclick = () => camera().catch(failed);
 by('stop').onclick = () => { stop(); say('Stopped.'); };
