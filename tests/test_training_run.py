@@ -285,5 +285,14 @@ def test_a_training_goes_on_from_a_pretrained_model_of_its_sizes(
     shutil.copytree(run_dir / "model", tmp_path / "copy")  # the same weights elsewhere are the same
     train(store, Recipe(MODEL, replace(barely, pretrained=tmp_path / "copy")), tmp_path / "adapted")
     adapted.save_pretrained(tmp_path / "copy")
+    other = Recipe(MODEL, replace(barely, pretrained=tmp_path / "copy"))
+    train(store, other, tmp_path / "adapted")  # it is finished: what it started from may be overwritten, or gone
+    shutil.rmtree(tmp_path / "copy")
+    train(store, other, tmp_path / "adapted")
     with pytest.raises(DataError, match=r"from other weights \(those of training.pretrained\)"):
-        train(store, Recipe(MODEL, replace(barely, pretrained=tmp_path / "copy")), tmp_path / "adapted")
+        train(store, Recipe(MODEL, replace(barely, pretrained=None)), tmp_path / "adapted")
+
+    shutil.rmtree(tmp_path / "adapted/model")  # it is not: other weights would be another training
+    adapted.save_pretrained(tmp_path / "copy")
+    with pytest.raises(DataError, match=r"from other weights \(those of training.pretrained\)"):
+        train(store, other, tmp_path / "adapted")

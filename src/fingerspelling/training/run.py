@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
     finished = run_dir / "model"
     targets = confidence_targets(store, recipe.training.scores, scores_dir)
-    inputs = _inputs(store, recipe, targets)
+    inputs = _inputs(store, recipe, targets, finished.is_dir())
     _refuse_another(inputs, run_dir)
     if not finished.is_dir():
         _train(store, recipe, targets, inputs, run_dir)
@@ -96,7 +96,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
         there = read_json(file)
         if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
             raise ValueError(f"it tells of {', '.join(there)}")
-        there, inputs = _decisive(there), _decisive(inputs)
+        finished = (run_dir / "model").is_dir()
+        there, inputs = _decisive(there, finished), _decisive(inputs, finished)
         if there == inputs:
             return
     except (ValueError, AttributeError) as error:
@@ -117,10 +118,17 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
     )
 
 
-def _decisive(inputs: dict[str, dict]) -> dict[str, dict]:
-    """Return inputs without those parameters of a simulated stream that decide nothing."""
-    simulation = inputs["training"].get("simulation")
-    return inputs | {"training": inputs["training"] | {"simulation": simulation and content_of(simulation)}}
+def _decisive(inputs: dict[str, dict], finished: bool) -> dict[str, dict]:
+    """Return inputs without those parameters of a simulated stream that decide nothing.
+
+    Of a finished training, it does not matter either what has become of the weights that it started from: a release
+    overwrites those that it went on from.
+    """
+    simulation, data = inputs["training"].get("simulation"), inputs["data"]
+    if finished and "pretrained" in data:
+        data = data | {"pretrained": "any"}
+    training = inputs["training"] | {"simulation": simulation and content_of(simulation)}
+    return inputs | {"training": training, "data": data}
 
 
 def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
@@ -164,6 +172,8 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
         print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
+    elif config.pretrained:
+        print(f"starting from the weights of {config.pretrained}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         progress = f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
@@ -192,7 +202,6 @@ def _first_model(recipe: Recipe) -> FingerspellingModel:
     model = FingerspellingModel(recipe.model)
     if file := pretrained_weights(recipe):
         model.load_state_dict(load_file(file))
-        print(f"starting from the weights of {file.parent}")
     return model
 
 
@@ -230,7 +239,7 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
         return None
 
 
-def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, dict]:
+def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray, finished: bool) -> dict[str, dict]:
     """Return all that decides a training's result, as JSON would give it back."""
     data: dict[str, Any] = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
@@ -238,8 +247,8 @@ def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray) -> dict[str, 
     training = asdict(recipe.training)
     del training["stop_after_hours"]  # when, not what
     del training["pretrained"]  # where, not what
-    if file := pretrained_weights(recipe):
-        data["pretrained"] = content(file)
+    if recipe.training.pretrained:
+        data["pretrained"] = None if finished else content(cast(Path, pretrained_weights(recipe)))
     return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 

@@ -84,9 +84,10 @@ class Workbook:
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
         self.config = RunConfig.from_values(values)
-        for recipe in filter(None, (self.config.first_round, Recipe(self.config.model, self.config.training))):
-            pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self.run_dir = self.config.run_dir
+        for folder, recipe in (self.folds | self.trainings).items():
+            if not _finished(folder):
+                pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self._competition = find_data(self.config.data_dir)
         data = SIMULATED if self._competition is None else str(self._competition.resolve())
         there = read_note(self.run_dir).data or data  # with others, their clips would mix
