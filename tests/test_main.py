@@ -58,7 +58,9 @@ def test_the_text_of_clips_is_printed(arguments: list[str], output: str, capsys:
 def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "empty").mkdir()
-    arguments = ["absent.parquet", str(tmp_path / "broken.parquet"), str(tmp_path / "empty"), "clips"]
+    (tmp_path / "film.MP4").write_bytes(b"film")
+    paths = [str(tmp_path / name) for name in ("broken.parquet", "empty", "film.MP4")]
+    arguments = ["absent.parquet", *paths, "clips"]
     assert main(["predict", "--submission", "files", *arguments]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [
@@ -66,10 +68,11 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
         "clips/many.parquet:5\t+1-234",
         "clips/one.parquet\tdog 7",
     ]
-    absent, broken, empty, fails = err.splitlines()
-    assert absent.startswith("absent.parquet: not a readable parquet file") and "No such file" in absent
+    absent, broken, empty, film, fails = err.splitlines()
+    assert absent == "absent.parquet: no such file or folder"
+    assert film == f"{tmp_path / 'film.MP4'}: is a video, which `fingerspelling read` reads"
     assert broken.startswith(f"{tmp_path / 'broken.parquet'}: not a readable parquet file")
-    assert empty.startswith(f"{tmp_path / 'empty'}: not a readable parquet file")
+    assert empty == f"{tmp_path / 'empty'}: holds no parquet files"
     assert fails.startswith("clips/many.parquet:8: the model failed")
     for path in ("clips", "absent.parquet"):
         assert main(["predict", path, "--submission", "files"]) == 1

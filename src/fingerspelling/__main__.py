@@ -14,6 +14,7 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others n
 """
 
 import argparse
+import mimetypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,11 +187,13 @@ def predict(options: argparse.Namespace) -> int:
     if options.sample:
         return command.read_sample(options.submission, options.picture)
     submission = Submission(options.submission or shipped())
-    # Where a folder has none, its own path stands in, whose reading says what is wrong.
+    # Where a folder has none, its own path stands in.
     files = [file for path in options.paths for file in visible_files(path, "*.parquet") or [path]]
     failed = False
     for file in files:
         try:
+            if reason := _no_clip(file):
+                raise DataError(f"{file}: {reason}")
             if options.sequence is None:
                 clips = read_clips(file, submission.columns)
             else:
@@ -213,6 +216,16 @@ def predict(options: argparse.Namespace) -> int:
                 continue
             print(text if [file] == options.paths and len(clips) == 1 else f"{name}\t{text}", flush=True)
     return int(failed)
+
+
+def _no_clip(path: Path) -> str:
+    """Say why a path cannot be a file of clips, "" where it may be one."""
+    if path.is_dir():
+        return "holds no parquet files"
+    if not path.exists():
+        return "no such file or folder"
+    film = (mimetypes.guess_type(path.name)[0] or "").startswith("video/")
+    return "is a video, which `fingerspelling read` reads" if film else ""
 
 
 def score(options: argparse.Namespace) -> int:
