@@ -14,12 +14,12 @@ from fingerspelling.simulation import SimulationConfig, simulate
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text()) | {"run_dir": "outputs/two", "seeds": [1]}
 TWO = TINY | {"first_round": "", "training": TINY["training"] | {"gradient_accumulation_steps": 2}}
-TWO_GPUS = "from fingerspelling import workbook\nworkbook.training_processes = lambda: 2\n"
+TWO_GPUS = "from fingerspelling.workbook import workbook\nworkbook.training_processes = lambda: 2\n"
 FAILING = """
-SOURCE = open(PLACE + "/src/fingerspelling/train.py").read()
+SOURCE = open(PLACE + "/src/fingerspelling/workbook/train.py").read()
 CHANGED = SOURCE.replace("book.train()", "book.train() if state.is_main_process else 1 / 0")
 assert CHANGED != SOURCE
-open(PLACE + "/src/fingerspelling/train.py", "w").write(CHANGED)
+open(PLACE + "/src/fingerspelling/workbook/train.py", "w").write(CHANGED)
 """
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from fingerspelling import workbook
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE, KAGGLE_MOUNTS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
@@ -20,7 +19,7 @@ from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import metric
 from fingerspelling.training import confidence_targets
-from fingerspelling.workbook import Workbook
+from fingerspelling.workbook import Workbook, workbook
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 
