@@ -269,7 +269,9 @@ def _training_in_words(recipe: dict[str, Any]) -> str:
     simulation = training.get("simulation") or {}
     clips = training["epochs"] * simulation.get("clips", 0)
     share = simulation.get("wild", {}).get("share", 0.0)
-    earlier = ", after the clips of earlier trainings (docs/experiments.md)" if "pretrained" in recipe.get("data", {}) else ""
+    earlier = (
+        ", after the clips of earlier trainings (docs/experiments.md)" if "pretrained" in recipe.get("data", {}) else ""
+    )
     return f"{clips:,} clips, none seen twice, {share:.0%} of them by wild signers{earlier}"
 
 
