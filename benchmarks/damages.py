@@ -196,7 +196,7 @@ def change_zip(content: bytes, rng: np.random.Generator) -> bytes:
     member, how = members[rng.integers(len(members))], rng.integers(6)
     packing = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)[rng.integers(4)]
     if how == 0:
-        member[0] = str(FIELDS[rng.integers(len(FIELDS))]).replace("\0", "_")
+        member[0] = str(FIELDS[rng.integers(len(FIELDS))]).replace("\0", "_") or "_"  # zipfile writes no empty name
     elif how == 1:
         member[1] = bytes(int(10 ** rng.uniform(0, 9)))  # little when packed
     elif how == 2:
