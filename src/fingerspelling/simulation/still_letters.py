@@ -86,7 +86,7 @@ x  -2  36  24  15  -13  16  63  35   51   0  95  60   79 -19  95  54   80 -24  8
 x  12  28  38  32  -17  16  52  28   32   0  86  50   66 -24  88  44   78 -25  75  43    7   1 -13
 y  34 -11 -13 -19   49   0  85  48   66  -5  81  39   71 -14  80  38    0 -19  -8  -2    7  23 -12
 """
-STILL: dict[str, np.ndarray] = {}  # letter -> float32 [1 to 6, 23]: joint angles and the turn of the hand
+STILL: dict[str, np.ndarray] = {}  # letter -> float32 [rows, 23]: joint angles and the turn of the hand
 for _row in _TABLE.strip().splitlines()[1:]:
     _letter, *_values = _row.split()
     STILL[_letter] = np.array([*STILL.get(_letter, []), list(map(int, _values))], np.float32)
