@@ -73,7 +73,6 @@ class Kind:
         damages: functions of a file's content.
         detected: whether every damage has to be noticed, as the workbook wrote the file with what can tell.
         needs: what reading it needs of the run's folder.
-        sentences: errors that become a sentence, beside an `InputError`, and to which a caller adds the file's name.
         tries: how many by default.
     """
 
@@ -81,7 +80,6 @@ class Kind:
     damages: tuple[Damage, ...] = BYTES
     detected = False
     needs: tuple[str, ...] = ("competition", "clips")
-    sentences: tuple[type[Exception], ...] = ()
     tries = 1000
 
     def result(self, run: Path, file: Path) -> Any:
@@ -248,11 +246,10 @@ class Model(Kind):
 
     files = ("submission/model.tflite",)
     needs = ("submission",)
-    sentences = (RuntimeError,)
     tries = 400
 
     def result(self, run: Path, file: Path) -> Any:
-        process = ModelProcess(file.read_bytes(), threads=1, patience=SECONDS // 2)
+        process = ModelProcess(file.read_bytes(), threads=1, patience=SECONDS // 2, name=str(file))
         return process.input_shape, process.characters(_clip(len(SELECTED_COLUMNS)))
 
 
@@ -342,8 +339,6 @@ def outcome(kind: Kind, run: Path, file: Path, expected: Any) -> tuple[str, str]
     except InputError as error:
         named = names(file, str(error))
         return ("named", "") if named else ("CRASH", f"an error that does not name the file: {error}")
-    except kind.sentences:
-        return "named", ""
     except Exception:
         return "CRASH", traceback.format_exc()
     if result == expected:

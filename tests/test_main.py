@@ -73,7 +73,7 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     assert film == f"{tmp_path / 'film.MP4'}: is a video, which `fingerspelling read` reads"
     assert broken.startswith(f"{tmp_path / 'broken.parquet'}: not a readable parquet file")
     assert empty == f"{tmp_path / 'empty'}: holds no parquet files"
-    assert fails.startswith("clips/many.parquet:8: the model failed")
+    assert fails.startswith("clips/many.parquet:8: the model failed (files: model.tflite: ")
     for path in ("clips", "absent.parquet"):
         assert main(["predict", path, "--submission", "files"]) == 1
 
@@ -159,7 +159,7 @@ def test_a_model_that_crashes_takes_no_command_with_it(
     (files / "model.tflite").write_bytes(make_deadly_tflite())
     clip = folder / "clips/one.parquet"
     assert main(["predict", str(clip), str(clip), "--submission", str(files)]) == 1
-    reason = "the model crashed its process (SIGSEGV)"
+    reason = f"{files}: model.tflite crashed its process (SIGSEGV)"
     assert capsys.readouterr() == ("", 2 * f"{clip}: the model failed ({reason})\n")
     (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\nmany,no\n")
     assert main(["score", str(files), str(folder / "clips"), str(tmp_path / "train.csv")]) == 1

@@ -23,6 +23,7 @@ from pathlib import Path
 from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
 from fingerspelling.files import DataError, InputError, visible_files, written_whole
 from fingerspelling.processes import exit_status
+from fingerspelling.scoring.runtime import ModelError
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
 
@@ -210,7 +211,7 @@ def predict(options: argparse.Namespace) -> int:
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
                 text = str(submission.read(frames)) if submission.calibration else submission.transcribe(frames)
-            except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
+            except ModelError as error:
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)
                 continue
