@@ -1,5 +1,6 @@
 """The command line: `fingerspelling predict` and `fingerspelling score`."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict ''",
+        "predict x --submission=",
+        "read ''",
+        "read x.mp4 --keep ''",
+        "score '' clips train.csv",
+        "score x.zip '' train.csv",
+        "status ''",
+        "compare ''",
+        "run --data ''",
+        "train --params ''",
+        "sweep '' training.epochs=1",
+        "kaggle weights ''",
+    ],
+)
+def test_an_empty_path_is_not_the_working_folder(command: str, capsys: pytest.CaptureFixture) -> None:
+    """As of a shell's variable without a value."""
+    with pytest.raises(SystemExit, match="2"):
+        main(shlex.split(command))
+    assert capsys.readouterr().err.endswith(": an empty path\n")
+
+
+def test_home_is_found_by_its_sign(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))  # which no shell puts in here
+    assert main(["predict", "~/clips/one.parquet", "--submission=~/submission.zip"]) == 0
+    assert capsys.readouterr().out == "dog 7\n"
 
 
 @pytest.mark.usefixtures("here")

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from fingerspelling.data.competition import INPUT, SCRATCH, SLUG, WORKING
-from fingerspelling.files import written_whole
+from fingerspelling.files import to_path, written_whole
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
@@ -270,7 +270,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.kaggle.kernels", description="Build the kernels.")
     parser.add_argument("--params", type=named_file, default=TRIAL, help="a YAML file (default: the trial's)")
     parser.add_argument("--owner", help="the name of the Kaggle account")
-    parser.add_argument("--folder", type=Path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)")
+    parser.add_argument(
+        "--folder", type=to_path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)"
+    )
     parser.add_argument(
         "--simulated", action="store_true", help="run on simulated signers, not on the competition's data"
     )

@@ -72,7 +72,7 @@ def parameter_file(path: str | Path) -> Path:
     return here if os.path.exists(here) else CHAPTERS.parent / path  # a Path's own exists() fails at a long name
 
 
-def named_file(path: str) -> Path:
+def named_file(path: str | Path) -> Path:
     """Return where a file of parameters is that a command names: in the working folder, or a `parameter_file`."""
     here = from_home(path)
     return here if os.path.exists(here) else parameter_file(path)
