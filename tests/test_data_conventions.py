@@ -63,6 +63,7 @@ def swapped(table: pd.DataFrame) -> pd.DataFrame:
 CASES = {
     "pixels": (pixels, {}, "pixels of 1080 x 1920"),
     "zeros": (zeros, {}, "0 for undetected"),
+    "-1": (lambda table: table.fillna(np.float32(-1)), {}, "-1 for undetected"),
     "pixels and zeros": (lambda table: zeros(pixels(table)), {}, "pixels of 1080 x 1920, 0 for undetected"),
     "size given": (lambda table: pixels(table, 500, 700), {"picture_size": (500, 700)}, "pixels of 500 x 700"),
     "mirrored": (mirrored, {"mirror": True}, "mirrored"),

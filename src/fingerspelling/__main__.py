@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
+from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark, without_mark
 from fingerspelling.files import DataError, InputError, refuse_missing_folder, to_path, visible_files, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.runtime import ModelError
@@ -206,10 +206,14 @@ def predict(options: argparse.Namespace) -> int:
                 clips = read_clips(file, submission.columns)
             else:
                 clips = {options.sequence: read_clip(file, submission.columns, options.sequence)}
-            if in_pixels(file):
+            pixels, mark = unit_and_mark(file)
+            if pixels:
                 raise DataError(
                     f"{file}: its coordinates are pixels; divide x and z by the picture's width, y by its height"
                 )
+            if mark is not None:
+                print(f"{file}: points at {mark:g}, {mark:g} count as undetected", file=sys.stderr)
+                clips = {name: without_mark(frames, submission.columns, mark) for name, frames in clips.items()}
         except DataError as error:
             failed = True
             print(error, file=sys.stderr)
