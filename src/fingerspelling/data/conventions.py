@@ -30,6 +30,7 @@ class ExtractionConfig:
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     mirror: bool = False  # x becomes 1 - x, for pictures that were mirrored after the points were named
     swap_hands: bool = False  # exchange the hands: for files whose left hand is the signer's right one
+    upside_down: bool = False  # y becomes 1 - y, for files in which it grows upwards
 
 
 AS_THEY_ARE = ExtractionConfig()
@@ -43,12 +44,14 @@ class Convention:
     mark: float | None = None  # x and y of undetected points, see `mark_of_undetected`
     mirror: bool = False
     swap_hands: bool = False
+    upside_down: bool = False
 
     def __str__(self) -> str:
         """Say in words what is put right, "" for nothing."""
         changes = ["pixels of {:.0f} x {:.0f}".format(*self.picture)] if self.picture else []
         changes += [] if self.mark is None else [f"{self.mark:g} for undetected"]
         changes += ["mirrored"] * self.mirror + ["hands swapped"] * self.swap_hands
+        changes += ["upside down"] * self.upside_down
         return ", ".join(changes)
 
     def column(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
@@ -64,7 +67,7 @@ class Convention:
             values = np.where((x == self.mark) & (y == self.mark), np.nan, values)
         if self.picture:
             values = values / np.float32(self.picture[name[0] == "y"])  # z counts widths, too
-        return 1 - values if self.mirror and name[0] == "x" else values
+        return 1 - values if {"x": self.mirror, "y": self.upside_down}.get(name[0]) else values
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows of a file with all of their points as the competition would have them."""
@@ -92,7 +95,7 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
         whole = np.array([not name.startswith("pose") for name in names])  # arms may be below the picture
         seen = points[whole].swapaxes(0, 1)[:, there[whole]]
         picture = config.picture_size or _smallest_picture(*np.percentile(seen if seen.size else inside, OUTERMOST, 1))
-    found = Convention(picture, mark, config.mirror, config.swap_hands)
+    found = Convention(picture, mark, config.mirror, config.swap_hands, config.upside_down)
     return None if found == Convention() else found
 
 

@@ -18,7 +18,7 @@ from fingerspelling.files import DataError
 # What the summary of the extraction says of a file that has no clips.
 NOTHING: dict[str, Any] = {
     **{"clips": 0, "frames": 0, "without_hand": 0, "sorted": 0, "gaps": 0, "skipped": [], "changed": ""},
-    **{"left": 0, "right": 0, "mirrored": math.nan, "crossed": math.nan, "turned": math.nan},
+    **{"left": 0, "right": 0, "mirrored": math.nan, "upside_down": math.nan, "crossed": math.nan, "turned": math.nan},
     **{"prints": [], "megabytes": 0.0, "seconds": 0.0, "error": ""},
 }
 SAMPLE = 1 << 18  # bytes of a file that its fingerprint reads in each of four places; the footer takes about as many
