@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,14 @@ def test_a_file_of_one_clip_is_read_with_and_without_its_id(tmp_path: Path) -> N
         ((sequence_id, frames),) = read_clips(tmp_path / "7.parquet", ["y_pose_3"]).items()
         assert sequence_id == (7 if part is table else None)
         np.testing.assert_array_equal(frames, part[["y_pose_3"]].to_numpy())
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "7.parquet")
+    for path in (tmp_path / "7.parquet", tmp_path, Path("/dev/zero")):
+        for read in (read_clips, unit_and_mark):
+            with pytest.raises(DataError, match=f"^{path}: is a folder, a pipe or a device, not a file"):
+                read(path)
 
 
 def test_a_clip_of_no_frames_is_read(tmp_path: Path) -> None:

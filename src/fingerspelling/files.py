@@ -46,6 +46,12 @@ def refuse_missing_folder(*files: Path | None) -> None:
             raise DataError(f"{file.parent}: no such folder to write {file.name} to")
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raise a DataError for a folder, a pipe or a device: C++ waits for a pipe, and nothing can interrupt it."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is a folder, a pipe or a device, not a file")
+
+
 def visible_files(folder: Path, pattern: str) -> list[Path]:
     """Return the files of a folder at any depth, sorted, without hidden ones or folders, such as macOS' and Jupyter's.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, refuse_no_file
 from fingerspelling.landmarks import LARGEST_MEDIAN, SAMPLE, SELECTED_COLUMNS
 
 SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a row belongs to
@@ -28,6 +28,8 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
         DataError: the file cannot be read, lacks a column or has it twice, a column holds no numbers, or it would take
             far more memory than a file of its size can need.
     """
+    path = Path(path)
+    refuse_no_file(path)
     try:
         file = pq.ParquetFile(path, **options)
     except UNREADABLE as error:
@@ -47,7 +49,7 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
             raise DataError(f"{path}: {name} holds no numbers, but values of the type {kind}")
     groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
     unpacked = max(4 * file.metadata.num_rows * len(columns), sum(group.total_byte_size for group in groups))
-    if unpacked > max(LARGEST, MOST_PACKED * Path(path).stat().st_size):
+    if unpacked > max(LARGEST, MOST_PACKED * path.stat().st_size):
         raise DataError(f"{path}: would take {unpacked / 1e9:.1f} GB in memory, too much for a file of its size")
     return file
 
@@ -124,10 +126,8 @@ def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
     Raises:
         DataError: the file cannot be read.
     """
-    try:
-        names = set(pq.read_schema(path).names)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    with open_parquet(path, []) as file:
+        names = set(file.schema_arrow.names)
     points = [point for point in SAMPLE if {f"x_{point}", f"y_{point}"} <= names]
     x, y = np.split(_read(path, [f"{axis}_{point}" for axis in "xy" for point in points])[0], 2, axis=1)
     mark = mark_of_undetected(x, y)

@@ -13,7 +13,7 @@ import pandas as pd
 from fingerspelling.data.competition import TABLES, read_table
 from fingerspelling.data.conventions import AS_THEY_ARE, ExtractionConfig
 from fingerspelling.data.store import SUFFIX, is_whole, read_about
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, refuse_no_file
 
 # What the summary of the extraction says of a file that has no clips.
 NOTHING: dict[str, Any] = {
@@ -32,6 +32,7 @@ def fingerprint(path: Path) -> list[int]:
     Raises:
         DataError: the file cannot be read.
     """
+    refuse_no_file(path)
     try:
         with path.open("rb") as file:
             size, checksum = file.seek(0, os.SEEK_END), 0
