@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from accelerate.utils import gather_object
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
@@ -31,7 +30,7 @@ from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
-from fingerspelling.training.pretrained import pretrained_weights
+from fingerspelling.training.pretrained import load_pretrained, pretrained_weights
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import confidence_targets, split_by_signer
@@ -201,7 +200,7 @@ def _first_model(recipe: Recipe) -> FingerspellingModel:
     """Make the model with the weights it starts from: random ones, or those of training.pretrained."""
     model = FingerspellingModel(recipe.model)
     if file := pretrained_weights(recipe):
-        model.load_state_dict(load_file(file))
+        load_pretrained(model, file)
     return model
 
 
@@ -267,6 +266,7 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         bf16=precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
         logging_steps=min(20, steps),
+        logging_nan_inf_filter=False,  # it would wait for the GPU in every step
         eval_strategy="epoch",
         save_strategy="epoch",
         seed=config.seed,
