@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.model.encoder import Attention, ScaleBias, rotary_angles, rotate
+from fingerspelling.model.encoder import Attention, Convolution, ScaleBias, rotary_angles, rotate
 from fingerspelling.model.extractor import FeatureExtractor
 from fingerspelling.model.padding import Padding
 
@@ -77,3 +77,18 @@ def test_a_scale_and_a_shift_come_before_the_linear_layer() -> None:
         nn.init.normal_(scale.scale)
         nn.init.normal_(scale.bias)
         torch.testing.assert_close(scale(x, linear), linear(x * scale.scale + scale.bias))
+
+
+@pytest.mark.parametrize("length", [1, 4, 30])
+def test_gpus_convolve_as_cpus_do_and_not_by_cudnn(length: int) -> None:
+    torch.manual_seed(0)
+    convolution, y = Convolution(8, 5, 0.0), torch.randn(3, length, 8, requires_grad=True)
+    images, rows = convolution.convolve_images(y), convolution.convolve_rows(y)
+    torch.testing.assert_close(rows, images, atol=1e-6, rtol=1e-5)
+    weights = [convolution.depthwise.weight, y]
+    upstream = torch.randn_like(images)
+    ours, theirs = (torch.autograd.grad(out, weights, upstream) for out in (rows, images))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    # PyTorch hands to cuDNN what looks like channels_last, also by the strides of axes of length 1.
+    kernels = convolution.depthwise.weight.flatten(1)[:, None]
+    assert kernels[:, :, None].is_contiguous() and kernels.stride() == (5, 5, 1)

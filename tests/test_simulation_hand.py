@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,3 +56,41 @@ def test_the_thumb_of_a_closed_hand_seems_longer_and_that_of_an_open_one_does_no
         plain, thumb = (hand.joints(angles, skeleton)[0] for skeleton in (usual, grown))
         np.testing.assert_allclose(np.diff(thumb[:, 1:5]), factor * np.diff(plain[:, 1:5]), atol=1e-5)
         assert np.array_equal(thumb[:, 5:], plain[:, 5:])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_fingers_deviate_together_as_much_as_alone(share: float) -> None:
+    noise = np.random.default_rng(0).standard_normal((20_000, 26), np.float32)
+    mixed = hand.in_unison(noise, share)
+    np.testing.assert_allclose(mixed.std(0), 1, atol=0.03)
+    assert np.array_equal(mixed[:, :4], noise[:, :4])  # the thumb is as it was, and so is what is no finger's
+    assert np.array_equal(mixed[:, 20:], noise[:, 20:])
+    index, middle = mixed[:, 4], mixed[:, 8]
+    np.testing.assert_allclose(np.corrcoef(index, middle)[0, 1], share - (1 - share) / 3 * (share > 0), atol=0.03)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000))
+def test_touching_brings_thumb_and_finger_together_and_moves_nothing_else(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    skeleton = hand.sample_skeleton(rng)
+    meeting = {"o": 1, "f": 1, "d": 2, "8": 2, "7": 3, "6": 4}
+    hands = np.array([SHAPES[shape] for shape in meeting], np.float32)
+    hands[:, : len(hand.ANGLES)] += rng.normal(0, 4, (len(hands), len(hand.ANGLES)))
+    fingers = np.array(list(meeting.values()))
+    met = hand.touching(hands, skeleton, fingers, np.full(len(hands), 0.15))
+    places = hand.joints(met, skeleton)
+    rows = np.arange(len(hands))
+    distances = np.linalg.norm(places[rows, :, 4] - places[rows, :, 4 * (1 + fingers)], axis=1)
+    assert (distances < 0.3).all()
+    before = hand.joints(hand.within_limits(hands[:, : len(hand.ANGLES)]), skeleton)
+    for row, finger in enumerate(fingers):
+        others = [digit for digit in range(1, 5) if digit != finger]
+        tips = [1 + 4 * digit + joint for digit in others for joint in range(4)]
+        np.testing.assert_allclose(places[row][:, tips], before[row][:, tips], atol=1e-5)
+    assert np.array_equal(met[:, len(hand.ANGLES) :], hands[:, len(hand.ANGLES) :])
+
+
+def test_tips_that_meet_already_stay() -> None:
+    met = hand.touching(np.array([SHAPES["o"]], np.float32), hand.MEAN_SKELETON, np.array([1]), np.array([1.0]))
+    np.testing.assert_allclose(met, [SHAPES["o"]])

@@ -127,10 +127,10 @@ def test_uneven_spelling_dwells_on_some_characters() -> None:
 def test_raw_recordings_begin_and_end_without_spelling() -> None:
     pace = Pace(fps=(30, 30), seconds=(0.3, 0.3))
     raw = replace(PLAIN, pace=pace, footage=Footage(idle=1, idle_seconds=3, resting=0, other_hand=0))
-    recordings = record(40, raw, "hello")
+    recordings = record(100, raw, "hello")
     hidden = [np.isnan(clip[:, hand_of(signer).start, 0]) for signer, _, clip, _ in recordings]
-    assert share(recordings, lambda recording: len(recording[2]) > 90) > 0.6
-    assert np.mean([frames[0] for frames in hidden]) > 0.6 and np.mean([frames[-1] for frames in hidden]) > 0.6
+    assert share(recordings, lambda recording: len(recording[2]) > 90) > 0.5
+    assert np.mean([frames[0] for frames in hidden]) > 0.45 and np.mean([frames[-1] for frames in hidden]) > 0.45
     for (_, _, _, characters), frames in zip(recordings, hidden, strict=True):
         assert (characters[frames] == -1).all()
     rising = [
@@ -293,3 +293,16 @@ def test_still_letters_are_those_that_do_not_move_and_within_the_joints_limits()
 def test_ranges_begin_with_their_lower_end() -> None:
     with pytest.raises(ParameterError, match=r"wild\.pace\.fps: expected the lower end first, got \[60\.0, 10\.0\]"):
         build(SimulationConfig, {"wild": {"pace": {"fps": [60, 10]}}}, "")
+
+
+def test_a_share_of_the_other_clips_is_recorded_by_such_trackers_too() -> None:
+    hands = replace(PLAIN_TRACKER, hand_alone=1)
+    usual = record(6, Wild(), "other")
+    assert not any(map(missing(FACE_POINTS), usual))
+    for recorded, plain in zip(record(6, Wild(tracker=replace(hands, others=1)), "other"), usual, strict=True):
+        assert not recorded[0].wild
+        assert missing(FACE_POINTS)(recorded) and missing(POSE_POINTS)(recorded)
+        own = hand_of(recorded[0])
+        np.testing.assert_array_equal(recorded[2][:, own], plain[2][:, own])
+    half = record(60, Wild(tracker=replace(hands, others=0.5)), "other")
+    assert 0.3 < share(half, missing(FACE_POINTS)) < 0.7

@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+import torch
 from tiny_training import CONFIG, MODEL
 
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
@@ -10,7 +12,7 @@ from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import ROOT, RunConfig
 from fingerspelling.training import Recipe
-from fingerspelling.training.pretrained import pretrained_weights
+from fingerspelling.training.pretrained import load_pretrained, pretrained_weights
 from fingerspelling.workbook import Workbook, open_run
 
 SHIPPED = ROOT / "weights/reader"
@@ -54,6 +56,26 @@ def test_weights_are_those_of_a_model_of_the_recipes_sizes(folder: Path) -> None
 def test_other_sizes_are_named_as_parameters(folder: Path, sizes: dict, named: str) -> None:
     with pytest.raises(ParameterError, match=rf"trained model is a model of other sizes: {named}[^_]*$"):
         pretrained_weights(recipe(folder, **sizes))
+
+
+@pytest.mark.parametrize("block", ["squeezeformer", "conformer"])
+@pytest.mark.parametrize("added", [0, 1, 2])
+def test_a_deeper_model_begins_by_computing_what_the_trained_one_does(tmp_path: Path, block: str, added: int) -> None:
+    trained = FingerspellingModel(recipe(None, encoder_block=block, encoder_layers=2).model).eval()
+    for norm in (module for module in trained.modules() if isinstance(module, torch.nn.LayerNorm)):
+        torch.nn.init.normal_(norm.weight)  # as trained ones, not 1 and 0
+        torch.nn.init.normal_(norm.bias)
+    trained.save_pretrained(tmp_path)
+    deeper = recipe(tmp_path, encoder_block=block, encoder_layers=2 + added)
+    model = FingerspellingModel(deeper.model).eval()
+    load_pretrained(model, cast(Path, pretrained_weights(deeper)))
+    frames = torch.randn(2, 20, 130, 3)
+    for now, before in zip(model.encode(frames, None), trained.encode(frames, None), strict=True):
+        torch.testing.assert_close(now, before, atol=1e-4, rtol=1e-4)
+    model.train()
+    model(frames, None, torch.tensor([[1, 2, 60], [3, 60, 59]])).loss.backward()
+    learning = [bool(weights.grad.any()) for name, weights in model.named_parameters() if ".output.weight" in name]
+    assert all(learning)  # the added blocks too
 
 
 @pytest.mark.parametrize("config", [None, "", "[1]", "{}", '{"d_model": "x"}'])

@@ -7,8 +7,6 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.core.pylabtools import print_figure
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -85,6 +83,10 @@ class Picture:
         return self.alt
 
     def _ipython_display_(self) -> None:
+        # Not at the top: a training without a notebook, on a cluster, may have no IPython.
+        from IPython.core.pylabtools import print_figure
+        from IPython.display import display
+
         image, alt = print_figure(self.figure, "png", base64=True), self.alt
         display({"image/png": image, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
         if self.reading:

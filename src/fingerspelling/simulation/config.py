@@ -87,8 +87,10 @@ class Tracker:
     swapped: Probability = 0.08  # the hand is taken for the other one
     doubled: Probability = 0.08  # the hand is taken for the other one as well, on and off
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
+    # Share of the other clips, like the competition's, to which all this about parts, depth and zeros applies as well.
+    others: Probability = 0.0
     never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
-    noise: Between = (0.7, 4.0)  # jitter of the hand, relative to MediaPipe's
+    noise: Between = (0.3, 3.5)  # jitter of the hand, relative to MediaPipe's
     smoothing: tuple[Probability, Probability] = (0.35, 1.0)  # share of the newest frame in a running mean
 
 
@@ -96,7 +98,9 @@ class Tracker:
 class Shapes:
     """How wild hands differ from each other."""
 
-    spread: Between = (0.8, 1.6)  # of signers' habits, relative to the usual one
+    spread: Between = (0.4, 1.5)  # of signers' habits, relative to the usual one
+    unison: Probability = 0.7  # share of the fingers' deviations that is common to all four: they hang together
+    touch: Probability = 0.85  # share of the shapes whose fingertip meets the thumb in which it really does
     still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
     turned: NonNegativeFloat = 18.0  # degrees by which letters that point aside or down are turned in addition
     folded: NonNegativeFloat = 9.0  # degrees by which the thumb and folded fingertips differ in addition

@@ -28,6 +28,8 @@ THUMB_TWIST = 15.0  # degrees: how far the thumb's flexion turns out of the palm
 # Degrees: bent fingers converge on the ball of the thumb; index to little finger.
 CONVERGENCE = np.array([5.0, 0.0, -6.0, -12.0])
 CLOSED = (60.0, 140.0)  # degrees, knuckle and middle joint together: from where on a hand counts as closed, and wholly
+TOUCHING_STEPS = 3
+TOUCHING_DAMPING = 1e-5  # (palms per degree) squared: holds back steps where the slopes are small
 _SIN_TWIST, _COS_TWIST = sine_cosine(THUMB_TWIST)
 _SIN_TILT, _COS_TILT = sine_cosine(CONVERGENCE)
 
@@ -64,6 +66,51 @@ def sample_skeleton(rng: np.random.Generator) -> Skeleton:
 def within_limits(angles: np.ndarray) -> np.ndarray:
     """Return angles [..., 20] in degrees, each cut to its anatomical limits."""
     return np.clip(angles, LIMITS[:, 0], LIMITS[:, 1])
+
+
+def in_unison(noise: np.ndarray, share: float) -> np.ndarray:
+    """Return noise of angles, float32 [..., 20 or more], of which a share (of the variance) is common to all fingers.
+
+    Neighbouring fingers hang together by skin and tendons; where they lie side by side, they also stop each other.
+    """
+    if not share:
+        return noise
+    mixed = noise.copy()
+    fingers = mixed[..., 4 : len(ANGLES)].reshape(*noise.shape[:-1], 4, 4)
+    mean = fingers.mean(-2, keepdims=True)  # of half the spread; what differs from it has the variance 3/4
+    fingers = np.float32(np.sqrt(share)) * 2 * mean + np.float32(np.sqrt((1 - share) * 4 / 3)) * (fingers - mean)
+    mixed[..., 4 : len(ANGLES)] = fingers.reshape(*noise.shape[:-1], 16)
+    return mixed
+
+
+def touching(angles: np.ndarray, skeleton: Skeleton, finger: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Return hands whose thumb and one finger are moved until their tips touch.
+
+    Damped least squares over the thumb's four angles and the finger's knuckle and middle joint, three steps.
+
+    Args:
+        angles: float32 [hands, 20 or more] in degrees; further columns stay as they are.
+        skeleton: the hand's lengths.
+        finger: int [hands]: 1 for the index finger to 4 for the little finger.
+        gap: float [hands]: distance that remains between both points, in palms: they lie within the fingertips.
+    """
+    hands = np.arange(len(angles))
+    moved = np.concatenate([np.tile(np.arange(4), (len(hands), 1)), 4 * finger[:, None] + [0, 2]], 1)
+    angles = angles.copy()
+    for _ in range(TOUCHING_STEPS):
+        tried = np.repeat(angles[None], 1 + moved.shape[1], 0)
+        for number in range(moved.shape[1]):
+            tried[1 + number, hands, moved[:, number]] += 1
+        placed = joints(tried.reshape(-1, angles.shape[1]), skeleton).reshape(*tried.shape[:2], 3, 21)
+        between = (placed[:, hands, :, 4 * (1 + finger)] - placed[:, :, :, 4].swapaxes(0, 1)).swapaxes(0, 1)
+        slopes = (between[1:] - between[0]).transpose(1, 2, 0)  # [hands, 3, angles moved], palms per degree
+        distance = np.linalg.norm(between[0], axis=1)
+        toward = between[0] * np.minimum(gap / np.maximum(distance, 1e-6) - 1, 0)[:, None]
+        gram = slopes @ slopes.transpose(0, 2, 1) + TOUCHING_DAMPING * np.eye(3, dtype=np.float32)
+        steps = slopes.transpose(0, 2, 1) @ np.linalg.solve(gram, toward[:, :, None])
+        angles[hands[:, None], moved] += steps[:, :, 0].astype(np.float32)
+        angles[:, : len(ANGLES)] = within_limits(angles[:, : len(ANGLES)])
+    return angles
 
 
 def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray:

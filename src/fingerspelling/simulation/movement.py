@@ -14,7 +14,7 @@ import numpy as np
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.geometry import log_normal, product, swing
-from fingerspelling.simulation.hand import within_limits
+from fingerspelling.simulation.hand import in_unison, within_limits
 from fingerspelling.simulation.signer import Signer
 
 # Channels that move together: thumb, four fingers, turn, place; and the peak speed of one movement of each
@@ -85,8 +85,8 @@ def _stations(
     slots.append(rng.uniform(0.3, 1.0, 1))
     postures = np.concatenate(rows)
     wobble = np.append(POSTURE_NOISE * np.float32(manner.wobble), [signer.bounce] * 3)
-    postures += rng.standard_normal(postures.shape, np.float32) * wobble
-    postures += rng.standard_normal(CHANNELS, np.float32) * CLIP_NOISE
+    postures += in_unison(rng.standard_normal(postures.shape, np.float32), signer.unison) * wobble
+    postures += in_unison(rng.standard_normal(CHANNELS, np.float32), signer.unison) * CLIP_NOISE
     characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
     characters[-1] = -1
     return postures, np.concatenate(slots), characters

@@ -9,7 +9,7 @@ from fingerspelling.simulation.detector import detect
 from fingerspelling.simulation.face import move_face, photograph_face
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.signer import Signer
-from fingerspelling.simulation.wild import film
+from fingerspelling.simulation.wild import film, leave_out
 from fingerspelling.text import encode
 
 JUNK = (0.02, 0.5)  # share of the frames that is left of a junk clip
@@ -50,6 +50,9 @@ def render_aligned_clip(
     photograph(body, signer.focal, shake)
     clip[:, :, FACE_POINTS.stop :] = body
     shown = detect(clip, hand_of(signer), signer.lost, config, rng)
+    tracker = config.wild.tracker
+    if tracker.others and rng.random() < tracker.others:
+        leave_out(clip, hand_of(signer), tracker, rng)
     return clip[shown].swapaxes(1, 2), characters[shown]
 
 

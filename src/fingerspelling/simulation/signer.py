@@ -8,7 +8,7 @@ from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VAR
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.face import sample_face
 from fingerspelling.simulation.geometry import log_normal
-from fingerspelling.simulation.hand import Skeleton, sample_skeleton
+from fingerspelling.simulation.hand import Skeleton, in_unison, sample_skeleton
 from fingerspelling.simulation.still_letters import STILL
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
@@ -41,11 +41,17 @@ class Signer:
     handheld: bool  # whether the other hand holds the camera
     lost: float  # how readily MediaPipe loses this person's hand, about 1
     restless: float  # how much head and mouth move, about 1
+    unison: float = 0.0  # share of the fingers' deviations that is common to all four
     wild: bool = False  # whether this person is filmed as wild.py does it
 
     @classmethod
     def sample(
-        cls, rng: np.random.Generator, left_handed: float = 0.19, spread: float = 1.0, still: float = 0.0
+        cls,
+        rng: np.random.Generator,
+        left_handed: float = 0.19,
+        spread: float = 1.0,
+        still: float = 0.0,
+        unison: float = 0.0,
     ) -> "Signer":
         """Draw a person.
 
@@ -54,6 +60,7 @@ class Signer:
             left_handed: share of signers who spell with the left hand.
             spread: how much people differ in the shapes of their hands, relative to the usual.
             still: share of letters that are formed, in part or wholly, as still hands.
+            unison: share of the fingers' deviations that is common to all four.
         """
         side = -1 if rng.random() < left_handed else 1
         palm = max(rng.normal(0.092, 0.005), 0.075)
@@ -68,7 +75,7 @@ class Signer:
             side=side,
             skeleton=sample_skeleton(rng),
             palm=palm,
-            postures=_postures(rng, np.float32(spread), still),
+            postures=_postures(rng, np.float32(spread), still, unison),
             doubling=_doubling(rng),
             seconds_per_character=float(np.clip(0.255 * log_normal(rng, 0.25), 0.2, 0.65)),
             travel=rng.uniform(0.5, 0.85),
@@ -84,11 +91,12 @@ class Signer:
             handheld=rng.random() < 0.6,
             lost=log_normal(rng, 0.2),
             restless=log_normal(rng, 0.4),
+            unison=unison,
         )
 
 
-def _postures(rng: np.random.Generator, spread: np.float32, still: float) -> dict[str, np.ndarray]:
-    general = rng.standard_normal(CHANNELS, np.float32) * GENERAL * spread
+def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:
+    general = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * GENERAL * spread
     postures = {}
     for character, sign in SIGNS.items():
         draw = rng.random()
@@ -102,7 +110,7 @@ def _postures(rng: np.random.Generator, spread: np.float32, still: float) -> dic
             change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
             partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down
             base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
-        personal = rng.standard_normal(CHANNELS, np.float32) * PERSONAL * spread
+        personal = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * PERSONAL * spread
         postures[character] = base + general + personal
     return postures
 

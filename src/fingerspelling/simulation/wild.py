@@ -27,12 +27,14 @@ from fingerspelling.simulation.config import Footage, Shapes, SimulationConfig, 
 from fingerspelling.simulation.detector import Jitter, add_jitter, confuse_hands, lost_frames, wandering_noise
 from fingerspelling.simulation.face import move_face, photograph_face
 from fingerspelling.simulation.geometry import log_normal, rotate, rotations
-from fingerspelling.simulation.hand import joints
+from fingerspelling.simulation.hand import Skeleton, joints, touching
 from fingerspelling.simulation.movement import Manner, sign
 from fingerspelling.simulation.phrases import sample_phrase, sample_wording
 from fingerspelling.simulation.signer import Signer
 
 IDLE_SHAPES = ("relaxed", "relaxed", "relaxed", "5", "b", "s", "o", "c")  # of a hand that spells nothing
+MEETING = {"o": 1, "0": 1, "f": 1, "9": 1, "d": 2, "8": 2, "7": 3, "6": 4}  # the finger that the thumb's tip meets
+GAP = (0.08, 0.25)  # palms between the last points of thumb and finger where both meet
 SIDEWAYS = "ghpq"  # letters that point aside or down, everybody somewhere else
 IN_PICTURE = (0.08, 0.92)  # of width and height: where the spelling hand's wrist is
 HELD = 0.45  # share of a character's frames that is cut off at most
@@ -55,7 +57,9 @@ def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
 def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
     """Draw a person whose habits, hand and place before the camera differ more than the competition's."""
     wild = config.wild
-    signer = Signer.sample(rng, wild.view.left_handed, between(rng, wild.shapes.spread), wild.shapes.still)
+    shapes = wild.shapes
+    signer = Signer.sample(rng, wild.view.left_handed, between(rng, shapes.spread), shapes.still, shapes.unison)
+    skeleton = replace(signer.skeleton, thumb_of_fist=float(rng.uniform(0.5, 1) * shapes.thumb_of_fist))
     # Where the hand is from the head: beside the face or below it, metres; then both as shares of the picture.
     distance = signer.focal * WIDTH_OVER_HEIGHT * signer.palm / between(rng, wild.view.palm)
     head = np.array([signer.side * rng.normal(0.08, 0.06), rng.normal(-0.1, 0.08), distance + rng.uniform(0.05, 0.3)])
@@ -65,8 +69,8 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
     return replace(
         signer,
         wild=True,
-        skeleton=replace(signer.skeleton, thumb_of_fist=float(rng.uniform(0.5, 1) * wild.shapes.thumb_of_fist)),
-        postures=_misjudged(signer.postures, wild.shapes, rng),
+        skeleton=skeleton,
+        postures=_touching(_misjudged(signer.postures, shapes, rng), skeleton, shapes.touch, rng),
         travel=rng.uniform(0.35, 0.9),
         anticipation=rng.uniform(0.05, 0.5),
         bounce=signer.bounce * between(rng, (0.3, 1.5)),
@@ -92,6 +96,19 @@ def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.G
         if character in SIDEWAYS:
             own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
     return own
+
+
+def _touching(
+    postures: dict[str, np.ndarray], skeleton: Skeleton, share: float, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return postures in most of which the thumb meets the fingertip that it should meet."""
+    chosen = [character for character in MEETING if rng.random() < share]
+    if not chosen:
+        return postures
+    hands = np.concatenate([postures[character] for character in chosen])
+    fingers = np.array([MEETING[character] for character in chosen])
+    met = touching(hands, skeleton, fingers, rng.uniform(*GAP, len(chosen)))
+    return postures | {character: met[[number]] for number, character in enumerate(chosen)}
 
 
 def film(
@@ -122,7 +139,7 @@ def film(
     _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
     shown = _track(clip, away, signer, tracker, config, rng)
     _reframe(clip, view, rng)
-    _leave_out(clip, hand_of(signer), tracker, rng)
+    leave_out(clip, hand_of(signer), tracker, rng)
     return clip[shown].swapaxes(1, 2), characters[shown]
 
 
@@ -286,7 +303,7 @@ def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
     clip[:, 2] *= narrower
 
 
-def _leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
+def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
     other = other_hand(own)
     if rng.random() < tracker.swapped:

@@ -23,11 +23,11 @@ from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import VALUES_PER_FRAME, ClipStore
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.split import Split
-from fingerspelling.training.stream import SimulatedBatches
+from fingerspelling.training.stream import BATCHES_PER_CAST, SimulatedBatches
 
 Plan = LengthGroupedSampler | SimulatedBatches
 SHARED_MEMORY = Path("/dev/shm")  # of Linux, where processes pass on tensors
-PREFETCHED = 2  # batches that each of a loader's processes makes ahead
+PREFETCHED = 2  # batches that each of a loader's processes makes ahead; of a stream, all those of a cast
 
 
 def training_plan(store: ClipStore, split: Split, config: TrainingConfig, max_frames: int) -> Plan:
@@ -110,10 +110,11 @@ def training_loader(
         sampler = BatchSamplerShard(plan, process, processes)
         source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}
     if num_workers:
-        source |= {"prefetch_factor": PREFETCHED}
+        prefetched = BATCHES_PER_CAST if isinstance(plan, SimulatedBatches) else PREFETCHED
+        source |= {"prefetch_factor": prefetched}
         frames = plan.batch_size * max(plan.max_frames, min_frames)
         batch_bytes = frames * VALUES_PER_FRAME * np.dtype(np.float16).itemsize
-        if not _shared_memory_suffices(processes * (PREFETCHED * num_workers + 1) * batch_bytes):
+        if not _shared_memory_suffices(processes * (prefetched * num_workers + 1) * batch_bytes):
             source |= {"worker_init_fn": _send_through_pipes}
     pad = partial(collate, min_frames=min_frames)
     loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)

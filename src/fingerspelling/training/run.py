@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from accelerate.utils import gather_object
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
@@ -31,7 +30,7 @@ from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
-from fingerspelling.training.pretrained import pretrained_weights
+from fingerspelling.training.pretrained import load_pretrained, pretrained_weights
 from fingerspelling.training.progress import TextProgress
 from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import confidence_targets, split_by_signer
@@ -162,7 +161,7 @@ def _train(
     torch.manual_seed(config.seed)
     model = FingerspellingModel(recipe.model)
     if start:
-        model.load_state_dict(load_file(start))
+        load_pretrained(model, start)
     if config.compile:
         _compile(model)
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
@@ -261,6 +260,7 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         bf16=precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
         logging_steps=min(20, steps),
+        logging_nan_inf_filter=False,  # it would wait for the GPU in every step
         eval_strategy="epoch",
         save_strategy="epoch",
         seed=config.seed,
