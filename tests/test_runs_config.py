@@ -134,6 +134,10 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"model": {"ctc_weight": 0.0}}, r"submission.ctc_weight: .*no CTC head"),
+        (
+            {"params": "", "training": {"simulation": {}, "alignment": 1}},
+            r"training.alignment teaches the CTC head: set model.ctc_weight",
+        ),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
         ({"dask_address": 3}, r"dask_address: .*got 3"),
         ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
