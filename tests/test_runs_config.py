@@ -134,10 +134,6 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
         ({"model": {"ctc_weight": 0.0}}, r"submission.ctc_weight: .*no CTC head"),
-        (
-            {"params": "", "training": {"simulation": {}, "alignment": 1}},
-            r"training.alignment teaches the CTC head: set model.ctc_weight",
-        ),
         ({"run_dir": 3}, r"run_dir: expected a path, got 3"),
         ({"dask_address": 3}, r"dask_address: .*got 3"),
         ({"seeds": 3}, r"seeds: expected different whole numbers.* got 3"),
@@ -160,6 +156,11 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
 def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> None:
     with pytest.raises(ParameterError, match=named):
         RunConfig.from_values({**TINY, "run_dir": str(tmp_path), **change})
+
+
+def test_a_loss_without_the_head_that_it_teaches_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"training.alignment teaches the CTC head: set model.ctc_weight"):
+        RunConfig.from_values({"params": "", "training": {"simulation": {}, "alignment": 1}})
 
 
 def test_an_unknown_parameter_is_named_where_nothing_else_is_said(tmp_path: Path) -> None:
