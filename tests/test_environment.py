@@ -153,6 +153,20 @@ exit 3
     assert "somewhere" not in printed
 
 
+def test_an_environment_is_kept_until_a_version_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[object] = []
+    monkeypatch.setattr(environments, "_install", lambda python, packages: installed.append(packages))
+    monkeypatch.setattr(environments, "find_python", lambda version: sys.executable)
+    monkeypatch.setattr(environments.subprocess, "run", lambda command, check: command[-1].mkdir(exist_ok=True))
+    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    constraints = tmp_path / "constraints.txt"
+    steps = [("a==1", "py313", 1), ("a==1", "py313", 1), ("a==2", "py313", 2), ("a==3", "kaggle", 3), ("", "kaggle", 3)]
+    for content, name, times in steps:
+        constraints.write_text(content)
+        environments.make(ENVIRONMENTS[name], tmp_path / name)
+        assert len(installed) == times
+
+
 def test_the_table_has_a_row_per_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
