@@ -87,7 +87,8 @@ def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:
         "cv2",  # of the environment that video.environment makes
         "mediapipe",
     }  # pydantic pins its core
-    distributions = packages_distributions()
+    # Named for itself, where an image lacks the package: its module is called otherwise.
+    distributions = {"slugify": ["python-slugify"], **packages_distributions()}
     for module in imported:
         names = {canonicalize_name(name) for name in distributions.get(module, [module])}
         assert names & ranges.keys(), f"{module} is imported, but pyproject.toml has none of {names}"
