@@ -89,11 +89,11 @@ def _reading(phrase: str, prediction: str, seen: Inspection, signed: np.ndarray 
         f"The decoder spends **{share:.0%}** of its attention within {NEAR} frames of where the character is read; "
         f"looking everywhere alike would be {even:.0%}."
     )
-    lags, true, read = [], -1, -1
+    lags, signed_place, read_place = [], -1, -1
     for spelled, found in align(phrase, prediction):
-        true, read = true + bool(spelled), read + bool(found)
-        if signed is not None and spelled == found and len(when := np.flatnonzero(signed == true)):
-            lags.append(seen.read_at[read] - when.mean())
+        signed_place, read_place = signed_place + bool(spelled), read_place + bool(found)
+        if signed is not None and spelled == found and len(when := np.flatnonzero(signed == signed_place)):
+            lags.append(seen.read_at[read_place] - when.mean())
     if lags:
         lag = median(lags)
         moment = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"

@@ -89,15 +89,14 @@ class Workbook:
             if not _finished(folder):
                 pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self._competition = find_data(self.config.data_dir)
-        data = SIMULATED if self._competition is None else str(self._competition.resolve())
-        there = read_note(self.run_dir).data or data  # with others, their clips would mix
+        found = SIMULATED if self._competition is None else str(self._competition.resolve())
+        self._data = read_note(self.run_dir).data or found  # with others, their clips would mix
         # A kernel's output is of the competition's data, wherever those are here.
-        self._fetched = there != data and Path(there) in KAGGLE_MOUNTS
-        if there != data and not self._fetched:
+        self._fetched = self._data != found and Path(self._data) in KAGGLE_MOUNTS
+        if self._data != found and not self._fetched:
             raise ParameterError(
-                f"run_dir: {self.run_dir} holds a run on {there}, not on {data}; choose another run_dir"
+                f"run_dir: {self.run_dir} holds a run on {self._data}, not on {found}; choose another run_dir"
             )
-        self._data = there
         self.simulated = self._competition is None and not self._fetched
 
     @classmethod
