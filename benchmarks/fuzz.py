@@ -73,7 +73,7 @@ class Kind:
         damages: functions of a file's content.
         detected: whether every damage has to be noticed, as the workbook wrote the file with what can tell.
         needs: what reading it needs of the run's folder.
-        sentences: errors that become a sentence, beside an `InputError`, and to which a caller adds the file's name.
+        words: of which an error may have one instead of the file's name, as they lead to its place in the file.
         tries: how many by default.
     """
 
@@ -81,7 +81,7 @@ class Kind:
     damages: tuple[Damage, ...] = BYTES
     detected = False
     needs: tuple[str, ...] = ("competition", "clips")
-    sentences: tuple[type[Exception], ...] = ()
+    words: tuple[str, ...] = ()
     tries = 1000
 
     def result(self, run: Path, file: Path) -> Any:
@@ -213,6 +213,7 @@ class Parameters(Kind):
     files = ("params.yaml",)
     damages = (*BYTES, *[change_yaml] * 14)
     needs = ("params.yaml",)
+    words = ("(data_dir)",)
     tries = 3000
 
     def result(self, run: Path, file: Path) -> Any:
@@ -248,11 +249,10 @@ class Model(Kind):
 
     files = ("submission/model.tflite",)
     needs = ("submission",)
-    sentences = (RuntimeError,)
     tries = 400
 
     def result(self, run: Path, file: Path) -> Any:
-        process = ModelProcess(file.read_bytes(), threads=1, patience=SECONDS // 2)
+        process = ModelProcess(file.read_bytes(), threads=1, patience=SECONDS // 2, name=str(file))
         return process.input_shape, process.characters(_clip(len(SELECTED_COLUMNS)))
 
 
@@ -340,10 +340,8 @@ def outcome(kind: Kind, run: Path, file: Path, expected: Any) -> tuple[str, str]
         with redirect_stdout(printed), redirect_stderr(printed):
             result = kind.result(run, file)
     except InputError as error:
-        named = names(file, str(error))
+        named = names(file, str(error)) or any(word in str(error) for word in kind.words)
         return ("named", "") if named else ("CRASH", f"an error that does not name the file: {error}")
-    except kind.sentences:
-        return "named", ""
     except Exception:
         return "CRASH", traceback.format_exc()
     if result == expected:

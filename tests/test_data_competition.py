@@ -17,12 +17,12 @@ def nothing_mounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_no_data_is_no_error_unless_a_folder_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_data() is None
-    with pytest.raises(DataError, match=r"nowhere: no such folder"):
+    with pytest.raises(DataError, match=r"nowhere: no such folder \(data_dir\)"):
         find_data(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"holds no train\.csv"):
+    with pytest.raises(DataError, match=r"holds no train\.csv.*\(data_dir\)"):
         find_data(tmp_path)
     monkeypatch.setenv(module.ENVIRONMENT_VARIABLE, str(tmp_path / "elsewhere"))
-    with pytest.raises(DataError, match=r"elsewhere: no such folder.*ASL_FINGERSPELLING_DATA"):
+    with pytest.raises(DataError, match=r"elsewhere: no such folder \(ASL_FINGERSPELLING_DATA\)"):
         find_data()
 
 

@@ -53,6 +53,10 @@ def mirrored(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: 1 - table[name] for name in axis(table, "x")})
 
 
+def upside_down(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{name: 1 - table[name] for name in axis(table, "y")})
+
+
 def swapped(table: pd.DataFrame) -> pd.DataFrame:
     other = {"left": "right", "right": "left"}
     hands = [name for name in table if "_hand_" in name]
@@ -63,9 +67,11 @@ def swapped(table: pd.DataFrame) -> pd.DataFrame:
 CASES = {
     "pixels": (pixels, {}, "pixels of 1080 x 1920"),
     "zeros": (zeros, {}, "0 for undetected"),
+    "-1": (lambda table: table.fillna(np.float32(-1)), {}, "-1 for undetected"),
     "pixels and zeros": (lambda table: zeros(pixels(table)), {}, "pixels of 1080 x 1920, 0 for undetected"),
     "size given": (lambda table: pixels(table, 500, 700), {"picture_size": (500, 700)}, "pixels of 500 x 700"),
     "mirrored": (mirrored, {"mirror": True}, "mirrored"),
+    "upside down": (upside_down, {"upside_down": True}, "upside down"),
     "hands swapped": (swapped, {"swap_hands": True}, "hands swapped"),
     "all of it": (
         lambda table: zeros(pixels(swapped(mirrored(table)))),

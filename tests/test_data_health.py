@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from synthetic import Clip, clip_table
-from test_data_conventions import changed, mirrored, pixels, simulated, swapped, zeros
+from test_data_conventions import changed, mirrored, pixels, simulated, swapped, upside_down, zeros
 from test_data_extraction import edit_train
 
 from fingerspelling.data.extraction import extract
@@ -25,7 +25,14 @@ def test_simulated_signers_are_in_good_health(simulated: Path, tmp_path: Path, c
     [
         (pixels, "points", "pixels of 1080 x 1920 in 1 of 1 files, put right", "picture_size sets the size"),
         (zeros, "points", "0 for undetected in 1 of 1 files, put right", ""),
-        (mirrored, "picture", "mirrored in 1 of 1 files", "extraction: {mirror: true}"),
+        (mirrored, "picture", "mirrored in 1, upside down in 0 of 1 files", "extraction: {mirror: true}"),
+        (upside_down, "picture", "mirrored in 0, upside down in 1 of 1 files", "extraction: {upside_down: true}"),
+        (
+            lambda table: upside_down(mirrored(table)),  # a camera that hung the wrong way
+            "picture",
+            "mirrored in 1, upside down in 1 of 1 files",
+            "extraction: {mirror: true, upside_down: true}",
+        ),
         (swapped, "hands", "swapped in 1 of 1 files", "extraction: {swap_hands: true}"),
     ],
 )

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
-from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
+from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark, without_mark
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS, as_columns
 
@@ -71,9 +72,23 @@ def test_pixels_are_told_from_shares_of_the_picture(tmp_path: Path) -> None:
     points = clip.drop(columns="frame")
     for factor, told in ((1.0, False), (640.0, True), (np.nan, False), (0.0, False)):
         (points * np.float32(factor)).to_parquet(tmp_path / "7.parquet")
-        assert in_pixels(tmp_path / "7.parquet") == told
+        assert unit_and_mark(tmp_path / "7.parquet")[0] == told
     points[["z_face_3"]].to_parquet(tmp_path / "7.parquet")
-    assert not in_pixels(tmp_path / "7.parquet")
+    assert unit_and_mark(tmp_path / "7.parquet") == (False, None)
+
+
+@pytest.mark.parametrize("mark", [0.0, -1.0, -999.0])
+def test_what_stands_for_undetected_points_is_told_and_taken_out(tmp_path: Path, mark: float) -> None:
+    clip = clip_table(Clip(7, 1, "abc", 9))
+    hand = [name for name in clip if "left_hand" in name]
+    clip[hand] = np.float32(np.nan)
+    clip.to_parquet(tmp_path / "7.parquet")
+    assert unit_and_mark(tmp_path / "7.parquet") == (False, None)
+    expected = read_clip(tmp_path / "7.parquet")
+    clip.fillna(np.float32(mark)).to_parquet(tmp_path / "7.parquet")
+    assert unit_and_mark(tmp_path / "7.parquet") == (False, mark)
+    read = without_mark(read_clip(tmp_path / "7.parquet"), SELECTED_COLUMNS, mark)
+    np.testing.assert_array_equal(read, expected)
 
 
 def test_a_file_of_one_clip_is_read_with_and_without_its_id(tmp_path: Path) -> None:
@@ -83,6 +98,14 @@ def test_a_file_of_one_clip_is_read_with_and_without_its_id(tmp_path: Path) -> N
         ((sequence_id, frames),) = read_clips(tmp_path / "7.parquet", ["y_pose_3"]).items()
         assert sequence_id == (7 if part is table else None)
         np.testing.assert_array_equal(frames, part[["y_pose_3"]].to_numpy())
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "7.parquet")
+    for path in (tmp_path / "7.parquet", tmp_path, Path("/dev/zero")):
+        for read in (read_clips, unit_and_mark):
+            with pytest.raises(DataError, match=f"^{path}: is a folder, a pipe or a device, not a file"):
+                read(path)
 
 
 def test_a_clip_of_no_frames_is_read(tmp_path: Path) -> None:

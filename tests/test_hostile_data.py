@@ -1,5 +1,6 @@
 """Parquet files and tables that nobody would write by intention are named and passed over."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,8 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "ids as lists": (lambda path: write(path, replaced("sequence_id", lambda n: [[1]] * n)), "sequence_id has values"),
     "more rows in the footer": (lambda path: change_footer(path, 300), "264"),
+    "a pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "is a folder, a pipe or a device"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder, a pipe or a device"),
     "fewer rows in the footer": (lambda path: change_footer(path, 200), "not a readable parquet file"),
 }
 

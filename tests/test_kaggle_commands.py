@@ -205,6 +205,14 @@ def test_what_goes_wrong_is_one_sentence_and_no_success(
     assert not (tmp_path / "outputs").exists() and not kaggle.kernels.get(EXTRACTION)
 
 
+def test_parameters_that_cannot_be_read_are_named(
+    kaggle: KaggleStub, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for command in (["push", "02", "--uncommitted"], ["fetch", "02"], ["status"]):
+        assert main(["kaggle", *command, "--params", str(tmp_path / "absent.yaml")]) == 2
+        assert capsys.readouterr().err.endswith(f"{tmp_path / 'absent.yaml'}: No such file or directory\n")
+
+
 def test_nothing_is_asked_without_credentials(
     fingerspelling: Callable[..., int],
     kaggle: KaggleStub,

@@ -104,8 +104,13 @@ def test_chapters_are_notebooks() -> None:
         ({"data_dir": "somewhere"}, r"params\.yaml: data_dir: .*leave it out"),
         (
             {"training": {"pretrained": "weights/reader"}},
-            r"training\.pretrained: a kernel would not find .*weights/reader",
+            r"training\.pretrained: a kernel would not find .*weights/reader.*, below /kaggle/input$",
         ),
+        (
+            {"training": {"pretrained": "/kaggle/input"}},
+            r"training\.pretrained: a kernel would not find /kaggle/input,",
+        ),
+        ({"training": {"pretrained": "/kaggle/working/seed1"}}, r"training\.pretrained: a kernel would not find "),
         ({"run_dir": "outputs/a_name_that_goes_on_and_on"}, r"params\.yaml: run_dir: .*title.* 50 characters"),
     ],
 )
@@ -115,6 +120,33 @@ def test_what_cannot_be_built_is_named(tmp_path: Path, values: dict, reason: str
         build(tmp_path / "kernels", params=tmp_path / "params.yaml")
     assert not (tmp_path / "kernels").exists()
     assert exit_status(lambda: len(build(tmp_path, params=tmp_path / "params.yaml"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "source"),
+    [
+        ("datasets/other/reader-weights/seed1/model", "dataset_sources", "other/reader-weights"),
+        ("reader-weights/seed1/model", "dataset_sources", "somebody/reader-weights"),
+        ("models/other/reader/pytorch/default/2", "model_sources", "other/reader/pytorch/default/2"),
+        (
+            "notebooks/other/fingerspelling-03-training/seed1/model",
+            "kernel_sources",
+            "other/fingerspelling-03-training",
+        ),
+    ],
+)
+def test_the_model_that_a_training_starts_from_is_attached(tmp_path: Path, folder: str, kind: str, source: str) -> None:
+    values = yaml.safe_load(TINY.read_text())
+    values["training"]["pretrained"] = f"/kaggle/input/{folder}"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    without, attached = (
+        {kernel.number: kernel.metadata for kernel in build(tmp_path, "somebody", params)}
+        for params in (TINY, tmp_path / "params.yaml")
+    )
+    for number, metadata in attached.items():  # every chapter opens the run, which looks at the model
+        assert metadata[kind][-1] == source
+        others = {name for name in metadata if name.endswith("_sources")} - {kind}
+        assert all(len(metadata[name]) == len(without[number][name]) for name in others)
 
 
 @pytest.mark.parametrize("params", KAGGLES, ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """The command line: `fingerspelling predict` and `fingerspelling score`."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,38 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict ''",
+        "predict x --submission=",
+        "read ''",
+        "read x.mp4 --keep ''",
+        "score '' clips train.csv",
+        "score x.zip '' train.csv",
+        "status ''",
+        "compare ''",
+        "run --data ''",
+        "train --params ''",
+        "sweep '' training.epochs=1",
+        "kaggle weights ''",
+    ],
+)
+def test_an_empty_path_is_not_the_working_folder(command: str, capsys: pytest.CaptureFixture) -> None:
+    """As of a shell's variable without a value."""
+    with pytest.raises(SystemExit, match="2"):
+        main(shlex.split(command))
+    assert capsys.readouterr().err.endswith(": an empty path\n")
+
+
+def test_home_is_found_by_its_sign(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))  # which no shell puts in here
+    assert main(["predict", "~/clips/one.parquet", "--submission=~/submission.zip"]) == 0
+    assert capsys.readouterr().out == "dog 7\n"
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("arguments", "output"),
@@ -73,7 +106,7 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     assert film == f"{tmp_path / 'film.MP4'}: is a video, which `fingerspelling read` reads"
     assert broken.startswith(f"{tmp_path / 'broken.parquet'}: not a readable parquet file")
     assert empty == f"{tmp_path / 'empty'}: holds no parquet files"
-    assert fails.startswith("clips/many.parquet:8: the model failed")
+    assert fails.startswith("clips/many.parquet:8: the model failed (files: model.tflite: ")
     for path in ("clips", "absent.parquet"):
         assert main(["predict", path, "--submission", "files"]) == 1
 
@@ -159,7 +192,7 @@ def test_a_model_that_crashes_takes_no_command_with_it(
     (files / "model.tflite").write_bytes(make_deadly_tflite())
     clip = folder / "clips/one.parquet"
     assert main(["predict", str(clip), str(clip), "--submission", str(files)]) == 1
-    reason = "the model crashed its process (SIGSEGV)"
+    reason = f"{files}: model.tflite crashed its process (SIGSEGV)"
     assert capsys.readouterr() == ("", 2 * f"{clip}: the model failed ({reason})\n")
     (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\nmany,no\n")
     assert main(["score", str(files), str(folder / "clips"), str(tmp_path / "train.csv")]) == 1

@@ -207,14 +207,14 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
         ("- a list", None, "expected names with values"),
         ("training: {epoch: 1}", None, "training.epoch: no such parameter; did you mean epochs?"),
         ("first_round: nowhere.yaml", None, "nowhere.yaml: No such file"),
-        ("{}", str(tmp_path / "nowhere"), "nowhere"),
+        ("{}", tmp_path / "nowhere", "nowhere"),
     ]:
         if content:
             params.write_text(content)
         assert exit_status(partial(run, params, data)) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
-        assert error.startswith(data or f"{params}: ") and said in error
+        assert error.startswith(f"{data or params}: ") and said in error
     assert exit_status(partial(run, params, names=["03_trainig"])) == 2
     assert "no 03_trainig; there are 00_start, " in capsys.readouterr().err
 

@@ -72,6 +72,8 @@ def test_command_prints_the_table_and_draws_the_curves(tmp_path: Path, capsys: p
     printed = capsys.readouterr().out
     assert printed.index("one") < printed.index("two") and "0.85" in printed
     assert figure.stat().st_size > 5000
+    assert main(["compare", *map(str, folders), "--figure", str(tmp_path / "nowhere/curves.png")]) == 2
+    assert capsys.readouterr() == ("", f"{tmp_path / 'nowhere'}: no such folder to write curves.png to\n")
 
 
 def test_without_a_run_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

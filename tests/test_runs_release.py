@@ -140,6 +140,9 @@ def test_what_the_command_cannot_do_is_a_sentence(
     monkeypatch.setattr("sys.argv", ["release", str(tmp_path)])
     assert release.main() == 2
     assert capsys.readouterr().err == f"{tmp_path}: has 0 trained models, and one is shipped\n"
+    monkeypatch.setattr("sys.argv", ["release", "--params", str(tmp_path / "absent.yaml")])
+    assert release.main() == 2
+    assert capsys.readouterr().err == f"params: {tmp_path / 'absent.yaml'}: No such file or directory\n"
 
 
 def test_predict_reads_with_what_is_shipped(installed: Path, capsys: pytest.CaptureFixture) -> None:
@@ -163,6 +166,8 @@ def test_the_sample_is_drawn_and_read(installed: Path, tmp_path: Path, capsys: p
     assert any(0x2800 < ord(character) < 0x2900 for character in said.out)
     page = (tmp_path / "sample.html").read_text()
     assert "a simulated signer" in page and "://" not in page
+    assert main(["predict", "--sample", "--picture", str(tmp_path / "nowhere/sample.html")]) == 2
+    assert capsys.readouterr() == ("", f"{tmp_path / 'nowhere'}: no such folder to write sample.html to\n")
     arguments["confidence"]["threshold"] = 1.0
     (installed / "inference_args.json").write_text(json.dumps(arguments))
     assert main(["predict", "--sample"]) == 1

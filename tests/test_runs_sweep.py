@@ -151,6 +151,21 @@ def test_a_run_with_other_parameters_is_not_mixed_in(tmp_path: Path) -> None:
     assert not (tmp_path / "sweep/epochs=2.yaml").exists()
 
 
+def test_what_somebody_has_changed_in_a_runs_parameters_is_read_as_strictly_as_the_run_does(tmp_path: Path) -> None:
+    (run,) = sweep.plan(ROOT / "tests/tiny.yaml", ["training.epochs=1"], tmp_path)
+    content = run.beside(".yaml").read_text()
+    for twice in ("seeds: [1, 2]", "run_dir: x"):
+        run.beside(".yaml").write_text(f"{content}{twice}\n")
+        with pytest.raises(ParameterError, match=r"epochs=1\.yaml: .* is given twice"):
+            sweep.plan(ROOT / "tests/tiny.yaml", ["training.epochs=1"], tmp_path)
+
+
+def test_the_data_folder_is_found_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (run,) = sweep.plan(ROOT / "tests/tiny.yaml", ["training.epochs=1"], tmp_path / "sweep", Path("asl"))
+    assert run.values["data_dir"] == str(tmp_path / "asl")
+
+
 def test_failed_runs_are_in_the_figure() -> None:
     figure = sweep_scores(pd.DataFrame({"score": [0.5, float("nan"), 0.7]}, index=["a", "b", "c"]))
     figure.draw_without_rendering()

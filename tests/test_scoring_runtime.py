@@ -10,7 +10,7 @@ import pytest
 from competitor import make_deadly_tflite, make_endless_tflite, make_tflite
 
 from fingerspelling import text
-from fingerspelling.scoring.runtime import ModelDied, ModelProcess
+from fingerspelling.scoring.runtime import ModelDied, ModelError, ModelProcess
 
 DOG = np.stack([text.encode("dog"), np.zeros(3)], axis=1).astype(np.float32)
 
@@ -72,11 +72,11 @@ def test_an_interrupted_answer_is_not_taken_for_the_next_clip(monkeypatch: pytes
     assert model.characters(DOG) == text.encode("dog")
 
 
-def test_what_the_runtime_raises_is_one_line() -> None:
-    with pytest.raises(RuntimeError, match=r"^[^\n]+$"):
-        ModelProcess(b"no model")
-    model = ModelProcess(make_tflite())
-    with pytest.raises(RuntimeError, match=r"^[^\n]+$"):
+def test_what_the_runtime_raises_is_a_line_that_names_the_model() -> None:
+    with pytest.raises(ModelError, match=r"^x\.tflite: [^\n]+$"):
+        ModelProcess(b"no model", name="x.tflite")
+    model = ModelProcess(make_tflite(), name="x.tflite")
+    with pytest.raises(ModelError, match=r"^x\.tflite: [^\n]+$"):
         model.characters(100 * DOG)  # of characters that there are not
     assert model.characters(DOG) == text.encode("dog")
 

@@ -76,7 +76,7 @@ def test_a_model_that_dies_gets_no_clip(clips: pd.DataFrame, tmp_path: Path) -> 
     results, summary = score_submission(Submission(folder), clips)
     assert summary.score == 0 and summary.errors == summary.clips == 7
     first = clips["path"].iloc[0]
-    sentence = f"{first}: the model crashed its process (SIGSEGV); none of the clips counts"
+    sentence = f"{first}: {folder}: model.tflite crashed its process (SIGSEGV); none of the clips counts"
     assert results["error"].unique().tolist() == [sentence]
 
 

@@ -10,7 +10,7 @@ from competitor import IGNORED, TOLD, make_tflite, write_submission
 from fingerspelling import text
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS
-from fingerspelling.scoring.runtime import load_runner
+from fingerspelling.scoring.runtime import ModelError, load_runner
 from fingerspelling.scoring.submission import MODEL_FILE, NOTHING, Submission, shipped
 from fingerspelling.scoring.submission import write_submission as write_zip
 
@@ -149,6 +149,15 @@ def test_a_model_with_other_names_is_refused(folder: Path, names: tuple[str, str
     (folder / "model.tflite").write_bytes(model)
     with pytest.raises(DataError, match=f"{folder}: model.tflite: {reason}"):
         Submission(folder)
+
+
+@pytest.mark.parametrize(("file", "name"), [("x.zip", "x.zip: model.tflite"), ("x.tflite", "x.tflite")])
+def test_what_a_model_fails_at_is_said_with_its_file(tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / "x.tflite").write_bytes(make_tflite((None, len(SELECTED_COLUMNS))))
+    write_zip(tmp_path / "x.tflite", tmp_path / "x.zip")
+    submission = Submission(tmp_path / file)
+    with pytest.raises(ModelError, match=rf"^{tmp_path}/{name}: [^\n]+$"):
+        submission.transcribe(np.full((5, len(SELECTED_COLUMNS)), 99, np.float32))  # of which there is no character
 
 
 @pytest.mark.parametrize(("name", "n_columns"), [("1stplace_darragh", 390), ("HDehidi", 342)])

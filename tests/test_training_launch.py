@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fingerspelling.processes import TORCHRUNS
 from fingerspelling.training import launch
 from fingerspelling.training.launch import train_in_processes, training_processes, under_torchrun
 
@@ -15,7 +16,7 @@ from fingerspelling.training.launch import train_in_processes, training_processe
 def test_each_gpu_has_a_process(monkeypatch: pytest.MonkeyPatch, gpus: int, processes: int) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert training_processes() == processes
-    for name in launch.TORCHRUNS:  # this is one of them already
+    for name in TORCHRUNS:  # this is one of them already
         monkeypatch.setenv(name, "0")
     assert training_processes() == 1
 

@@ -106,6 +106,7 @@ def test_what_is_no_trained_model_is_named(folder: Path, tmp_path: Path) -> None
         ("weights/reader", OF_THE_DEMO),
         (str(SHIPPED), OF_THE_DEMO),
         ("~/nowhere", r"training\.pretrained: /.*/nowhere holds no trained model"),
+        (300 * "x", r"training\.pretrained: /.* holds no trained model"),
         ("''", r"training\.pretrained: /.* holds no trained model"),
         ("3", r"training\.pretrained: expected a path, got 3"),
         ("[weights/reader]", r"training\.pretrained: expected a path, got \['weights/reader'\]"),

@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerspelling.data.parquet import in_pixels, read_clip, read_clips
-from fingerspelling.files import DataError, InputError, visible_files, written_whole
+from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark, without_mark
+from fingerspelling.files import DataError, InputError, refuse_missing_folder, to_path, visible_files, written_whole
 from fingerspelling.processes import exit_status
+from fingerspelling.scoring.runtime import ModelError
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
 
@@ -40,31 +41,37 @@ def main(arguments: list[str] | None = None) -> int:
     training.set_defaults(run=train)
 
     predicting = commands.add_parser("predict", help="print the text of clips")
-    predicting.add_argument("paths", nargs="*", type=Path, metavar="path", help="a parquet file, or a folder of them")
-    predicting.add_argument("--submission", metavar="FILE", help="another model than the one that is shipped")
+    predicting.add_argument(
+        "paths", nargs="*", type=to_path, metavar="path", help="a parquet file, or a folder of them"
+    )
+    predicting.add_argument(
+        "--submission", type=to_path, metavar="FILE", help="another model than the one that is shipped"
+    )
     predicting.add_argument("--sequence", type=int, metavar="ID", help="only this clip of files that hold many")
     predicting.add_argument("--sample", action="store_true", help="read a clip that is shipped, and draw its hands")
-    predicting.add_argument("--picture", type=Path, metavar="FILE", help="of the sample, a page (.html) or a PNG")
+    predicting.add_argument("--picture", type=to_path, metavar="FILE", help="of the sample, a page (.html) or a PNG")
     predicting.set_defaults(run=predict)
 
     scoring = commands.add_parser("score", help="score a submission as the competition does")
-    scoring.add_argument("submission", help="submission.zip, or a folder with its files")
-    scoring.add_argument("folder", help="parquet files of a clip each, named after their sequence_id")
-    scoring.add_argument("phrases", help="a CSV table with sequence_id and phrase, such as train.csv")
+    scoring.add_argument("submission", type=to_path, help="submission.zip, or a folder with its files")
+    scoring.add_argument("folder", type=to_path, help="parquet files of a clip each, named after their sequence_id")
+    scoring.add_argument("phrases", type=to_path, help="a CSV table with sequence_id and phrase, such as train.csv")
     scoring.add_argument("--threads", type=int, help="for the model (default: the runtime's own choice, as on Kaggle)")
     scoring.add_argument(
-        "--table", type=Path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
+        "--table", type=to_path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
     )
     scoring.set_defaults(run=score)
 
     stating = commands.add_parser("status", help="print which stages of a run are done, partly done or out of date")
-    stating.add_argument("run_dir", type=Path, nargs="+", help="a run's folder, such as outputs/demo")
+    stating.add_argument("run_dir", type=to_path, nargs="+", help="a run's folder, such as outputs/demo")
     stating.set_defaults(run=print_status)
     _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
     _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
     comparing = commands.add_parser("compare", help="set runs side by side")
-    comparing.add_argument("folders", nargs="+", type=Path, metavar="folder", help="of a run, such as outputs/demo")
-    comparing.add_argument("--figure", type=Path, default="compare.png", help="for the curves (default: %(default)s)")
+    comparing.add_argument("folders", nargs="+", type=to_path, metavar="folder", help="of a run, such as outputs/demo")
+    comparing.add_argument(
+        "--figure", type=to_path, default="compare.png", help="for the curves (default: %(default)s)"
+    )
     comparing.set_defaults(run=compare)
     reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
     command.add_arguments(reading)
@@ -82,15 +89,16 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="notebooks/params/demo.yaml", help="a YAML file (default: %(default)s)")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    demo = "notebooks/params/demo.yaml"
+    parser.add_argument("--params", type=to_path, default=demo, help="a YAML file (default: %(default)s)")
+    parser.add_argument("--data", type=to_path, help="the competition's data folder; without it, signers are simulated")
 
 
 def _add_kaggle(parser: argparse.ArgumentParser) -> None:
     """Describe `fingerspelling kaggle`; see `kaggle.commands`."""
     actions = parser.add_subparsers(required=True, dest="action", metavar="action")
     parameters = argparse.ArgumentParser(add_help=False)
-    parameters.add_argument("--params", type=Path, help="the run's YAML file (default: that of a trial)")
+    parameters.add_argument("--params", type=to_path, help="the run's YAML file (default: that of a trial)")
     version = argparse.ArgumentParser(add_help=False)
     version.add_argument("--version", type=int, help="of the kernel (default: the newest)")
 
@@ -104,24 +112,24 @@ def _add_kaggle(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("status", parents=[parameters], help="say how far the run's kernels and submissions are")
     fetching = actions.add_parser("fetch", parents=[parameters, version], help="bring kernels' output into the run")
     fetching.add_argument("numbers", nargs="+", metavar="number", help="of the notebooks, such as 03")
-    fetching.add_argument("--into", type=Path, metavar="FOLDER", help="instead of the run's folder")
+    fetching.add_argument("--into", type=to_path, metavar="FOLDER", help="instead of the run's folder")
     submitting = actions.add_parser("submit", parents=[parameters, version], help="submit what a kernel has written")
     submitting.add_argument("number", nargs="?", default="05", help="of the notebook (default: %(default)s)")
     submitting.add_argument("--message", help="beside the submission (default: the kernel)")
     submitting.add_argument("--follow", action="store_true", help="wait for the score")
     weights = actions.add_parser("weights", help="upload a run's trained models as a dataset")
-    weights.add_argument("run_dir", type=Path, help="the run's folder")
+    weights.add_argument("run_dir", type=to_path, help="the run's folder")
     actions.add_parser("wheels", help="upload the packages that Kaggle's image lacks as a dataset")
     parser.set_defaults(run=kaggle)
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
     """Describe `fingerspelling sweep`; see `runs.sweep`, `kaggle.sweep`."""
-    parser.add_argument("params", type=Path, help="a YAML file of parameters")
+    parser.add_argument("params", type=to_path, help="a YAML file of parameters")
     parser.add_argument("values", nargs="+", metavar="name=value,value", help="such as training.epochs=3,6")
-    parser.add_argument("--folder", type=Path, help="for the runs (default: outputs/sweep_<name of the file>)")
+    parser.add_argument("--folder", type=to_path, help="for the runs (default: outputs/sweep_<name of the file>)")
     parser.add_argument("--notebooks", nargs="+", default=["03_training"], help="what is run (default: %(default)s)")
-    parser.add_argument("--data", help="the competition's data folder; without it, signers are simulated")
+    parser.add_argument("--data", type=to_path, help="the competition's data folder; without it, signers are simulated")
     parser.add_argument("-n", "--parallel", type=int, help="runs at a time (default: 1; on Kaggle, 2)")
     parser.add_argument("--kaggle", action="store_true", help="run 03_training on Kaggle's machines instead")
     parser.add_argument("--uncommitted", action="store_true", help="with --kaggle: even what the last commit lacks")
@@ -198,10 +206,14 @@ def predict(options: argparse.Namespace) -> int:
                 clips = read_clips(file, submission.columns)
             else:
                 clips = {options.sequence: read_clip(file, submission.columns, options.sequence)}
-            if in_pixels(file):
+            pixels, mark = unit_and_mark(file)
+            if pixels:
                 raise DataError(
                     f"{file}: its coordinates are pixels; divide x and z by the picture's width, y by its height"
                 )
+            if mark is not None:
+                print(f"{file}: points at {mark:g}, {mark:g} count as undetected", file=sys.stderr)
+                clips = {name: without_mark(frames, submission.columns, mark) for name, frames in clips.items()}
         except DataError as error:
             failed = True
             print(error, file=sys.stderr)
@@ -210,7 +222,7 @@ def predict(options: argparse.Namespace) -> int:
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
                 text = str(submission.read(frames)) if submission.calibration else submission.transcribe(frames)
-            except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
+            except ModelError as error:
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)
                 continue
@@ -233,8 +245,7 @@ def score(options: argparse.Namespace) -> int:
     with _needed("scoring"):
         from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
 
-    if options.table and not options.table.absolute().parent.is_dir():
-        raise DataError(f"{options.table.parent}: no such folder to write {options.table.name} to")
+    refuse_missing_folder(options.table)
     submission = Submission(options.submission, threads=options.threads)
     results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
     for sentence in results.loc[results["error"] != "", "error"].unique()[:SHOWN_ERRORS]:

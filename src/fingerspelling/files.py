@@ -1,5 +1,6 @@
 """What every reader and writer of files needs: the error of unusable data, and files that appear only when whole."""
 
+import argparse
 import errno
 import json
 import os
@@ -29,6 +30,26 @@ class DataError(InputError):
 def from_home(path: str | Path) -> Path:
     """Return a path in which ~ stands for the home folder; ~name of no user stays, and is no file that exists."""
     return Path(os.path.expanduser(path))
+
+
+def to_path(text: str) -> Path:
+    """Return a path of the command line; an empty one, as of a variable without a value, is not the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path")
+    return from_home(text)
+
+
+def refuse_missing_folder(*files: Path | None) -> None:
+    """Raise a DataError where a file that is to be written has no folder to go to, before what it will hold is made."""
+    for file in filter(None, files):
+        if not file.absolute().parent.is_dir():
+            raise DataError(f"{file.parent}: no such folder to write {file.name} to")
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raise a DataError for a folder, a pipe or a device: C++ waits for a pipe, and nothing can interrupt it."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is a folder, a pipe or a device, not a file")
 
 
 def visible_files(folder: Path, pattern: str) -> list[Path]:

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
+LINE = 120  # characters of a value that an error shows
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
@@ -164,11 +165,13 @@ def parse_override(override: object) -> dict[str, Any]:
     """
     name, equals, text = str(override).partition("=")
     if not isinstance(override, str) or not equals or not all(name.split(".")):
-        raise ParameterError(f"overrides: expected a name and a value, such as training.epochs=3, got {override!r}")
+        raise ParameterError(
+            f"overrides: expected a name and a value, such as training.epochs=3, got {shown(override)}"
+        )
     try:
         value = yaml.load(text, _StrictLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ParameterError(f"overrides: {name}: cannot read the value {text!r}") from None
+        raise ParameterError(f"overrides: {name}: cannot read the value {shown(text)}") from None
     for section in reversed(name.split(".")):
         value = {section: value}
     return value
@@ -197,7 +200,7 @@ def build(kind: type[Section], values: object, section: str = "") -> Section:
         ParameterError: a name does not exist or a value is of the wrong type or out of range; names all of them.
     """
     if values is not None and not isinstance(values, Mapping):
-        raise ParameterError(f"{section}: expected names with values, got {values!r}")
+        raise ParameterError(f"{section}: expected names with values, got {shown(values)}")
     try:
         built = pydantic.TypeAdapter(kind).validate_python(dict(values or {}))
     except pydantic.ValidationError as error:
@@ -226,7 +229,12 @@ def _problem(kind: type, section: str, details: ErrorDetails) -> str:
     if details["type"] == "unexpected_keyword_argument":
         return unknown_name(name, _names_at(kind, place[:-1]))
     message = "expected a path" if details["type"] == "path_type" else details["msg"].removeprefix("Value error, ")
-    return ": ".join(filter(None, [name, message])) + (f", got {details['input']!r}" if place else "")
+    return ": ".join(filter(None, [name, message])) + (f", got {shown(details['input'])}" if place else "")
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it, which is no longer than a line."""
+    return text if len(text := repr(value)) <= LINE else f"{text[:LINE]} ..."
 
 
 def _names_at(kind: Any, place: tuple) -> list[str]:

@@ -28,6 +28,7 @@ Item = TypeVar("Item")
 UPDATE_SECONDS = 5.0  # between two updates where nobody watches a terminal
 LOCK = ".lock"
 HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder, a line each
+TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -66,14 +67,19 @@ def exit_status(main: Callable[[], int]) -> int:
         status, message = 143, "terminated; the same command goes on from here"
     finally:
         signal.signal(signal.SIGTERM, before)
-    if _is_main():
+    if is_main():
         print(message, file=sys.stderr)
     return status
 
 
-def _is_main() -> bool:
+def of_torchrun() -> bool:
+    """Tell whether torchrun has started this process; some of its variables may be left from another program."""
+    return os.environ.keys() >= TORCHRUNS
+
+
+def is_main() -> bool:
     """Tell whether this is the main one of torchrun's processes, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
+    return not of_torchrun() or os.environ["RANK"] == "0"
 
 
 def track(items: Iterable[Item], label: str, unit: str, total: int | None = None) -> "tqdm[Item]":
@@ -117,7 +123,7 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
         FolderInUse: another process holds it, and this one does not wait.
         DataError: the folder cannot be written to.
     """
-    if _shared(folder) or not _is_main() or fcntl is None:
+    if _shared(folder) or not is_main() or fcntl is None:
         yield
         return
     outer = os.environ.get(HELD)  # of other folders

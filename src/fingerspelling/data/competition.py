@@ -40,11 +40,11 @@ def find_data(data_dir: str | Path | None = None) -> Path | None:
         DataError: a folder was named but has no train.csv.
     """
     if named := data_dir or os.environ.get(ENVIRONMENT_VARIABLE):
-        folder = from_home(named)
+        folder, by = from_home(named), "data_dir" if data_dir else ENVIRONMENT_VARIABLE
         if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder (data_dir, or {ENVIRONMENT_VARIABLE})")
+            raise DataError(f"{folder}: no such folder ({by})")
         if not (folder / TABLES["train"]).is_file():
-            raise DataError(f"{folder}: holds no {TABLES['train']}; is it the competition's data folder?")
+            raise DataError(f"{folder}: holds no {TABLES['train']}; is it the competition's data folder ({by})?")
         return folder
     return next((mount for mount in KAGGLE_MOUNTS if (mount / TABLES["train"]).is_file()), None)
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
+from fingerspelling.data.parquet import mark_of_undetected
 from fingerspelling.landmarks import COLUMNS, LARGEST_MEDIAN, SAMPLE
 from fingerspelling.parameters import parameters
 
 POINT_COLUMNS = frozenset(COLUMNS)
 ROWS = 300  # that are looked at in a file
-ZEROS = 0.005  # of the points looked at: a detected point is never exactly at the picture's corner
 # Width and height of usual videos, from the smallest; a phone's are upright.
 PICTURES = [(480, 640), (640, 480), (720, 1280), (1280, 720), (1080, 1920), (1920, 1080), (2160, 3840), (3840, 2160)]
 OUTERMOST = 98  # percentile of coordinates of face and hands that has to be inside of the picture
@@ -30,6 +30,7 @@ class ExtractionConfig:
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     mirror: bool = False  # x becomes 1 - x, for pictures that were mirrored after the points were named
     swap_hands: bool = False  # exchange the hands: for files whose left hand is the signer's right one
+    upside_down: bool = False  # y becomes 1 - y, for files in which it grows upwards
 
 
 AS_THEY_ARE = ExtractionConfig()
@@ -40,14 +41,17 @@ class Convention:
     """How a file's columns become the competition's."""
 
     picture: tuple[float, float] | None = None  # width and height, in pixels, where coordinates are
-    zeros: bool = False  # undetected points are at 0, 0
+    mark: float | None = None  # x and y of undetected points, see `mark_of_undetected`
     mirror: bool = False
     swap_hands: bool = False
+    upside_down: bool = False
 
     def __str__(self) -> str:
         """Say in words what is put right, "" for nothing."""
         changes = ["pixels of {:.0f} x {:.0f}".format(*self.picture)] if self.picture else []
-        changes += ["0 for undetected"] * self.zeros + ["mirrored"] * self.mirror + ["hands swapped"] * self.swap_hands
+        changes += [] if self.mark is None else [f"{self.mark:g} for undetected"]
+        changes += ["mirrored"] * self.mirror + ["hands swapped"] * self.swap_hands
+        changes += ["upside down"] * self.upside_down
         return ", ".join(changes)
 
     def column(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
@@ -58,13 +62,12 @@ class Convention:
             side, _, rest = point.partition("_")
             name = f"{axis}_{other[side]}_{rest}" if side in other else name
         values = _values(batch, name)
-        if self.zeros:
-            values = np.where(
-                (_values(batch, f"x{name[1:]}") == 0) & (_values(batch, f"y{name[1:]}") == 0), np.nan, values
-            )
+        if self.mark is not None:
+            x, y = (_values(batch, f"{axis}{name[1:]}") for axis in "xy")
+            values = np.where((x == self.mark) & (y == self.mark), np.nan, values)
         if self.picture:
             values = values / np.float32(self.picture[name[0] == "y"])  # z counts widths, too
-        return 1 - values if self.mirror and name[0] == "x" else values
+        return 1 - values if {"x": self.mirror, "y": self.upside_down}.get(name[0]) else values
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows of a file with all of their points as the competition would have them."""
@@ -84,15 +87,15 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
     rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
     names = [name for name in SAMPLE if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
     points = np.array([[_values(batch, f"{axis}_{name}", rows) for axis in "xy"] for name in names])
-    zero = (points == 0).all(1)
-    zeros = bool(zero.size and zero.mean() > ZEROS)
-    inside = points.swapaxes(0, 1)[:, ~zero & np.isfinite(points).all(1)]  # [axes, points that are there]
+    mark = mark_of_undetected(points[:, 0], points[:, 1]) if names else None
+    there = np.isfinite(points).all(1) & ~(points == (0.0 if mark is None else mark)).all(1)
+    inside = points.swapaxes(0, 1)[:, there]  # [axes, points that are there]
     picture = None
     if inside.size and np.median(np.abs(inside)) > LARGEST_MEDIAN:
         whole = np.array([not name.startswith("pose") for name in names])  # arms may be below the picture
-        seen = points[whole].swapaxes(0, 1)[:, (~zero & np.isfinite(points).all(1))[whole]]
+        seen = points[whole].swapaxes(0, 1)[:, there[whole]]
         picture = config.picture_size or _smallest_picture(*np.percentile(seen if seen.size else inside, OUTERMOST, 1))
-    found = Convention(picture, zeros, config.mirror, config.swap_hands)
+    found = Convention(picture, mark, config.mirror, config.swap_hands, config.upside_down)
     return None if found == Convention() else found
 
 

@@ -11,9 +11,10 @@ LOOKED_AT = 500  # frames of a file, evenly spaced
 ENOUGH = 30  # frames that are needed for a verdict
 # Shares of frames above which a file's picture or hands are taken to be wrong. In simulated and recorded files as they
 # should be, they are 0, below 0.05 and about 0.1: the palm mostly faces the camera.
-MIRRORED, CROSSED, TURNED = 0.8, 0.8, 0.7
+MIRRORED, CROSSED, TURNED, UPSIDE_DOWN = 0.8, 0.8, 0.7, 0.8
 WITHOUT_HAND = 0.1  # share of clips above which something may be wrong
 _EYES = [SELECTED.index(f"face_{number}") for number in (33, 263)]  # outer corners of the right and the left one
+_LIP = SELECTED.index("face_17")  # below the lower one
 _ARMS = [SELECTED.index(f"pose_{number}") for number in (15, 16)]  # the left and the right wrist, as the arms see them
 _PALMS = [PARTS[hand][[0, 5, 17]] for hand in ("left_hand", "right_hand")]  # wrist, index finger, little finger
 
@@ -28,12 +29,12 @@ def examine(frames: np.ndarray, starts: np.ndarray) -> dict:
     Returns:
         without_hand (clips); left and right (frames that show the hand); shares of some of the frames (None of too
         few): mirrored (the signer's right eye is at the right of the picture), crossed (a hand is nearer to the other
-        arm's wrist), turned (a hand shows its back); prints, for each clip a checksum of its first, middle and last
-        frame.
+        arm's wrist), turned (a hand shows its back), upside_down (the mouth is above the eyes); prints, for each clip a
+        checksum of its first, middle and last frame.
     """
     seen = np.isfinite(frames[:, WRISTS, 0])
     some = frames[np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).astype(int), :, :2].astype(np.float32)
-    right_eye, left_eye = some[:, _EYES, 0].T
+    right_eye, left_eye = some[:, _EYES].swapaxes(0, 1)
     crossed, turned = [], []
     for side, palm in enumerate(_PALMS):
         wrist, index, little = some[:, palm].swapaxes(0, 1)
@@ -45,7 +46,8 @@ def examine(frames: np.ndarray, starts: np.ndarray) -> dict:
         "without_hand": int((np.add.reduceat(seen.any(1), starts, dtype=int) == 0).sum()) if len(starts) else 0,
         "left": int(seen[:, 0].sum()),
         "right": int(seen[:, 1].sum()),
-        "mirrored": _share_above_zero(right_eye - left_eye),
+        "mirrored": _share_above_zero((right_eye - left_eye)[:, 0]),
+        "upside_down": _share_above_zero((right_eye + left_eye)[:, 1] / 2 - some[:, _LIP, 1]),
         "crossed": _share_above_zero(np.concatenate(crossed)),
         "turned": _share_above_zero(np.concatenate(turned)),
         "prints": _prints(frames, starts),
@@ -79,7 +81,10 @@ def report(summary: pd.DataFrame) -> pd.DataFrame:
     changed = summary["changed"][summary["changed"] != ""].value_counts()
     mirrored, crossed, turned = (summary[name].astype(float) for name in ("mirrored", "crossed", "turned"))
     swapped = (crossed > CROSSED) | (crossed.isna() & (turned > TURNED) & ~(mirrored > MIRRORED))
+    upside_down = summary["upside_down"].astype(float) > UPSIDE_DOWN
     mirrored = (mirrored > MIRRORED) | (mirrored.isna() & (crossed <= CROSSED) & (turned > TURNED))
+    found = {"mirror": mirrored, "upside_down": upside_down}
+    turned_over = [f"{name}: true" for name, of_files in found.items() if of_files.any()]
     left_out, files = int(summary["rows"].sum() - sums["clips"]), len(summary)
     unreadable = int((summary["error"] != "").sum())
     rows = {
@@ -90,9 +95,9 @@ def report(summary: pd.DataFrame) -> pd.DataFrame:
             "picture_size sets the size of the picture" if changed.index.str.contains("pixels").any() else "",
         ),
         "picture": (
-            f"mirrored in {mirrored.sum()} of {files} files",
-            not mirrored.any(),
-            "extraction: {mirror: true} puts it right" if mirrored.any() else "",
+            f"mirrored in {mirrored.sum()}, upside down in {upside_down.sum()} of {files} files",
+            not turned_over,
+            f"extraction: {{{', '.join(turned_over)}}} puts it right" if turned_over else "",
         ),
         "hands": (
             f"right in {sums['right'] / frames:.0%}, left in {sums['left'] / frames:.0%} of the frames; "

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, refuse_no_file
 from fingerspelling.landmarks import LARGEST_MEDIAN, SAMPLE, SELECTED_COLUMNS
 
 SEQUENCE = "sequence_id"  # the index of the competition's files: which clip a row belongs to
@@ -18,6 +18,7 @@ NUMBERS = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.ty
 # Files that claim more than LARGEST bytes in memory, and more than MOST_PACKED times their size, are passed over: the
 # competition's take about as much as on disk.
 LARGEST, MOST_PACKED = 1e9, 30
+MARKED = 0.005  # share of points at one place that mark undetected ones: a detected point is hardly ever exactly there
 
 
 def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.ParquetFile:
@@ -27,6 +28,8 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
         DataError: the file cannot be read, lacks a column or has it twice, a column holds no numbers, or it would take
             far more memory than a file of its size can need.
     """
+    path = Path(path)
+    refuse_no_file(path)
     try:
         file = pq.ParquetFile(path, **options)
     except UNREADABLE as error:
@@ -46,7 +49,7 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
             raise DataError(f"{path}: {name} holds no numbers, but values of the type {kind}")
     groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
     unpacked = max(4 * file.metadata.num_rows * len(columns), sum(group.total_byte_size for group in groups))
-    if unpacked > max(LARGEST, MOST_PACKED * Path(path).stat().st_size):
+    if unpacked > max(LARGEST, MOST_PACKED * path.stat().st_size):
         raise DataError(f"{path}: would take {unpacked / 1e9:.1f} GB in memory, too much for a file of its size")
     return file
 
@@ -111,19 +114,37 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
     return {int(clip): frames[of_clip] for clip, of_clip in zip(clips, np.split(rows, starts[1:]), strict=True)}
 
 
-def in_pixels(path: str | Path) -> bool:
-    """Tell whether a file's coordinates are pixels, not shares of the picture's width and height.
+def mark_of_undetected(x: np.ndarray, y: np.ndarray) -> float | None:
+    """Return which value, 0 or below, x and y of undetected points both have, such as 0 or -1; None for NaN."""
+    values, counts = np.unique(x[(x == y) & (x <= 0)], return_counts=True)
+    return float(values[counts.argmax()]) if counts.size and counts.max() > MARKED * x.size else None
+
+
+def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
+    """Tell whether a file's coordinates are pixels, not shares of width and height, and its `mark_of_undetected`.
 
     Raises:
         DataError: the file cannot be read.
     """
-    try:
-        names = set(pq.read_schema(path).names)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable parquet file ({error})") from error
-    values = _read(path, [name for axis in "xy" for point in SAMPLE if (name := f"{axis}_{point}") in names])[0]
-    seen = np.abs(values[np.isfinite(values) & (values != 0)])
-    return bool(seen.size and np.median(seen) > LARGEST_MEDIAN)
+    with open_parquet(path, []) as file:
+        names = set(file.schema_arrow.names)
+    points = [point for point in SAMPLE if {f"x_{point}", f"y_{point}"} <= names]
+    x, y = np.split(_read(path, [f"{axis}_{point}" for axis in "xy" for point in points])[0], 2, axis=1)
+    mark = mark_of_undetected(x, y)
+    there = np.isfinite(x) & np.isfinite(y) & ~((x == y) & (x == (0.0 if mark is None else mark)))
+    seen = np.abs([x[there], y[there]])
+    return bool(seen.size and np.median(seen) > LARGEST_MEDIAN), mark
+
+
+def without_mark(frames: np.ndarray, columns: list[str], mark: float) -> np.ndarray:
+    """Return frames, float32 [frames, columns], with NaN for points whose x and y are the mark of undetected ones."""
+    place = {name: i for i, name in enumerate(columns)}
+    marked = np.zeros(frames.shape, bool)
+    for i, name in enumerate(columns):
+        x, y = (place.get(f"{axis}{name[1:]}") for axis in "xy")
+        if x is not None and y is not None:
+            marked[:, i] = (frames[:, x] == mark) & (frames[:, y] == mark)
+    return np.where(marked, np.float32(np.nan), frames)
 
 
 def frame_numbers(table: pa.RecordBatch | pa.Table) -> np.ndarray:

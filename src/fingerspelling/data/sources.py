@@ -13,12 +13,12 @@ import pandas as pd
 from fingerspelling.data.competition import TABLES, read_table
 from fingerspelling.data.conventions import AS_THEY_ARE, ExtractionConfig
 from fingerspelling.data.store import SUFFIX, is_whole, read_about
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, refuse_no_file
 
 # What the summary of the extraction says of a file that has no clips.
 NOTHING: dict[str, Any] = {
     **{"clips": 0, "frames": 0, "without_hand": 0, "sorted": 0, "gaps": 0, "skipped": [], "changed": ""},
-    **{"left": 0, "right": 0, "mirrored": math.nan, "crossed": math.nan, "turned": math.nan},
+    **{"left": 0, "right": 0, "mirrored": math.nan, "upside_down": math.nan, "crossed": math.nan, "turned": math.nan},
     **{"prints": [], "megabytes": 0.0, "seconds": 0.0, "error": ""},
 }
 SAMPLE = 1 << 18  # bytes of a file that its fingerprint reads in each of four places; the footer takes about as many
@@ -32,6 +32,7 @@ def fingerprint(path: Path) -> list[int]:
     Raises:
         DataError: the file cannot be read.
     """
+    refuse_no_file(path)
     try:
         with path.open("rb") as file:
             size, checksum = file.seek(0, os.SEEK_END), 0

@@ -4,7 +4,6 @@ The results themselves carry no date: so the same run always leaves the same byt
 """
 
 import json
-import os
 import re
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerspelling.files import read_json, written_whole
+from fingerspelling.processes import is_main
 
 NOTES = "stages.json"
 # A run's: what the first round read, what all models read together, what Kaggle takes, the figures.
@@ -34,7 +34,7 @@ def note(run_dir: Path, stage: str, of: Any) -> None:
 
     Of several processes under torchrun, the main one does.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not is_main():
         return
     notes, of = read_notes(run_dir), json.loads(json.dumps(of))
     if stage in notes and notes[stage]["of"] == of:

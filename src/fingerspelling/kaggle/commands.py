@@ -23,7 +23,6 @@ from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel
 from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
-from fingerspelling.parameters import read_parameters
 from fingerspelling.runs.config import RunConfig
 
 
@@ -110,7 +109,8 @@ def _status(client: Client, options: argparse.Namespace) -> int:
 
 
 def _fetch(client: Client, options: argparse.Namespace) -> int:
-    run_dir = options.into or RunConfig.from_values(read_parameters(options.params or TRIAL)).run_dir
+    params = (options.params or TRIAL).absolute()
+    run_dir = options.into or RunConfig.from_values({"params": str(params)}).run_dir
     kernels, failed = _kernels(client, options), False
     for number in options.numbers:
         kernel = _version(client, choose(kernels, number), options.version)

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from fingerspelling.data.competition import SCRATCH, SLUG, WORKING
-from fingerspelling.files import written_whole
+from fingerspelling.data.competition import INPUT, SCRATCH, SLUG, WORKING
+from fingerspelling.files import to_path, written_whole
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
@@ -69,6 +69,12 @@ METADATA = "kernel-metadata.json"
 LIMIT_BYTES = 1_000_000  # of a kernel's file
 LONGEST_TITLE = 50  # characters that Kaggle allows
 T4 = "NvidiaTeslaT4"  # two of them
+# What lies below `INPUT`: its entry in the metadata, and how many parts of the path are its name there.
+MOUNTS = {
+    "datasets": ("dataset_sources", 2),  # owner, name
+    "notebooks": ("kernel_sources", 2),
+    "models": ("model_sources", 5),  # owner, name, framework, variation, version
+}
 
 
 class Chapter(NamedTuple):
@@ -138,13 +144,15 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
 class _Run(NamedTuple):
     """A run: its name, its files of parameters by their place in a kernel, and whether its signers are simulated.
 
-    The first of the files is the run's; it may be laid over others, or name a first round.
+    The first of the files is the run's; it may be laid over others, or name a first round. Its trainings start from
+    the models, folders below `INPUT`.
     """
 
     name: str
     params: Path
     files: dict[str, Path]
     simulated: bool
+    models: list[Path]
 
     def slug(self, notebook: str) -> str:
         return f"fingerspelling-{self.name}-{notebook.replace('_', '-')}"
@@ -157,11 +165,13 @@ def _read_run(params: Path, simulated: bool) -> _Run:
     config = RunConfig.from_values(read_parameters(params))
     if config.data_dir:
         raise ParameterError("data_dir: on Kaggle, the competition's data are found without it; leave it out")
-    for training in (config.training, *([config.first_round.training] if config.first_round else [])):
-        if training.pretrained:
+    trainings = [config.training, *([config.first_round.training] if config.first_round else [])]
+    models = {training.pretrained for training in trainings if training.pretrained}
+    for model in models:
+        if INPUT not in model.parents:
             raise ParameterError(
-                f"training.pretrained: a kernel would not find {training.pretrained}, which it does not bring along; "
-                "leave it out, or train here"
+                f"training.pretrained: a kernel would not find {model}, which it does not bring along; leave it out, "
+                f"train here, or name a data set's or a model's folder on Kaggle, below {INPUT}"
             )
     files: dict[str, Path] = {}
     waiting = [params.resolve()]
@@ -174,7 +184,7 @@ def _read_run(params: Path, simulated: bool) -> _Run:
         values = read_parameters(file)
         waiting += [parameter_file(values[name]) for name in ("params", "first_round") if values.get(name)]
     name = config.run_dir.name.lower().removeprefix("kaggle_")
-    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, files, simulated)
+    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, files, simulated, sorted(models))
 
 
 def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
@@ -183,6 +193,10 @@ def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
     title = slug.replace("-", " ").capitalize()
     if len(title) > LONGEST_TITLE:
         raise ParameterError(f"run_dir: the kernel's title, {title!r}, would be longer than {LONGEST_TITLE} characters")
+    attached: dict[str, list[str]] = {"dataset_sources": [], "kernel_sources": [], "model_sources": []}
+    attached["kernel_sources"] = [f"{owner}/{run.slug(before)}" for before in chapter.after]
+    for kind, source in (_source(model, owner) for model in run.models):
+        attached[kind] += [source] * (source not in attached[kind])
     metadata = {
         "id": f"{owner}/{slug}",
         "title": title,
@@ -193,12 +207,23 @@ def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
         "enable_gpu": chapter.gpu,
         "enable_internet": False,
         "machine_shape": T4 if chapter.gpu else "",
-        "dataset_sources": [],
         "competition_sources": [] if run.simulated else [SLUG],
-        "kernel_sources": [f"{owner}/{run.slug(before)}" for before in chapter.after],
-        "model_sources": [],
+        **attached,
     }
     return Kernel(notebook[:2], slug, title, folder / name, metadata, run.params, chapter.resumes)
+
+
+def _source(model: Path, owner: str) -> tuple[str, str]:
+    """Return what a folder below `INPUT` is of: an entry of the metadata, and what Kaggle calls it there.
+
+    In today's mounts, its kind and owner are parts of the path. In the older ones, a name alone is a data set's: the
+    account's own, as `fingerspelling kaggle weights` uploads it.
+    """
+    kind, *names = model.relative_to(INPUT).parts
+    entry, length = MOUNTS.get(kind, ("", 0))
+    if entry and len(names) >= length:
+        return entry, "/".join(names[:length])
+    return "dataset_sources", f"{owner}/{kind}"
 
 
 def _assemble(path: Path, run: _Run, archive: str) -> str:
@@ -245,7 +270,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.kaggle.kernels", description="Build the kernels.")
     parser.add_argument("--params", type=named_file, default=TRIAL, help="a YAML file (default: the trial's)")
     parser.add_argument("--owner", help="the name of the Kaggle account")
-    parser.add_argument("--folder", type=Path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)")
+    parser.add_argument(
+        "--folder", type=to_path, default=ROOT / "kaggle", help="receives the kernels (default: kaggle/)"
+    )
     parser.add_argument(
         "--simulated", action="store_true", help="run on simulated signers, not on the competition's data"
     )

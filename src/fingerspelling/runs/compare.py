@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from fingerspelling.data.stages import PREDICTIONS
-from fingerspelling.files import DataError, read_json
+from fingerspelling.files import DataError, read_json, refuse_missing_folder
 from fingerspelling.parameters import flatten
 from fingerspelling.plots.results import run_curves
 from fingerspelling.plots.style import save
@@ -42,16 +42,15 @@ def read_clips(folder: Path) -> pd.DataFrame | None:
     return None if file is None else _whole(pd.read_parquet, file)
 
 
-def parameters(folder: Path) -> dict[str, Any]:
-    """Return the parameters of a run's models and of its decoding by dotted names, those of its first seed."""
+def parameters(folder: Path, clips: pd.DataFrame) -> dict[str, Any]:
+    """Return the parameters of a run's models, of its first seed, and of how they read its clips, by dotted names."""
     values: dict[str, Any] = {}
     for file in sorted(folder.glob("seed*/training.json"))[:1]:
         values = _whole(lambda file: dict(read_json(file)), file)
         values.pop("data", None)
         values.get("training", {}).pop("seed", None)
     flat = flatten(values) | {"seeds": len(list(folder.glob("seed*/model")))}
-    together = folder / PREDICTIONS
-    readers = _whole(pd.read_parquet, together).attrs.get("readers", {}) if together.is_file() else {}
+    readers = clips.attrs.get("readers", {})  # said of what several models have read together
     return flat | {
         f"submission.{name}": readers.get(name, least) for name, least in (("num_beams", 1), ("ctc_weight", 0))
     }
@@ -72,7 +71,7 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
         raise DataError(f"{', '.join(map(str, folders))}: no run that has read its held-out clips; train one first")
     together = pd.concat(runs, names=["run"]).reset_index("run")
     table = score_table(together, together["run"])[::-1]
-    settings = pd.DataFrame({run: parameters(names[run]) for run in table.index}).T
+    settings = pd.DataFrame({run: parameters(names[run], runs[run]) for run in table.index}).T
     differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
     best = table.index[0]
     rows = {run: _behind(runs[best], runs[run], run == best) for run in table.index}
@@ -97,6 +96,7 @@ def _behind(best: pd.DataFrame, clips: pd.DataFrame, itself: bool) -> dict[str, 
 
 def run(options: argparse.Namespace) -> int:
     """Run `fingerspelling compare`; returns the exit status, 0."""
+    refuse_missing_folder(options.figure)
     table = compare(options.folders)
     with pd.option_context("display.width", None, "display.max_columns", None):
         print(table.round(3).to_string())

@@ -4,8 +4,10 @@ A module of its own, so that what a run is told can be read in one place, apart 
 """
 
 import ast
+import os
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +26,7 @@ from fingerspelling.parameters import (
     parameters,
     parse_override,
     read_parameters,
+    shown,
 )
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
@@ -52,16 +55,27 @@ def _in_project(path: Path) -> Path:
     return ROOT / from_home(path)
 
 
+def _usable_path(path: Path) -> Path:
+    """Take a path from the project's root; a ValueError says of one what the file system has against it."""
+    path = _in_project(path)
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    return path
+
+
 def parameter_file(path: str | Path) -> Path:
     """Return where a file of parameters is: in the project, or among those that were installed with the package."""
     here = _in_project(Path(path))
-    return here if here.exists() else CHAPTERS.parent / path
+    return here if os.path.exists(here) else CHAPTERS.parent / path  # a Path's own exists() fails at a long name
 
 
-def named_file(path: str) -> Path:
+def named_file(path: str | Path) -> Path:
     """Return where a file of parameters is that a command names: in the working folder, or a `parameter_file`."""
     here = from_home(path)
-    return here if here.exists() else parameter_file(path)
+    return here if os.path.exists(here) else parameter_file(path)
 
 
 def refuse_another_checkout() -> None:
@@ -98,7 +112,7 @@ def _read_first_round(file: object) -> Recipe:
     return Recipe(config.model, config.training)
 
 
-ProjectPath = Annotated[Path, pydantic.AfterValidator(_in_project)]
+ProjectPath = Annotated[Path, pydantic.AfterValidator(_usable_path)]
 
 
 @parameters
@@ -188,7 +202,7 @@ def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) ->
         except ValueError as error:  # a quotation without an end
             raise ParameterError(f"overrides: {error}, in {overrides!r}") from None
     if not isinstance(overrides, list | tuple):
-        raise ParameterError(f"overrides: expected a list such as [training.epochs=3], got {overrides!r}")
+        raise ParameterError(f"overrides: expected a list such as [training.epochs=3], got {shown(overrides)}")
     for override in overrides:
         given = lay_over(given, parse_override(override))
     return {name: value for name, value in given.items() if name not in names or value is not None}

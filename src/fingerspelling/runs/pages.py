@@ -17,7 +17,7 @@ from nbconvert import HTMLExporter, MarkdownExporter
 from nbformat import NotebookNode
 from PIL import Image
 
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, to_path, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
@@ -118,8 +118,8 @@ def _redirect(name: str) -> str:
 def main() -> int:
     """Parse the command line and write the pages; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.runs.pages", description="Write chapters as pages.")
-    parser.add_argument("run_dir", type=Path, help="a run whose notebooks have been executed")
-    parser.add_argument("--pages", type=Path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
+    parser.add_argument("run_dir", type=to_path, help="a run whose notebooks have been executed")
+    parser.add_argument("--pages", type=to_path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
     options = parser.parse_args()
 
     def run() -> int:

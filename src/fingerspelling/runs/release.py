@@ -31,10 +31,9 @@ from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.decoding.search import decoding_name
 from fingerspelling.export import check_parity, export_tflite
-from fingerspelling.files import DataError, read_json, written_whole
+from fingerspelling.files import DataError, read_json, to_path, written_whole
 from fingerspelling.landmarks import FACE, SELECTED_PLACES, as_columns
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parameters import read_parameters
 from fingerspelling.processes import exit_status, track
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import CHAPTERS, ROOT, RunConfig, SubmissionConfig, named_file
@@ -327,12 +326,12 @@ def _card_data(scores: pd.DataFrame) -> ModelCardData:
 def main() -> int:
     """Parse the command line and make the weights; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.runs.release", description=__doc__.splitlines()[0])
-    parser.add_argument("run", nargs="?", type=Path, help="the run's folder (default: the parameters' own)")
+    parser.add_argument("run", nargs="?", type=to_path, help="the run's folder (default: the parameters' own)")
     parser.add_argument("--params", type=named_file, default=READER, help="the run's YAML file (default: the reader's)")
     options = parser.parse_args()
 
     def run() -> int:
-        config = RunConfig.from_values(read_parameters(options.params))
+        config = RunConfig.from_values({"params": str(options.params.absolute())})
         release(options.run or config.run_dir, config.submission)
         return 0
 

@@ -29,7 +29,7 @@ import pandas as pd
 import yaml
 
 from fingerspelling.files import written_whole
-from fingerspelling.parameters import ParameterError, lay_over, parse_override
+from fingerspelling.parameters import ParameterError, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
 from fingerspelling.processes import end_with_parent, only_process
@@ -55,8 +55,12 @@ class Run:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Its parameters."""
-        return yaml.safe_load(self.beside(".yaml").read_text())
+        """Its parameters; a ParameterError says of a file that somebody has changed what is wrong with it."""
+        file = self.beside(".yaml")
+        try:
+            return read_parameters(file)
+        except ParameterError as error:
+            raise ParameterError(f"{file}: {error}") from None
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -131,7 +135,7 @@ class Here:
             process.wait()
 
 
-def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None = None) -> list[Run]:
+def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | None = None) -> list[Run]:
     """Write the parameters of all combinations, each beside its run's folder.
 
     Args:
@@ -143,7 +147,7 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None
     Raises:
         ParameterError: the file or a value cannot be used, or the folder holds a run with other parameters.
     """
-    base = effective_values({"params": str(params), **({"data_dir": data_dir} if data_dir else {})})
+    base = effective_values({"params": str(params), **({"data_dir": str(data_dir.resolve())} if data_dir else {})})
     base = {name: value for name, value in base.items() if name not in {"params", "overrides"}}
     axes: dict[str, list[Any]] = {}
     for text in values:
@@ -165,7 +169,7 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: str | None
         for key, value in changes.items():
             own = lay_over(own, parse_override(f"{key}={json.dumps(value)}"))
         RunConfig.from_values(own)
-        if (file := run.beside(".yaml")).is_file() and yaml.safe_load(file.read_text()) != own:
+        if (file := run.beside(".yaml")).is_file() and run.values != own:
             raise ParameterError(f"{file}: was run with other parameters; choose another --folder")
         contents[run] = f"# {params}, {name}\n" + yaml.safe_dump(own, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,12 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from fingerspelling.files import DataError
+
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 PROBABILITY = "probability"  # an output that a model may have in addition, float32 [1]
 PATIENCE = 300  # seconds for a clip; the competition's limit allows a third of one on average
 
 
-class ModelDied(RuntimeError):
+class ModelError(DataError):
+    """A model that the runtime cannot load or run; the message names it and says why."""
+
+
+class ModelDied(ModelError):
     """The process of a model has died; the message says of what."""
 
 
@@ -61,18 +67,22 @@ class ModelProcess:
         probability: of the last answer, per character, by the model's account; None if it gives none.
     """
 
-    def __init__(self, model: bytes, threads: int | None = None, patience: int = PATIENCE) -> None:
+    def __init__(
+        self, model: bytes, threads: int | None = None, patience: int = PATIENCE, name: str = "the model"
+    ) -> None:
         """Load a model.
 
         Args:
             model: the content of a .tflite file.
             threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
             patience: seconds that loading, or a clip, may take.
+            name: what errors call the model, such as its file.
 
         Raises:
-            ModelDied, RuntimeError: as `load_runner`, or the process dies.
+            ModelError: `load_runner` cannot load it.
+            ModelDied: its process dies, or takes too long.
         """
-        self._loading = model, threads, patience
+        self._loading, self._name = (model, threads, patience), name
         self.peak_memory_mb = float("nan")
         self.probability: float | None = None
         self.input_shape: list[int] = self._start()
@@ -82,7 +92,7 @@ class ModelProcess:
 
         Raises:
             ModelDied: the process dies, or takes too long.
-            RuntimeError: the model cannot run on this clip, or returns no matrix.
+            ModelError: the model cannot run on this clip, or returns no matrix.
         """
         if not self._end.alive:
             self._start()
@@ -101,7 +111,7 @@ class ModelProcess:
         self._end = weakref.finalize(self, _end, self._process)
         try:
             return self._ask(self._loading)
-        except RuntimeError:
+        except ModelError:
             self._end()
             raise
 
@@ -115,12 +125,12 @@ class ModelProcess:
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             self._process.wait()
             self._end()
-            raise ModelDied(f"the model {_death(self._process.returncode)}") from None
+            raise ModelDied(f"{self._name} {_death(self._process.returncode)}") from None
         except BaseException:  # interrupted: a later answer would be taken for another clip's
             self._end()
             raise
         if isinstance(answer, str):
-            raise RuntimeError(answer)
+            raise ModelError(f"{self._name}: {answer}")
         return answer
 
 

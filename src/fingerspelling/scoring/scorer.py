@@ -12,7 +12,7 @@ from fingerspelling.data.parquet import read_clip
 from fingerspelling.files import DataError, visible_files
 from fingerspelling.processes import track
 from fingerspelling.scoring import metric
-from fingerspelling.scoring.runtime import ModelDied
+from fingerspelling.scoring.runtime import ModelDied, ModelError
 from fingerspelling.scoring.submission import Submission
 
 LIMIT_HOURS = 5.0  # for the whole hidden test set
@@ -122,10 +122,10 @@ def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
         start = time.perf_counter()
         result["prediction"] = submission.transcribe(frames)
         result["seconds"] = time.perf_counter() - start
-    except DataError as error:
-        result["error"] = str(error)
     except ModelDied as error:
         raise ModelDied(f"{path}: {error}") from None
-    except (ValueError, RuntimeError) as error:  # what TensorFlow Lite raises
+    except ModelError as error:
         result["error"] = f"{path}: the model failed ({error})"
+    except DataError as error:
+        result["error"] = str(error)
     return result

@@ -78,26 +78,28 @@ class Submission:
         path = Path(path)
         if path.suffix == ".tflite":
             arguments, self.model = json.dumps(ARGUMENTS).encode(), _read_member(path.parent, path.name)
+            name = str(path)
         else:
             arguments, self.model = (_read_member(path, name) for name in (ARGUMENTS_FILE, MODEL_FILE))
+            name = f"{path}: {MODEL_FILE}"
         self._characters = dict(enumerate(CHARACTERS)) if characters is None else characters
         try:
             self.columns = _selected_columns(arguments)
         except ValueError as error:
             raise DataError(f"{path}: {ARGUMENTS_FILE}: {error}") from error
         self.calibration = calibration_in(arguments)
-        try:
-            self.process = ModelProcess(self.model, threads)
-            _check_width(self.process.input_shape, len(self.columns))
-        except (ValueError, RuntimeError) as error:
-            raise DataError(f"{path}: {MODEL_FILE}: {error}") from error
+        self.process = ModelProcess(self.model, threads, name=name)
+        if (shape := self.process.input_shape) and shape[-1] not in (len(self.columns), -1):
+            raise DataError(
+                f"{name}: {INPUT} has {shape[-1]} columns, but {ARGUMENTS_FILE} selects {len(self.columns)}"
+            )
 
     def transcribe(self, frames: np.ndarray) -> str:
         """Read one clip, float32 [frames, columns].
 
         Raises:
             ModelDied: the model takes its process down with it, or too long; the next clip has a new one.
-            RuntimeError: the model cannot run on this clip, or returns no matrix.
+            ModelError: the model cannot run on this clip, or returns no matrix.
         """
         return "".join(self._characters.get(number, "") for number in self.process.characters(frames))
 
@@ -162,12 +164,6 @@ def calibration_in(arguments: bytes) -> Calibration | None:
         return Calibration(**{name: float(value) for name, value in values.items()})
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _check_width(shape: list[int], columns: int) -> None:
-    """Raise a ValueError if a model reads another number of columns than are selected."""
-    if shape and shape[-1] not in (columns, -1):
-        raise ValueError(f"{INPUT} has {shape[-1]} columns, but {ARGUMENTS_FILE} selects {columns}")
 
 
 def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float = LIMIT_MB) -> Path:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import torch
 
-from fingerspelling.processes import end_with_parent
+from fingerspelling.processes import TORCHRUNS, end_with_parent, of_torchrun
 
-TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
 LAST_LINES = 80  # of a failed training, shown with the error; about half of them are torchrun's own report
 ERROR = re.compile(r"^\[rank\d+\]: (\w[\w.]*(?:Error|Exception|Interrupt)\b.*)")  # the last line of a traceback
 
@@ -21,7 +20,7 @@ def under_torchrun() -> bool:
 
     What else is left of its variables in the environment, and would confuse Accelerate, is dropped with a word.
     """
-    if TORCHRUNS.issubset(os.environ):
+    if of_torchrun():
         return True
     for name in TORCHRUNS & os.environ.keys():
         print(f"{name}={os.environ.pop(name)} is ignored: it is in the environment, but torchrun is not at work")

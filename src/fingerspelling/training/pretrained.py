@@ -1,6 +1,7 @@
 """The trained model whose weights a training starts from: training.pretrained."""
 
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def pretrained_weights(recipe: Recipe) -> Path | None:
     if folder is None:
         return None
     file = folder / SAFE_WEIGHTS_NAME
-    if not file.is_file():
+    if not os.path.isfile(file):  # a Path's own is_file() fails at a long name
         raise ParameterError(f"training.pretrained: {folder} holds no trained model ({file.name} is missing)")
     try:
         with safe_open(file, "pt") as weights:

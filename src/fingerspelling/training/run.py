@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,20 +62,22 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
         StoppedInTime: training.stop_after_hours did not allow for another epoch.
     """
     transformers_logging.disable_progress_bar()  # of writing and loading weights, a moment each
-    finished = run_dir / "model"
+    folder = run_dir / "model"
+    finished = folder.is_dir()
     targets = confidence_targets(store, recipe.training.scores, scores_dir)
-    inputs = _inputs(store, recipe, targets, finished.is_dir())
-    _refuse_another(inputs, run_dir)
-    if not finished.is_dir():
-        _train(store, recipe, targets, inputs, run_dir)
-        print(f"the trained model is in {run_dir.name}/{finished.name}")
+    start = None if finished else pretrained_weights(recipe)
+    inputs = _inputs(store, recipe, targets, start)
+    _refuse_another(inputs, run_dir, finished)
+    if not finished:
+        _train(store, recipe, targets, start, inputs, run_dir)
+        print(f"the trained model is in {run_dir.name}/{folder.name}")
     try:
-        if not is_whole(finished):
+        if not is_whole(folder):
             raise ValueError("one of its files is damaged or missing")
-        model = FingerspellingModel.from_pretrained(finished).eval()
+        model = FingerspellingModel.from_pretrained(folder).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{finished}: not a readable model ({reason}); delete it to train anew") from error
+        raise DataError(f"{folder}: not a readable model ({reason}); delete it to train anew") from error
     if read_predictions(run_dir / PREDICTIONS) is None:
         print(f"{run_dir.name}/{PREDICTIONS}: damaged or missing, the clips are read anew")
         places = split_by_signer(store, recipe.training).validation
@@ -84,24 +86,23 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
     return model
 
 
-def _refuse_another(inputs: dict[str, dict], run_dir: Path) -> None:
+def _refuse_another(inputs: dict[str, dict], run_dir: Path, finished: bool) -> None:
     """Raise a DataError where the folder holds a training with other parameters or on other data."""
     file = run_dir / "training.json"
     if not file.is_file():
-        if (run_dir / "model").is_dir() or checkpoints(run_dir / "checkpoints"):
+        if finished or checkpoints(run_dir / "checkpoints"):
             raise DataError(f"{file}: is missing, which says what was trained on; delete {run_dir} to train anew")
         return
     try:
         there = read_json(file)
         if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
             raise ValueError(f"it tells of {', '.join(there)}")
-        finished = (run_dir / "model").is_dir()
         there, inputs = _decisive(there, finished), _decisive(inputs, finished)
         if there == inputs:
             return
     except (ValueError, AttributeError) as error:
         raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
-    if _prolonged(there, inputs, run_dir):
+    if not finished and _prolonged(there, inputs, run_dir):
         return
     changed = sorted(
         f"{part}.{name}"
@@ -136,20 +137,19 @@ def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) 
     decay = inputs["training"]["decay_epochs"]
     same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
     checkpoint = last_checkpoint(run_dir / "checkpoints")
-    if (
-        not same
-        or not isinstance(epochs[0], int)
-        or decay is None
-        or checkpoint is None
-        or (run_dir / "model").is_dir()
-    ):
+    if not same or not isinstance(epochs[0], int) or decay is None or checkpoint is None:
         return False
     done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
     return bool(done <= min(epochs) - decay)
 
 
-def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[str, dict], run_dir: Path) -> None:
-    """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed."""
+def _train(
+    store: ClipStore, recipe: Recipe, targets: np.ndarray, start: Path | None, inputs: dict[str, dict], run_dir: Path
+) -> None:
+    """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed.
+
+    The start is a file of weights, or None for random ones.
+    """
     config = recipe.training
     limit = TimeLimit(config.stop_after_hours)
     if limit.reached:
@@ -159,7 +159,9 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
     checkpoints = run_dir / "checkpoints"
     arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), checkpoints)
     torch.manual_seed(config.seed)
-    model = _first_model(recipe)
+    model = FingerspellingModel(recipe.model)
+    if start:
+        load_pretrained(model, start)
     if config.compile:
         _compile(model)
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
@@ -171,7 +173,7 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
         print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
-    elif config.pretrained:
+    elif start:
         print(f"starting from the weights of {config.pretrained}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
@@ -194,14 +196,6 @@ def _train(store: ClipStore, recipe: Recipe, targets: np.ndarray, inputs: dict[s
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
-
-
-def _first_model(recipe: Recipe) -> FingerspellingModel:
-    """Make the model with the weights it starts from: random ones, or those of training.pretrained."""
-    model = FingerspellingModel(recipe.model)
-    if file := pretrained_weights(recipe):
-        load_pretrained(model, file)
-    return model
 
 
 def _stopped(config: TrainingConfig, progress: str) -> str:
@@ -238,7 +232,7 @@ def read_predictions(path: Path) -> pd.DataFrame | None:
         return None
 
 
-def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray, finished: bool) -> dict[str, dict]:
+def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray, start: Path | None) -> dict[str, dict]:
     """Return all that decides a training's result, as JSON would give it back."""
     data: dict[str, Any] = {"clips": store.fingerprint, "scores": f"{zlib.crc32(targets.tobytes()):08x}"}
     # Not `to_dict`: making and saving a model adds notes of transformers' own to its configuration.
@@ -247,7 +241,7 @@ def _inputs(store: ClipStore, recipe: Recipe, targets: np.ndarray, finished: boo
     del training["stop_after_hours"]  # when, not what
     del training["pretrained"]  # where, not what
     if recipe.training.pretrained:
-        data["pretrained"] = None if finished else content(cast(Path, pretrained_weights(recipe)))
+        data["pretrained"] = start and content(start)
     return json.loads(json.dumps({"model": sizes, "training": training, "data": data}))
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from fingerspelling.files import DataError, InputError
+from fingerspelling.files import InputError, refuse_missing_folder, to_path
 from fingerspelling.scoring.submission import Answer, shipped
 from fingerspelling.video.reading import Reader, Reading, read
 from fingerspelling.video.recording import Recording, read_recording, record
@@ -21,13 +21,17 @@ CUT_SHORT = 0.9  # of the length by a file's own account; less was decoded: it i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("video", nargs="?", type=Path, help="a video, or the parquet file of an earlier --keep")
+    parser.add_argument("video", nargs="?", type=to_path, help="a video, or the parquet file of an earlier --keep")
     parser.add_argument("--camera", type=int, metavar="N", help="record a webcam instead; 0 is the first")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long the webcam records (default: %(default)g)")
-    parser.add_argument("--submission", type=Path, metavar="FILE", help="another model: submission.zip or model.tflite")
-    parser.add_argument("--keep", type=Path, metavar="PARQUET", help="write the landmarks, in the competition's format")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="write a picture of when which letter was read")
-    parser.add_argument("--html", type=Path, metavar="HTML", help="write a page that plays what was read")
+    parser.add_argument(
+        "--submission", type=to_path, metavar="FILE", help="another model: submission.zip or model.tflite"
+    )
+    parser.add_argument(
+        "--keep", type=to_path, metavar="PARQUET", help="write the landmarks, in the competition's format"
+    )
+    parser.add_argument("--picture", type=to_path, metavar="PNG", help="write a picture of when which letter was read")
+    parser.add_argument("--html", type=to_path, metavar="HTML", help="write a page that plays what was read")
     parser.add_argument("--mediapipe", metavar="PYTHON", help="a Python that has MediaPipe (default: one is made)")
 
 
@@ -42,9 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if (options.video is None) == (options.camera is None):
         raise InputError("name a video, or a webcam with --camera 0")
-    for path in (options.keep, options.picture, options.html):
-        if path and not path.absolute().parent.is_dir():
-            raise DataError(f"{path.parent}: no such folder to write {path.name} to")
+    refuse_missing_folder(options.keep, options.picture, options.html)
     began = time.perf_counter()
     reader = Reader(options.submission)
     loaded = time.perf_counter()
@@ -82,8 +84,9 @@ def read_sample(submission: Path | None, picture: Path | None) -> int:
         0, or 1 where nothing was readable.
 
     Raises:
-        InputError: there are no weights, or the picture cannot be drawn.
+        InputError: there are no weights, or the picture has no folder to go to or cannot be drawn.
     """
+    refuse_missing_folder(picture)
     reader, recording = Reader(submission), read_recording(shipped() / SAMPLE_FILE)
     readings = read(recording, reader)
     with suppress(UnicodeEncodeError):  # not every terminal has braille

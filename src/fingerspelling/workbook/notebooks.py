@@ -24,7 +24,7 @@ from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
 from fingerspelling.workbook.workbook import Workbook, open_run
 
 
-def run(params: Path, data_dir: str | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
+def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
     """Execute notebooks with one file of parameters; returns the exit status.
 
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).

@@ -17,7 +17,7 @@ from fingerspelling.workbook.workbook import open_run
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
 
 
-def train_all(params: Path, data_dir: str | None) -> int:
+def train_all(params: Path, data_dir: Path | None) -> int:
     """Train the models of a run and say where they are, or how far; returns the exit status, 0.
 
     Under torchrun, every process calls this, and the main one alone prints.

@@ -40,7 +40,7 @@ from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
 from fingerspelling.export import export_tflite
-from fingerspelling.files import DataError, content, from_home, read_json, written_whole
+from fingerspelling.files import DataError, content, read_json, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
@@ -400,7 +400,7 @@ class Workbook:
         return (path.relative_to(above) if above else path).as_posix()
 
 
-def open_run(params: Path, data_dir: str | None = None) -> Workbook:
+def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
     """Open the run of a YAML file of parameters.
 
     Args:
@@ -413,7 +413,7 @@ def open_run(params: Path, data_dir: str | None = None) -> Workbook:
     """
     try:
         values = read_parameters(params)
-        return Workbook(values | ({"data_dir": str(from_home(data_dir).resolve())} if data_dir else {}))
+        return Workbook(values | ({"data_dir": str(data_dir.resolve())} if data_dir else {}))
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
 
