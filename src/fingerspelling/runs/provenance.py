@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +22,7 @@ from fingerspelling.files import written_whole
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
 PACKAGES = ("torch", "transformers", "accelerate", "tensorflow", "numpy", "pandas", "pyarrow")
+LINE = 100  # characters; GitHub shows about as many without scrolling
 
 
 def changed_files(paths: Sequence[Path | str] = (), root: Path = ROOT) -> list[str] | None:
@@ -59,11 +61,11 @@ def record(parameters: Mapping[str, Any], seeds: Sequence[int], seconds: float) 
 
 
 def line(provenance: Mapping[str, Any]) -> str:
-    """Return a record in one line."""
+    """Return a record in words, in lines that a page shows whole."""
     commit = provenance["commit"]
     commit = f"commit {commit[:10]}{' + changes' if provenance['dirty'] else ''}" if commit else "no commit"
     versions, machine = provenance["versions"], provenance["machine"]
-    return "; ".join(
+    words = "; ".join(
         [
             f"{commit} (sources {provenance['sources']})",
             f"seeds {', '.join(map(str, provenance['seeds']))}",
@@ -73,6 +75,7 @@ def line(provenance: Mapping[str, Any]) -> str:
             duration(provenance["seconds"]),
         ]
     )
+    return textwrap.fill(words, LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def duration(seconds: float) -> str:
