@@ -83,5 +83,5 @@ def test_what_is_alike_and_what_moves_far_is_said() -> None:
     assert "Most alike: u and v (0.0" in held.get_label()
     hand = hand_shape("z")
     longer = plots.alphabet({"z": hand, " ": np.stack([hand[0], hand[0] + [3, 0, 0]])}).get_label()
-    assert longer.endswith("palms for `z`, its shortest way here, and 3.0 for `space`, its longest.")
+    assert longer.endswith("palms for `z`, the least, and 3.0 for `space`, the most.")
     assert plots.alphabet({"a": hand_shape("a")}).get_label().strip().endswith("stand for a.")

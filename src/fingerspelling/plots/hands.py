@@ -89,10 +89,8 @@ def _reading(characters: Mapping[str, np.ndarray]) -> str:
             for name, keys in characters.items()
         }
         least, most = min(ways, key=ways.__getitem__), max(ways, key=ways.__getitem__)
-        return (
-            f"The fingertip travels {ways[least]:.1f} palms for `{least}`, its shortest way here, and {ways[most]:.1f} "
-            f"for `{most}`, its longest."
-        )
+        far = f"{ways[most]:.1f} for `{most}`, the most"
+        return f"The fingertip travels {ways[least]:.1f} palms for `{least}`, the least, and {far}."
     apart = {
         f"{one} and {other}": np.linalg.norm(characters[one][0] - characters[other][0], axis=-1).mean()
         for one, other in combinations(characters, 2)
