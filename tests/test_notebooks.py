@@ -306,6 +306,7 @@ def test_papermill_can_read_every_parameter() -> None:
         assert list(found) == [field.name for field in fields(RunConfig)]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", TRIES)
 def test_what_a_chapter_suggests_to_try_has_the_effect_that_it_says(executed: Path, tmp_path: Path, name: str) -> None:
     notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)

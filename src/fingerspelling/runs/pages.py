@@ -58,7 +58,13 @@ def build(run_dir: Path, pages: Path) -> None:
             temporary.write_text(html, encoding="utf-8")
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
-    index += ["", f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`."]
+    index += [
+        "",
+        "Clips play in JupyterLab (`make lab`) and in the HTML pages that `make book` writes beside these; here they are "
+        "still pictures.",
+        "",
+        f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`.",
+    ]
     texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
     for path, text in texts.items():
         with written_whole(path) as temporary:

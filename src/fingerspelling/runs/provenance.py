@@ -70,7 +70,7 @@ def line(provenance: Mapping[str, Any]) -> str:
             f"{commit} (sources {provenance['sources']})",
             f"seeds {', '.join(map(str, provenance['seeds']))}",
             ", ".join(f"{name} {versions[name]}" for name in ("python", *PACKAGES) if name in versions),
-            f"{machine['system']}, {machine['cores']} cores, {machine['threads']} threads",
+            f"{machine['system']}, {machine['cores']} cores, {machine['threads']} thread{'s' * (machine['threads'] > 1)}",
             machine["gpus"] or "no GPU",
             duration(provenance["seconds"]),
         ]
