@@ -60,8 +60,7 @@ def build(run_dir: Path, pages: Path) -> None:
         index.append(f"| [{name}]({name}.md) | {title} |")
     index += [
         "",
-        "Clips play in JupyterLab (`make lab`) and in the HTML pages that `make book` writes beside these; here they are "
-        "still pictures.",
+        "Clips play in JupyterLab (`make lab`) and in the HTML pages of `make book`; here are still pictures.",
         "",
         f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`.",
     ]

@@ -65,12 +65,13 @@ def line(provenance: Mapping[str, Any]) -> str:
     commit = provenance["commit"]
     commit = f"commit {commit[:10]}{' + changes' if provenance['dirty'] else ''}" if commit else "no commit"
     versions, machine = provenance["versions"], provenance["machine"]
+    threads = machine["threads"]
     words = "; ".join(
         [
             f"{commit} (sources {provenance['sources']})",
             f"seeds {', '.join(map(str, provenance['seeds']))}",
             ", ".join(f"{name} {versions[name]}" for name in ("python", *PACKAGES) if name in versions),
-            f"{machine['system']}, {machine['cores']} cores, {machine['threads']} thread{'s' * (machine['threads'] > 1)}",
+            f"{machine['system']}, {machine['cores']} cores, {threads} thread{'s' * (threads > 1)}",
             machine["gpus"] or "no GPU",
             duration(provenance["seconds"]),
         ]
