@@ -359,3 +359,18 @@ def test_notebooks_are_stored_as_chapters(name: str) -> None:
     for line in parameters_cell(FOLDER / f"{name}.ipynb").splitlines():
         assert ":" in line.split("=")[0], f"no type: {line}"
         assert "  # " in line, f"no comment: {line}"
+
+
+def test_ten_questions_are_answered_under_headings_that_are_there() -> None:
+    cells = nbformat.read(FOLDER / "00_start.ipynb", 4).cells
+    (text,) = (" ".join(cell.source.split()) for cell in cells if cell.source.startswith("## Ten questions"))
+    answers = re.split(r" \d+\. ", text)[1:]
+    assert len(answers) == 10
+    for answer in answers:
+        chapter = re.search(r"\((\w+)\.ipynb\)", answer)
+        sources = [
+            cell.source for cell in nbformat.read(FOLDER / f"{chapter[1] if chapter else '00_start'}.ipynb", 4).cells
+        ]
+        for heading in (found := re.findall(r"\*([^*]+)\*", answer)):
+            assert any(source.startswith(f"## {heading}\n") for source in sources), answer
+        assert found, answer
