@@ -48,6 +48,7 @@ from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
 from fingerspelling.runs.shared_data import SIMULATED, Noted, read_note, shared_folder, write_note
+from fingerspelling.runs.status import status
 from fingerspelling.scoring.submission import write_submission
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
@@ -110,6 +111,15 @@ class Workbook:
         """The run's parameters as a table, which a cell that ends with it shows."""
         beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
         return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
+
+    @property
+    def state(self) -> pd.DataFrame:
+        """What has been made of the run: a row per stage, as `status` returns; none before anything has been."""
+        try:
+            state = status(self.run_dir)
+        except DataError:
+            return pd.DataFrame(columns=["state", "made", "version"])
+        return state.assign(state=state["state"].str.replace(f"{ROOT}/", "")).set_index("stage").rename_axis(None)
 
     @property
     def scratch(self) -> Path:
