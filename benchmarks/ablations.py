@@ -215,14 +215,14 @@ def train_all(
     for done, (job, measured) in enumerate(trained(jobs, processes), 1):
         if isinstance(measured, Measured):
             results.add(job.name, job.seed, measured)
-            told = f"score {measured.score:.3f}"
-            told += "" if measured.with_ctc is None else f", with CTC {measured.with_ctc:.3f}"
+            result = f"score {measured.score:.3f}"
+            result += "" if measured.with_ctc is None else f", with CTC {measured.with_ctc:.3f}"
         else:
             print(f"{job.name}, seed {job.seed}: {measured}", file=sys.stderr)
             failed += 1
-            told = "failed"
+            result = "failed"
         hours = (time.monotonic() - begun) / 3600 / done * (len(jobs) - done)
-        print(f"{done} of {len(jobs)}: {job.name}, seed {job.seed}: {told}; {hours:.1f} hours left", flush=True)
+        print(f"{done} of {len(jobs)}: {job.name}, seed {job.seed}: {result}; {hours:.1f} hours left", flush=True)
     return failed
 
 
@@ -294,7 +294,7 @@ def table(lines: Sequence[dict]) -> str:
     scores = {column: compared(results, column).reindex(rows.index) for column in ("score", "with_ctc")}
     rows["order"] = scores["with_ctc"]["difference"].fillna(scores["score"]["difference"])
 
-    def told(column: str, name: str) -> str:
+    def in_words(column: str, name: str) -> str:
         value = scores[column].loc[name]
         if math.isnan(value["mean"]):
             return ""
@@ -306,17 +306,17 @@ def table(lines: Sequence[dict]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.sort_values("order", ascending=False).iterrows():
-        known, minutes = AUTHORS.get(name, math.nan), row["minutes"]
+        published, minutes = AUTHORS.get(name, math.nan), row["minutes"]
         cells = [
             name,
-            told("score", name),
-            told("with_ctc", name),
-            "" if math.isnan(known) else f"{known:+.3f}",
+            in_words("score", name),
+            in_words("with_ctc", name),
+            "" if math.isnan(published) else f"{published:+.3f}",
             "" if math.isnan(minutes) else f"{minutes:.1f}",
             f"{row['weights'] / 1e6:.2f} M",
             f"{row['seeds']:.0f}",
         ]
-        printed.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
+        printed.append("|" + "".join(f" {cell} |" if cell else " |" for cell in cells))
     return "\n".join(printed)
 
 
@@ -329,20 +329,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/ablations")
     parser.add_argument("--processes", type=int, default=side_by_side, help="trainings side by side, a core each")
     parser.add_argument("--table", action="store_true", help="print the table and train nothing")
-    told = parser.parse_args(arguments)
-    if told.seeds < 1 or told.processes < 1:
-        parser.error(f"--seeds {told.seeds} and --processes {told.processes} must be at least 1")
-    results, failed = Results(told.folder / "results.jsonl"), 0
-    if not told.table:
+    options = parser.parse_args(arguments)
+    if options.seeds < 1 or options.processes < 1:
+        parser.error(f"--seeds {options.seeds} and --processes {options.processes} must be at least 1")
+    results, failed = Results(options.folder / "results.jsonl"), 0
+    if not options.table:
         try:
-            values = {**read_parameters(told.params), "run_dir": str(told.folder.resolve())}
-            recipes = chosen_recipes(values, [part for part in told.only.split(",") if part])
+            values = {**read_parameters(options.params), "run_dir": str(options.folder.resolve())}
+            recipes = chosen_recipes(values, [part for part in options.only.split(",") if part])
             store = Workbook(values).store
         except (ParameterError, DataError) as error:
-            print(f"{told.params}: {error}", file=sys.stderr)
+            print(f"{options.params}: {error}", file=sys.stderr)
             return 2
-        failed = train_all(store, recipes, told.seeds, told.folder, results, told.processes)
-        read_otherwise(store, recipes[BASELINE], told.seeds, told.folder, results)
+        failed = train_all(store, recipes, options.seeds, options.folder, results, options.processes)
+        read_otherwise(store, recipes[BASELINE], options.seeds, options.folder, results)
     print(table(results.lines))
     return 1 if failed else 0
 

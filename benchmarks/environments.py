@@ -80,7 +80,8 @@ def make(environment: Environment, folder: Path) -> Path:
         RuntimeUnavailableError: it cannot be made.
     """
     python, note = folder / "bin/python", folder / "packages.json"
-    wanted = json.dumps(environment)
+    constraints = (ROOT / "constraints.txt").read_text() if "constraints.txt" in environment.packages else ""
+    wanted = json.dumps([*environment, constraints])
     if note.is_file() and note.read_text() == wanted:
         return python
     print(f"making {folder} with Python {environment.python}", flush=True)

@@ -411,9 +411,9 @@ def main() -> int:
         gc.freeze()  # or collecting in a fork would copy all of it
         campaign = Campaign(folder)
         wanted = {fault: int(number) for fault, _, number in (text.partition("=") for text in arguments.tries)}
-        known = results.read_text().splitlines() if results.is_file() else []
+        lines = results.read_text().splitlines() if results.is_file() else []
         struck, runs = Counter(), Counter()
-        for kept in map(json.loads, known):
+        for kept in map(json.loads, lines):
             struck[kept["fault"]] += len(kept["struck"])
             runs[kept["fault"]] += 1
         for fault, number in wanted.items():

@@ -201,10 +201,10 @@ class Figures(Kind):
     tries = 1200
 
     def result(self, run: Path, file: Path) -> Any:
-        told = status(run)
+        stages = status(run)
         kept = _book(run).keep_metrics(other=1.0)
         assert kept["other"] == 1.0
-        return list(told["stage"]), sorted(kept)
+        return list(stages["stage"]), sorted(kept)
 
 
 class Parameters(Kind):

@@ -188,9 +188,9 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")  # a process a row, so that each has its own peak of memory
     for row in ROWS:
         if arguments.only in row.name:
-            told = row, arguments.folder, arguments.batches, arguments.repeats
+            settings = row, arguments.folder, arguments.batches, arguments.repeats
             with ProcessPoolExecutor(row.processes, context) as pool, tempfile.TemporaryDirectory() as folder:
-                lines = [pool.submit(measure, *told, rank, f"{folder}/meeting") for rank in range(row.processes)]
+                lines = [pool.submit(measure, *settings, rank, f"{folder}/meeting") for rank in range(row.processes)]
                 print(lines[0].result(), flush=True)
 
 

@@ -87,7 +87,8 @@ def test_installed_packages_are_those_of_the_project(ranges: dict) -> None:
         "cv2",  # of the environment that video.environment makes
         "mediapipe",
     }  # pydantic pins its core
-    distributions = packages_distributions()
+    # Named for itself, where an image lacks the package: its module is called otherwise.
+    distributions = {"slugify": ["python-slugify"], **packages_distributions()}
     for module in imported:
         names = {canonicalize_name(name) for name in distributions.get(module, [module])}
         assert names & ranges.keys(), f"{module} is imported, but pyproject.toml has none of {names}"
@@ -151,6 +152,20 @@ exit 3
     assert "Collecting torch==2.13.0 (from ...\n" in printed
     assert "there was a problem" in printed
     assert "somewhere" not in printed
+
+
+def test_an_environment_is_kept_until_a_version_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[object] = []
+    monkeypatch.setattr(environments, "_install", lambda python, packages: installed.append(packages))
+    monkeypatch.setattr(environments, "find_python", lambda version: sys.executable)
+    monkeypatch.setattr(environments.subprocess, "run", lambda command, check: command[-1].mkdir(exist_ok=True))
+    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    constraints = tmp_path / "constraints.txt"
+    steps = [("a==1", "py313", 1), ("a==1", "py313", 1), ("a==2", "py313", 2), ("a==3", "kaggle", 3), ("", "kaggle", 3)]
+    for content, name, times in steps:
+        constraints.write_text(content)
+        environments.make(ENVIRONMENTS[name], tmp_path / name)
+        assert len(installed) == times
 
 
 def test_the_table_has_a_row_per_environment(

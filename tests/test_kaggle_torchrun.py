@@ -1,6 +1,5 @@
 """Training in two processes from a kernel's notebook, as on two GPUs; here each has a processor."""
 
-import time
 from pathlib import Path
 
 import nbformat
@@ -58,10 +57,9 @@ def test_two_processes_train_and_are_seen_at_it(machine: Machine, inputs: dict[s
 
 
 def test_an_error_in_one_process_ends_both_and_the_cell(machine: Machine, inputs: dict[str, Path]) -> None:
-    begun = time.monotonic()
+    """Else the other would wait for days, and pytest's limit end this."""
     version = run(machine, inputs, TWO_GPUS + FAILING)
     assert version.status != 0
-    assert time.monotonic() - begun < 120
     notebook = nbformat.read(version.notebook, 4)
     (error,) = (
         output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "error"

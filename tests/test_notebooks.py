@@ -36,6 +36,7 @@ from fingerspelling.workbook.notebooks import run
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
 FEWER_FRAMES = "after[0] > before[0] and after[1] == 0 < before[1]"
+NONE_WORSE = "after[0] == 3 < before[0] and after[1] <= before[1] and after[2] <= before[2]"
 
 
 class Try(NamedTuple):
@@ -62,10 +63,27 @@ TRIES = {
         Try("02-16", "sample['n_frames'].sum()", "after > before"),
         Try("02-16", "(comparable.any(), {*summary['changed']})", "before[0] and after == (False, {'mirrored'})"),
     ],
+    "03_training": [
+        Try("03-41", "(len(plan), sum(max(each) - length for each in lengths for length in each))", FEWER_FRAMES),
+        Try("03-39", "example['score']", "after <= before"),
+        Try(
+            "03-20", "histories['seed1']['eval_loss'].dropna().tolist()", "len(after) == 14 and after[-1] < before[-1]"
+        ),
+    ],
     "04_error_analysis": [
         Try("04-37", "hardest['score'].min()", "after <= before"),
         Try("04-37", "worst['score']", "after >= before"),
         Try("04-25", "(everybody['score'], decodings['score'].iloc[0])", "abs(after[0] - before[1]) < 1e-9"),
+    ],
+    "05_submission": [
+        Try("05-27", "(len(clip), edge_parity['same'].mean())", "after[0] < before[0] and after[1] == before[1] == 1"),
+        Try("05-12", "(len(results), results['clip_score'].mean(), chosen['score'].mean())", NONE_WORSE),
+        Try("05-05", "archive.stat().st_size", "after < before"),
+    ],
+    "06_your_own_hand": [
+        Try("06-11", "''.join(texts)", "len(after) < len(before)"),
+        Try("06-11", "texts", "len(before) == 1 and len(after) == 2 and len(''.join(after)) < len(before[0])"),
+        Try("06-11", "texts == [phrase]", "before and not after"),
     ],
 }
 LONGEST_CELL, USUAL_CELL = 20, 6  # lines of code
@@ -288,6 +306,7 @@ def test_papermill_can_read_every_parameter() -> None:
         assert list(found) == [field.name for field in fields(RunConfig)]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", TRIES)
 def test_what_a_chapter_suggests_to_try_has_the_effect_that_it_says(executed: Path, tmp_path: Path, name: str) -> None:
     notebook = nbformat.read(executed / "notebooks" / f"{name}.ipynb", 4)
@@ -296,14 +315,17 @@ def test_what_a_chapter_suggests_to_try_has_the_effect_that_it_says(executed: Pa
     assert len(suggestions) == len(TRIES[name]) == 3
     places = {cell.id: place for place, cell in enumerate(notebook.cells)}
     last = max(places[attempt.until] for attempt in TRIES[name])
-    cells = [cell for cell in notebook.cells[: last + 1] if cell.cell_type == "code"]
+    cells, undone = [cell for cell in notebook.cells[: last + 1] if cell.cell_type == "code"], []
     for suggestion, (until, value, effect) in zip(suggestions, TRIES[name], strict=True):
         suggestion = suggestion.replace("run_dir=outputs/", f"run_dir={tmp_path}/")
         first = next(place for place, cell in enumerate(notebook.cells) if changed(cell, suggestion))
-        again = [copy.deepcopy(cell) for cell in notebook.cells[first : places[until] + 1] if cell.cell_type == "code"]
+        section = [cell for cell in notebook.cells[first : places[until] + 1] if cell.cell_type == "code"]
+        again = copy.deepcopy(section)
         again[0].source = changed(again[0], suggestion)
-        check = f"after = {value}\nassert {effect}, (before, after)"
-        cells += [nbformat.v4.new_code_cell(f"before = {value}"), *again, nbformat.v4.new_code_cell(check)]
+        kept = f"__before = {value}"  # under a name that no chapter has
+        check = f"__tried = (__before, {value})\nassert (lambda before, after: {effect})(*__tried), __tried"
+        cells += [*undone, nbformat.v4.new_code_cell(kept), *again, nbformat.v4.new_code_cell(check)]
+        undone = copy.deepcopy(section)  # the next suggestion starts from the chapter as it is
     notebook.cells = cells
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": FOLDER}}).execute()
 
@@ -337,3 +359,18 @@ def test_notebooks_are_stored_as_chapters(name: str) -> None:
     for line in parameters_cell(FOLDER / f"{name}.ipynb").splitlines():
         assert ":" in line.split("=")[0], f"no type: {line}"
         assert "  # " in line, f"no comment: {line}"
+
+
+def test_ten_questions_are_answered_under_headings_that_are_there() -> None:
+    cells = nbformat.read(FOLDER / "00_start.ipynb", 4).cells
+    (text,) = (" ".join(cell.source.split()) for cell in cells if cell.source.startswith("## Ten questions"))
+    answers = re.split(r" \d+\. ", text)[1:]
+    assert len(answers) == 10
+    for answer in answers:
+        chapter = re.search(r"\((\w+)\.ipynb\)", answer)
+        sources = [
+            cell.source for cell in nbformat.read(FOLDER / f"{chapter[1] if chapter else '00_start'}.ipynb", 4).cells
+        ]
+        for heading in (found := re.findall(r"\*([^*]+)\*", answer)):
+            assert any(source.startswith(f"## {heading}\n") for source in sources), answer
+        assert found, answer

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from fingerspelling import plots
 from fingerspelling.decoding.inspection import Inspection
@@ -41,11 +42,17 @@ def test_without_ctc_and_without_known_letters_the_rest_is_drawn() -> None:
     figure = plots.attention(clip(), "ba", "b", seen(False)._replace(read_at=np.array([10]), attention=np.eye(2, 20)))
     assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == [
         "the hand",
-        "where the decoder looks, as it spells each character",
+        "where the decoder looks as it spells each character; dots: where the character is read",
     ]
     assert "being signed" not in figure.get_label()
     nothing = seen(False)._replace(read_at=np.array([], int), attention=np.eye(1, 20))
     assert plots.attention(clip(), "ba", "", nothing).get_label().endswith("Nothing was read.")
+
+
+def test_dots_are_seen_on_black() -> None:
+    for axes in plots.attention(clip(), "ba", "ba", seen(True)).axes[1:3]:
+        colours = [np.array(to_rgb(axes.lines[0].get_markeredgecolor())), np.array(to_rgb(axes.lines[0].get_color()))]
+        assert max(colour.mean() for colour in colours) == 1 and min(colour.mean() for colour in colours) < 0.6
 
 
 def test_a_look_everywhere_is_pale() -> None:

@@ -58,6 +58,23 @@ def test_lines_tie_a_moment_before_to_the_same_after() -> None:
     assert np.isnan(after[:10]).all() and np.isfinite(after[10:]).all()
 
 
+def test_no_point_is_cut_off_and_two_clips_have_more_room_than_one() -> None:
+    before = clip(10, 0)
+    step = np.array([5, 0, 0])
+    for axes in plots.changed_points(before, {"right": before + step, "left": before - step}, {}).axes[:2]:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        x, y = np.concatenate([points.get_offsets().compressed().reshape(-1, 2) for points in axes.collections[:2]]).T
+        assert left < x.min() and x.max() < right and top < y.min() and y.max() < bottom
+    changes = {
+        "two": plots.Change({"a": before, "b": before}, before, "ab"),
+        "one": plots.Change({"a": before}, before, "a"),
+    }
+    figure = plots.changed_time(changes, {})
+    figure.draw_without_rendering()
+    two, one = (axes.get_position().height for axes in figure.axes)
+    assert two == pytest.approx(1.5 * one, rel=0.05)
+
+
 def test_clips_without_a_hand_are_drawn() -> None:
     frames = clip(10, 0)
     frames[:, PARTS["right_hand"]] = math.nan

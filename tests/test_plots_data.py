@@ -10,7 +10,8 @@ def test_quantiles_next_to_the_competitions() -> None:
     ours, competition = figure.axes[0].lines
     np.testing.assert_allclose(ours.get_ydata(), ours.get_xdata())
     np.testing.assert_array_equal(competition.get_xydata(), [[7, 5], [40, 50]])
-    assert "In the median: 50 frames, 3 others; in the competition 40." in figure.get_label()
+    assert "in brackets: frames **50** (there 40); others **3**." in figure.get_label()
+    assert not figure.axes[0].get_legend() and len(figure.legends) == 1  # whose dots would lie among the others
     assert len(figure.axes[1].lines[1].get_xdata()) == 0
 
 
@@ -37,7 +38,7 @@ def test_batches_say_how_much_is_padding() -> None:
 def test_readings_of_shares_and_characters() -> None:
     names = ["letters", "digits"]
     assert (
-        "letters, 50.0% beside 60.0%"
+        "**letters**: 50.0% here, 60.0% there"
         in plots.shares(pd.Series([0.5, 0.25], names), pd.Series([0.6, 0.2], names)).get_label()
     )
     assert "The 1 commonest characters make up half" in plots.characters(["aab", "aaa"], {"a": 0.1}).get_label()

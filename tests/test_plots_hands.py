@@ -80,8 +80,8 @@ def test_pages_of_hands() -> None:
 
 def test_what_is_alike_and_what_moves_far_is_said() -> None:
     held = plots.alphabet({character: hand_shape(character) for character in "uvbx"})
-    assert "Most alike: u and v (joints 0.0" in held.get_label()
+    assert "Most alike: u and v (0.0" in held.get_label()
     hand = hand_shape("z")
     longer = plots.alphabet({"z": hand, " ": np.stack([hand[0], hand[0] + [3, 0, 0]])}).get_label()
-    assert longer.endswith("palms for `z` and 3.0 for `space`.")
+    assert longer.endswith("palms for `z`, the least, and 3.0 for `space`, the most.")
     assert plots.alphabet({"a": hand_shape("a")}).get_label().strip().endswith("stand for a.")

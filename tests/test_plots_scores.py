@@ -36,6 +36,7 @@ def test_reliability_tells_which_threshold_would_have_been_best() -> None:
     left, right_axes = figure.axes
     assert left.lines[1].get_xydata()[0].tolist() == [0.3, 0.5]
     assert right_axes.lines[1].get_xydata().tolist() == [[0.3, 1.0]]
+    assert [text.get_text() for text in right_axes.get_legend().texts] == ["best: 0.30"]
     reading = Picture(figure).reading
     assert "less sure than it should be" in reading and "The best threshold, 0.30" in reading
     assert "10.0% of the clips and adds 0.1000" in reading and "correlation 1.00" in reading

@@ -1,17 +1,20 @@
 """Colours that those who see no difference between red and green tell apart, and what is said of figures."""
 
+import ast
 import itertools
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.figure import Figure
 
 from fingerspelling import plots
 from fingerspelling.files import DataError
-from fingerspelling.plots import hands, style
+from fingerspelling.plots import errors, hands, render3d, style
+from fingerspelling.video import report
 
 # Machado et al., "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009), severity 1, of
 # linear RGB.
@@ -27,6 +30,8 @@ VISION = {
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.119192, 0.9503041]]
 )
+SKIN = "#e6c8b2"  # of a drawn hand, between lines of the fingers' colours
+MAPS = {"Greys", "Blues", "PuOr"}  # one lightness per value, or two hues that everybody tells apart
 SERIES = [style.BLUE, style.ORANGE, style.GREEN, style.RED, style.GREY]
 
 
@@ -58,6 +63,22 @@ def test_colours_are_told_apart(vision: str, colours: list[str], apart: float) -
 def test_lines_are_seen_on_white(vision: str) -> None:
     paper = lab("white", VISION[vision])
     assert min(np.linalg.norm(lab(colour, VISION[vision]) - paper) for colour in (*SERIES, *style.FINGERS)) > 30
+
+
+def colours_in(source: str) -> set[str]:
+    """The colours, and the maps of them, that code names, without greys and letters."""
+    texts = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    texts = {text for text in texts if isinstance(text, str) and len(text) > 1}
+    chromatic = {text for text in texts if is_color_like(text) and max(to_rgb(text)) - min(to_rgb(text)) > 0.01}
+    return chromatic | (texts & {*matplotlib.colormaps})
+
+
+def test_figures_have_no_other_colours() -> None:
+    known = {*SERIES, *style.FINGERS, errors.DARK, render3d.OUTLINE, SKIN, *MAPS}
+    sources = [*Path(plots.__file__).parent.glob("*.py"), Path(report.__file__)]
+    others = {source.name: colours_in(source.read_text()) - known for source in sources}
+    assert not any(others.values()), others
+    assert colours_in("plot(x, color='tab:red', cmap='jet'); plot(y, color='#808080')") == {"tab:red", "jet"}
 
 
 def test_measure_finds_colours_that_protanopes_confuse() -> None:

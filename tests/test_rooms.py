@@ -20,6 +20,8 @@ ROOMS = {
     for name in re.findall(r"(?<=  )[\w.]+(?:\.py|/)(?=\s)", line.partition(": ")[0])
 }
 
+MAP = re.findall(r"^\| .*\?\s*\| .*", (ROOT / "docs/map.md").read_text(), re.M)
+
 
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0]
@@ -52,3 +54,13 @@ def test_imports_go_down(room: str) -> None:
     if room not in FLOORS[-1]:
         level = {name for path in files for name in imported(path) if name != room and ROOMS[name] == ROOMS[room]}
         assert not level, "rooms of one floor do not know each other; those of the ground alone do"
+
+
+@pytest.mark.parametrize("row", MAP, ids=[row.split(" | ")[0].strip("| ") for row in MAP])
+def test_the_map_names_what_is_there(row: str) -> None:
+    _, places, names = row.strip("| ").split(" | ")
+    files = [PACKAGE / place for place in re.findall(r"`([\w/]+\.\w+)`", places)]
+    files += [path for place in re.findall(r"`(\w+/)`", places) for path in (PACKAGE / place).glob("*.py")]
+    code = "".join(path.read_text() for path in files)
+    absent = [name for name in re.findall(r"`([\w.]+)`", names) if not re.search(rf"\b{name.split('.')[-1]}\b", code)]
+    assert files and not absent

@@ -163,6 +163,11 @@ def test_bad_parameters_are_named(tmp_path: Path, change: dict, named: str) -> N
         RunConfig.from_values({**TINY, "run_dir": str(tmp_path), **change})
 
 
+def test_a_loss_without_the_head_that_it_teaches_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"training.alignment teaches the CTC head: set model.ctc_weight"):
+        RunConfig.from_values({"params": "", "training": {"simulation": {}, "alignment": 1}})
+
+
 def test_an_unknown_parameter_is_named_where_nothing_else_is_said(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"trainig: no such parameter; did you mean training\?"):
         RunConfig.from_values({"run_dir": str(tmp_path), "trainig": {}})

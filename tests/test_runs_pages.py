@@ -11,6 +11,9 @@ from fingerspelling.files import DataError
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 from fingerspelling.runs.pages import build
 
+STYLED = "<style scoped>\n    th { color: red }\n\n    td { color: red }\n</style>\n"  # as pandas writes it
+TABLE = f"<div>\n{STYLED}<table><tr><td>7</td></tr></table></div>"
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
@@ -32,8 +35,10 @@ def run_dir(tmp_path: Path) -> Path:
                     new_output(
                         "display_data", {"image/png": png}, metadata={"image/png": {"alt": "a [teal] rectangle"}}
                     ),
-                    new_output("display_data", {"text/html": "<table><tr><td>7</td></tr></table>", "text/plain": "7"}),
-                    new_output("display_data", {"text/html": "<script>play()</script>", "text/plain": "a clip"}),
+                    new_output("display_data", {"text/html": TABLE, "text/plain": "7"}),
+                    new_output("display_data", {"text/html": "<script>play()</script>", "text/plain": "clip of 'a_b'"}),
+                    *[new_output("stream", text=text) for text in ("\rread:  75%|███ | 3/4", "\rread: 100%|████| 4/4")],
+                    *[new_output("stream", text=text) for text in ("\n", "begun\n", "  still at it, 15 s\n", "done\n")],
                 ],
             ),
         ]
@@ -57,7 +62,15 @@ def test_every_chapter_becomes_a_page_whose_links_and_pictures_are_there(run_dir
         assert "secret" not in shown and str(ROOT) not in shown
         if page.name != "README.md":
             assert "![a  teal  rectangle](" in text
-            assert "<td>7</td>" in text and "a clip" in text and "<script" not in text
+            assert "<td>7</td>" in text and "<style" not in text and "color" not in text
+            assert "has a clip of 'a\\_b'." in text and "<script" not in text
+
+
+def test_what_was_printed_is_there_without_the_progress_of_that_day(run_dir: Path, tmp_path: Path) -> None:
+    build(run_dir, tmp_path / "pages")
+    text = (tmp_path / "pages" / f"{NOTEBOOKS[0]}.md").read_text()
+    assert "    begun\n    done\n" in text
+    assert not {"%|", "still"} & {*re.findall(r"%\||still", text)}
 
 
 def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:

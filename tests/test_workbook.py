@@ -170,6 +170,13 @@ def test_opening_a_run_makes_no_folder(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_the_state_of_a_run_has_a_row_per_stage(tmp_path: Path, chain: dict) -> None:
+    nothing = Workbook({"run_dir": str(tmp_path / "run")}).state
+    assert nothing.empty and list(nothing) == ["state", "made", "version"]
+    state = Workbook(chain).state
+    assert state.loc["seed1", "state"] == "done" and state.loc["clips", "state"].startswith("done: ")
+
+
 def test_a_folder_that_holds_no_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         Workbook({**TINY, "run_dir": str(tmp_path), "data_dir": str(tmp_path / "nowhere")})

@@ -56,15 +56,15 @@ def write_clips(
             source, place = Path(data_dir) / name, Path(folder) / name.removesuffix(".parquet")
             targets = {i: place / f"{i}.parquet" for i in rows["sequence_id"]}
             reason = f"not in {source}"
-            there: set[int] = set()
+            finished: set[int] = set()
             try:
-                there = _split(source, place / NOTE, targets, config)
+                finished = _split(source, place / NOTE, targets, config)
             except DataError as error:
                 reason = str(error)
-            if missing := [i for i in targets if i not in there]:
+            if missing := [i for i in targets if i not in finished]:
                 progress.write(f"skipped {len(missing)} clips, the first {missing[0]}: {reason}")
             rows = rows.assign(path=[str(targets[i]) for i in rows["sequence_id"]])
-            written.append(rows[rows["sequence_id"].isin(there)])
+            written.append(rows[rows["sequence_id"].isin(finished)])
     clips = pd.concat(written).sort_index()
     if clips.empty:
         raise DataError(f"{data_dir}: no clip could be written; {reason}")
@@ -74,21 +74,21 @@ def write_clips(
 def _split(source: Path, note: Path, targets: dict[int, Path], config: ExtractionConfig) -> set[int]:
     """Write a source file's missing clips, reading only the row groups that hold any; returns those there are."""
     made_of = [*fingerprint(source), str(config)]
-    known = _noted(note, made_of)
-    there = {i for i, target in targets.items() if target.is_file() and known.get(target.name) == content(target)}
-    missing = {i: target for i, target in targets.items() if i not in there}
+    contents = _noted(note, made_of)
+    finished = {i for i, target in targets.items() if target.is_file() and contents.get(target.name) == content(target)}
+    missing = {i: target for i, target in targets.items() if i not in finished}
     if not missing:
-        return there
-    known = {target.name: known[target.name] for i, target in targets.items() if i in there}
+        return finished
+    contents = {targets[i].name: contents[targets[i].name] for i in finished}
     with open_parquet(source, SELECTED_COLUMNS, buffer_size=BUFFER_BYTES) as file:
         for sequence_id, clip in _whole_clips(source, file, set(missing), config):
             with written_whole(missing[sequence_id]) as temporary:
                 pq.write_table(clip, temporary, use_dictionary=False, write_statistics=False)
-            known[missing[sequence_id].name] = content(missing[sequence_id])
-            there.add(sequence_id)
+            contents[missing[sequence_id].name] = content(missing[sequence_id])
+            finished.add(sequence_id)
     with written_whole(note) as temporary:
-        temporary.write_text(json.dumps({"source": made_of, "files": known}))
-    return there
+        temporary.write_text(json.dumps({"source": made_of, "files": contents}))
+    return finished
 
 
 def _noted(note: Path, made_of: list) -> dict[str, list[int]]:

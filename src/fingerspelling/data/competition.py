@@ -92,6 +92,8 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
         raise DataError(f"{path}: {error}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
+    if large := [name for name in numbers if table[name].dtype != "int64"]:  # pandas 2 makes another type of them
+        raise DataError(f"{path}: {large[0]} holds a number too large for 64 bits")
     table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})
     inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
     if not inside.all():

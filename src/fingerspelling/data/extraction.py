@@ -61,8 +61,7 @@ def extract(
         OSError: a shard cannot be written.
     """
     sources = list_sources(data_dir, store, config)
-    kept = ((place, source.finished()) for place, source in enumerate(sources))
-    results = {place: facts for place, facts in kept if facts is not None}
+    results = {place: facts for place, source in enumerate(sources) if (facts := source.finished()) is not None}
     if waiting := [place for place in range(len(sources)) if place not in results]:
         tasks = [sources[place] for place in waiting]
         sizes = [source.path.stat().st_size for source in tasks if source.path.is_file()]
@@ -79,11 +78,8 @@ def extract(
     shards = {source.shard for source, facts in zip(sources, facts_of, strict=True) if facts["clips"]}
     for shard in set(Path(store).resolve().rglob(f"*{SUFFIX}")) - shards:  # of another state of the data
         shard.unlink()
-    known = [
-        {"part": source.part, "file": source.file, "rows": source.clips, "doubled": source.doubled}
-        for source in sources
-    ]
-    summary = pd.DataFrame([about | facts for about, facts in zip(known, facts_of, strict=True)])
+    tables = [{"part": s.part, "file": s.file, "rows": s.clips, "doubled": s.doubled} for s in sources]
+    summary = pd.DataFrame([row | facts for row, facts in zip(tables, facts_of, strict=True)])
     if not shards:
         reasons = [reason for facts in facts_of for reason in (facts["error"], *facts["skipped"]) if reason]
         raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
@@ -142,9 +138,9 @@ def read_source(
     usable = rows[~rows["sequence_id"].isin(list(reasons))].set_index("sequence_id")
     clips = lengths.to_frame().join(usable, how="inner").rename_axis("sequence_id").reset_index()
     if len(clips) < len(lengths):
-        kept = np.isin(ids, clips["sequence_id"])
-        ids, frames = ids[kept], frames[kept]
-        numbers = None if numbers is None else numbers[kept]
+        usable_rows = np.isin(ids, clips["sequence_id"])
+        ids, frames = ids[usable_rows], frames[usable_rows]
+        numbers = None if numbers is None else numbers[usable_rows]
     facts = {
         "clips": len(clips),
         "frames": len(frames),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import eval_batches
+from fingerspelling.decoding.transcribe import eval_batches, predicted_scores
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
@@ -35,20 +35,16 @@ def certainty(
 
     Returns:
         A row per clip, in the order given. search: the probability per character that the search gives to the phrase,
-        its end included, as the geometric mean. confidence: the score that the confidence heads predict, a column that
-        is there only if all models have one.
+        its end included, as the geometric mean. confidence: the score that the models' confidence heads predict, a
+        column that is there only if they have any.
     """
     phrase_of, rows = dict(zip(map(int, clips), phrases, strict=True)), {}
     for places, frames, mask in eval_batches(models[0], store, clips, "how sure"):
         points = normalize(frames)
         encoded = [model.encode(points, mask) for model in models]
         sure = {"search": _search(models, encoded, [phrase_of[place] for place in places], ctc_weight)}
-        if all(model.confidence is not None for model in models):
-            heads = [
-                model.confidence(hidden[:, 0]).sigmoid()[:, 0]
-                for model, (hidden, _) in zip(models, encoded, strict=True)
-            ]
-            sure["confidence"] = torch.stack(heads).mean(0)
+        if (predicted := predicted_scores(models, encoded)) is not None:
+            sure["confidence"] = predicted
         values = {name: column.tolist() for name, column in sure.items()}
         rows.update({place: {name: column[i] for name, column in values.items()} for i, place in enumerate(places)})
     return pd.DataFrame([rows[int(clip)] for clip in clips])

@@ -39,12 +39,12 @@ def inspect_clip(models: Sequence[FingerspellingModel], frames: np.ndarray, phra
     """
     config = models[0].config
     encoded = [model.encode(_normalized(frames, model))[0] for model in models]
-    looks = [_cross_attention(model, hidden, phrase) for model, hidden in zip(models, encoded, strict=True)]
-    attention = torch.stack(looks).mean(0).numpy()
+    attentions = [_cross_attention(model, hidden, phrase) for model, hidden in zip(models, encoded, strict=True)]
+    attention = torch.stack(attentions).mean(0).numpy()
     ctc = None
     if all(model.ctc is not None for model in models):
-        found = [model.ctc(hidden[0]).log_softmax(-1) for model, hidden in zip(models, encoded, strict=True)]
-        ctc = torch.stack(found).mean(0).exp().numpy()
+        heads = [model.ctc(hidden[0]).log_softmax(-1) for model, hidden in zip(models, encoded, strict=True)]
+        ctc = torch.stack(heads).mean(0).exp().numpy()
     at = attention[:-1].argmax(1) if ctc is None else aligned(np.log(ctc + 1e-30), text.encode(phrase))
     shown = resize_index(len(frames), config.max_frames).numpy()[:: config.frame_stride]
     return Inspection(shown, attention, ctc, shown[at])
@@ -59,8 +59,8 @@ def runners_up(
     The likeliest comes first. Models and frames are those of `inspect_clip`.
     """
     encoded = [model.encode(_normalized(frames, model)) for model in models]
-    [found] = hypotheses(models, encoded, num_beams, ctc_weight)
-    return [(text.decode(ids), math.exp(score)) for ids, score in found]
+    [scored] = hypotheses(models, encoded, num_beams, ctc_weight)
+    return [(text.decode(ids), math.exp(score)) for ids, score in scored]
 
 
 def _normalized(frames: np.ndarray, model: FingerspellingModel) -> Tensor:
@@ -102,22 +102,22 @@ def aligned(log_probabilities: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     emitted = log_probabilities[:, states]
     best = np.full(len(states), -np.inf)
     best[:2] = emitted[0, :2]
-    came = np.zeros((n_frames, len(states)), np.int64)
+    advances = np.zeros((n_frames, len(states)), np.int64)
     for frame in range(1, n_frames):
         one, two = np.roll(best, 1), np.where(skips, np.roll(best, 2), -np.inf)
         one[0] = -np.inf
         paths = np.stack([best, one, two])
-        came[frame] = paths.argmax(0)
+        advances[frame] = paths.argmax(0)
         best = paths.max(0) + emitted[frame]
     state = len(states) - 1 - int(best[-1] < best[-2]) if len(ids) else 0
     if not np.isfinite(best[state]):
         return np.linspace(0, n_frames - 1, len(ids)).round().astype(int)
     path = [state]
     for frame in range(n_frames - 1, 0, -1):
-        path.append(path[-1] - came[frame, path[-1]])
-    visited = np.array(path[::-1])
-    places = [np.flatnonzero(visited == 2 * i + 1) for i in range(len(ids))]
-    return np.array([there[emitted[there, 2 * i + 1].argmax()] for i, there in enumerate(places)], int)
+        path.append(path[-1] - advances[frame, path[-1]])
+    states_of_frames = np.array(path[::-1])
+    frames_of = [np.flatnonzero(states_of_frames == 2 * i + 1) for i in range(len(ids))]
+    return np.array([frames[emitted[frames, 2 * i + 1].argmax()] for i, frames in enumerate(frames_of)], int)
 
 
 class Stage(NamedTuple):

@@ -72,19 +72,23 @@ def readable(
 ) -> Tensor:
     """Return which clips are worth reading, bool [batch]; made of tensors alone, as it is traced for the exported file.
 
-    They have at least min_frames, a hand is seen in one of these, and the models' confidence heads, if there are any,
-    predict a score of at least min_confidence, from the mean of their logits. Frames are those that were encoded,
-    normalised.
+    They have at least min_frames, a hand is seen in one of these, and the score predicted is at least min_confidence.
+    Frames are those that were encoded, normalised.
     """
     config = models[0].config
     lengths = torch.full((len(frames),), frames.shape[1], device=frames.device) if mask is None else mask.sum(1)
     worth = (lengths >= config.min_frames) & hand_seen(frames).any(1)
-    logits = [
-        model.confidence(hidden[:, 0])[:, 0]
-        for model, (hidden, _) in zip(models, encoded, strict=True)
-        if model.confidence is not None
-    ]
-    return worth & (torch.stack(logits).mean(0).sigmoid() >= config.min_confidence) if logits else worth
+    confidence = predicted_scores(models, encoded)
+    return worth if confidence is None else worth & (confidence >= config.min_confidence)
+
+
+def predicted_scores(models: Sequence[FingerspellingModel], encoded: Sequence[Encoded]) -> Tensor | None:
+    """Return the scores that the models' confidence heads predict, from the mean of their logits; None without heads.
+
+    float [batch], 0..1. As `readable`, it is traced.
+    """
+    heads = [(model.confidence, hidden) for model, (hidden, _) in zip(models, encoded, strict=True) if model.confidence]
+    return torch.stack([head(hidden[:, 0])[:, 0] for head, hidden in heads]).mean(0).sigmoid() if heads else None
 
 
 def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decode: Decode = decode_greedily) -> str:

@@ -8,5 +8,3 @@ models (parity.py). TensorFlow is imported only to convert.
 
 from fingerspelling.export.parity import check_parity
 from fingerspelling.export.tflite import export_tflite
-
-__all__ = ["check_parity", "export_tflite"]

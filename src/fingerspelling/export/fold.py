@@ -43,10 +43,6 @@ def fold_constants(model: FingerspellingModel) -> None:
     _fold_decoder(model.decoder, model.output_projection)
 
 
-def _parts(block: Any) -> list[Part]:
-    return [block.attention, block.feed_forward_1, block.convolution, block.feed_forward_2]
-
-
 def _pass_biases_on(blocks: Any) -> None:
     """Leave the biases of all normalisations but the last to the part that follows.
 
@@ -55,7 +51,8 @@ def _pass_biases_on(blocks: Any) -> None:
         (n + b) + (V y + d) = n + (V y + (d + b))  in the residual: d + b becomes the bias of its last layer.
     """
     norms = [norm for block in blocks for norm in block.norms]
-    parts = [part for block in blocks for part in _parts(block)]
+    order = ("attention", "feed_forward_1", "convolution", "feed_forward_2")
+    parts: list[Part] = [getattr(block, name) for block in blocks for name in order]
     for norm, part in zip(norms[:-1], parts[1:], strict=True):
         part.scale.bias.add_(part.scale.scale * norm.bias)
         part.output.bias = nn.Parameter(norm.bias if part.output.bias is None else part.output.bias + norm.bias)

@@ -179,7 +179,7 @@ class Client:
 
     def wait_for_dataset(self, dataset: str) -> None:
         """Return once a dataset is ready: a kernel that is pushed before starts without it."""
-        said, until = "", time.monotonic() + DATASET_PATIENCE
+        printed, until = "", time.monotonic() + DATASET_PATIENCE
         while (status := patiently(dataset, lambda: self._dataset_status(dataset))) != "ready":
             if status is None:
                 raise KaggleError(f"{dataset}: Kaggle has no such dataset; make it first")
@@ -187,9 +187,9 @@ class Client:
                 raise KaggleError(f"{dataset}: Kaggle could not take it in ({status}); make it again")
             if time.monotonic() > until:
                 raise KaggleError(f"{dataset}: still pending ({status}); the same command goes on later")
-            if status != said:
+            if status != printed:
                 print(f"waiting for {dataset}: {status}", flush=True)
-                said = status
+                printed = status
             time.sleep(POLL)
 
     def _dataset_status(self, dataset: str) -> str | None:

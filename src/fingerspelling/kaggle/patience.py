@@ -12,14 +12,7 @@ from io import StringIO
 from typing import Any, TypeVar
 
 import requests
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_exponential,
-)
+import tenacity
 from urllib3.util import Retry
 
 from fingerspelling.files import InputError
@@ -53,10 +46,10 @@ def patiently(about: str, ask: Callable[[], Answer]) -> Answer:
     Raises:
         KaggleError: there is none.
     """
-    attempts = Retrying(
-        retry=retry_if_exception(is_temporary),
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_temporary),
         wait=_pause,
-        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(PATIENCE),
+        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(PATIENCE),
         before_sleep=_say,
         reraise=True,
     )
@@ -95,15 +88,15 @@ def is_temporary(error: BaseException) -> bool:
     return isinstance(error, ValueError) and str(error).startswith(("Downloaded file size", "Upload unsuccessful"))
 
 
-def _pause(state: RetryCallState) -> float:
+def _pause(state: tenacity.RetryCallState) -> float:
     """Return how many seconds to wait before the next try: as Kaggle says, else twice as long each time."""
     error = state.outcome.exception() if state.outcome else None
     response = getattr(error, "response", None)
     wait = Retry().get_retry_after(response.raw) if response is not None and response.raw is not None else None
-    return wait if wait is not None else wait_exponential(multiplier=2, max=LONGEST_WAIT)(state)
+    return wait if wait is not None else tenacity.wait_exponential(multiplier=2, max=LONGEST_WAIT)(state)
 
 
-def _say(state: RetryCallState) -> None:
+def _say(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     print(f"Kaggle {_did(error)}; trying again in {state.upcoming_sleep:.0f} s", file=sys.stderr, flush=True)
 

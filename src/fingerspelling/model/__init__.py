@@ -2,5 +2,3 @@
 
 from fingerspelling.model.configuration import FingerspellingConfig
 from fingerspelling.model.modeling import Encoded, FingerspellingModel
-
-__all__ = ["Encoded", "FingerspellingConfig", "FingerspellingModel"]

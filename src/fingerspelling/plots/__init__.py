@@ -12,33 +12,3 @@ from fingerspelling.plots.player import ClipPlayer
 from fingerspelling.plots.results import clip_scores, latency, training_curves
 from fingerspelling.plots.scores import reliability, score_bars, score_over
 from fingerspelling.plots.style import Phrases, Picture, save
-
-__all__ = [
-    "Change",
-    "ClipPlayer",
-    "ParameterTable",
-    "Phrases",
-    "Picture",
-    "alphabet",
-    "architecture",
-    "attention",
-    "changed_points",
-    "changed_time",
-    "characters",
-    "clip_scores",
-    "clip_strip",
-    "commonest_confusions",
-    "compared",
-    "confusions",
-    "latency",
-    "lengths_in_batches",
-    "quantiles",
-    "reliability",
-    "save",
-    "score_bars",
-    "score_over",
-    "selected_points",
-    "shares",
-    "training_curves",
-    "visibility",
-]

@@ -66,7 +66,7 @@ def architecture(stages: Mapping[str, Stage], phrase: str, all_weights: int) -> 
     drawn = f"The parts of the model in a chain, each with what it makes of a clip that spells {phrase!r}. {shapes}."
     parts = {stage.name: stage.weights for stage in stages.values()}
     largest = max(parts, key=parts.__getitem__)
-    reading = f"Of {all_weights:,} weights, **{parts[largest] / all_weights:.0%}** are in the {largest}."
+    reading = f"Of {all_weights:,} weights, **{parts[largest] / all_weights:.0%}** are in this part: {largest}."
     return finished(figure, drawn, reading)
 
 

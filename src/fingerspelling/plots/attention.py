@@ -1,6 +1,7 @@
 """What a model sees in a clip: where the decoder looks and what CTC finds, under the clip's film."""
 
 from statistics import median
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +11,11 @@ from matplotlib.figure import Figure
 from fingerspelling.decoding.inspection import Inspection
 from fingerspelling.landmarks import PARTS
 from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen, spelling_hand
-from fingerspelling.plots.style import RED, WIDTH, bare, finished
+from fingerspelling.plots.style import ORANGE, WIDTH, bare, finished
 from fingerspelling.text import CHARACTERS, align, visible
 
+# Seen on black as well as on white.
+DOT: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5, "color": ORANGE, "markeredgecolor": "w"}
 FILM = 12  # pictures
 NEAR = 6  # frames; a fifth of a second
 SHARP = 5  # times as much attention as a look everywhere alike has, is drawn black; a look everywhere stays pale
@@ -41,14 +44,16 @@ def attention(
     edges = np.append(seen.frames, len(frames)) - 0.5
     black = np.maximum(seen.attention.max(1, keepdims=True), SHARP / seen.attention.shape[1])
     _map(looks, edges, seen.attention / black, spelled)
-    looks.set_title("where the decoder looks, as it spells each character", fontsize=9)
-    looks.plot(seen.read_at, range(len(seen.read_at)), ".", color=RED, markersize=5)
+    looks.set_title(
+        "where the decoder looks as it spells each character; dots: where the character is read", fontsize=9
+    )
+    looks.plot(seen.read_at, range(len(seen.read_at)), **DOT)
     if ctc is not None:
         finds = figure.add_subplot(grid[2], sharex=looks)
         rows = np.vstack([ctc[:, [CHARACTERS.index(c) for c in letters]].T, ctc[:, -1]])
         _map(finds, edges, rows, [*map(visible, letters), "none"])
-        finds.plot(seen.read_at, [letters.index(c) for c in prediction], ".", color=RED, markersize=5)
-        finds.set_title("what CTC finds in each frame; dots: where it reads the character", fontsize=9)
+        finds.plot(seen.read_at, [letters.index(c) for c in prediction], **DOT)
+        finds.set_title("what CTC finds in each frame", fontsize=9)
     figure.axes[-1].set_xlabel("frame")
     drawn = f"Two maps of characters by frames for a clip that spells {phrase!r}, under pictures of its hand."
     return finished(figure, drawn, _reading(phrase, prediction, seen, signed))
@@ -89,11 +94,11 @@ def _reading(phrase: str, prediction: str, seen: Inspection, signed: np.ndarray 
         f"The decoder spends **{share:.0%}** of its attention within {NEAR} frames of where the character is read; "
         f"looking everywhere alike would be {even:.0%}."
     )
-    lags, true, read = [], -1, -1
+    lags, signed_place, read_place = [], -1, -1
     for spelled, found in align(phrase, prediction):
-        true, read = true + bool(spelled), read + bool(found)
-        if signed is not None and spelled == found and len(when := np.flatnonzero(signed == true)):
-            lags.append(seen.read_at[read] - when.mean())
+        signed_place, read_place = signed_place + bool(spelled), read_place + bool(found)
+        if signed is not None and spelled == found and len(when := np.flatnonzero(signed == signed_place)):
+            lags.append(seen.read_at[read_place] - when.mean())
     if lags:
         lag = median(lags)
         moment = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"

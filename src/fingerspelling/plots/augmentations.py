@@ -83,7 +83,9 @@ def _draw_frame(axes: Axes, before: np.ndarray, after: np.ndarray) -> None:
     axes.scatter(before[:, 0], before[:, 1], s=2, color="#d8d8d8")
     axes.scatter(after[:, 0], after[:, 1], s=3, color=GREY)
     draw_hands(axes, after, 1.4)
-    axes.set(xlim=(-2.6, 2.6), ylim=(3, -1.8))
+    points = np.concatenate([before, after])[:, :2]
+    (left, top), (right, bottom) = np.fmin([-2.6, -1.8], np.nanmin(points, 0)), np.fmax([2.6, 3], np.nanmax(points, 0))
+    axes.set(xlim=(left - 0.1, right + 0.1), ylim=(bottom + 0.1, top - 0.1))
 
 
 class Change(NamedTuple):
@@ -100,7 +102,10 @@ def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, floa
 
     Thin lines connect the same moments. Probabilities are as those of `changed_points`.
     """
-    figure, axes = plt.subplots(len(changes), 1, figsize=(WIDTH, 2.0 * len(changes)), squeeze=False)
+    heights = [1 + len(change.before) for change in changes.values()]  # curves of each
+    figure, axes = plt.subplots(
+        len(changes), 1, figsize=(WIDTH, 0.95 * sum(heights)), height_ratios=heights, squeeze=False
+    )
     longest = max(len(frames) for change in changes.values() for frames in (change.after, *change.before.values()))
     for axis, (name, change) in zip(axes.flat, changes.items(), strict=True):
         _title(axis, name, probabilities)

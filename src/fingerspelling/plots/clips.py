@@ -139,7 +139,11 @@ def selected_points(frame: np.ndarray) -> Figure:
         axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    seen = [f"{np.isfinite(frame[places, 0]).sum()} of {part.replace('_', ' ')}" for part, places in PARTS.items()]
+    names = {"pose": "arms"}
+    seen = [
+        f"{np.isfinite(frame[places, 0]).sum()} of the {names.get(part, part.replace('_', ' '))}"
+        for part, places in PARTS.items()
+    ]
     reading = f"Of the 130 points, {np.isfinite(frame[:, 0]).sum()} were found in this frame: {', '.join(seen)}."
     return finished(figure, "The points of one frame as recorded and mirrored, with lines between partners.", reading)
 

@@ -35,10 +35,12 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
         axis.set(xlabel=label, yticks=[0, 25, 50, 75, 100], ylim=(0, 101), xlim=(0, None))
         axis.yaxis.set_major_formatter("{x:.0f} %")
     axes[0, 0].set_ylabel("of the clips have at most ...")
-    axes[0, 0].legend(frameon=False, fontsize=8, loc="lower right")
-    medians = [f"{np.median(values):.3g} {label}" for label, values in columns.items()]
-    beside = [f"{marks[50]:.3g}" for label in columns if 50 in (marks := competition.get(label, {}))]
-    reading = f"In the median: {', '.join(medians)}" + (f"; in the competition {', '.join(beside)}." if beside else ".")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, frameon=False, fontsize=8, loc="outside upper left", ncols=2)  # no dot of it among the dots
+    known = {label: competition.get(label, {}).get(50) for label in columns}
+    beside = {label: "" if median is None else f" (there {median:.3g})" for label, median in known.items()}
+    medians = [f"{label} **{np.median(values):.3g}**{beside[label]}" for label, values in columns.items()]
+    reading = f"Medians, and the competition's in brackets: {'; '.join(medians)}."
     return finished(figure, f"Cumulative curves of {', '.join(columns)}.", reading)
 
 
@@ -54,7 +56,8 @@ def shares(these: pd.Series, competition: pd.Series) -> Figure:
     axes.set(xlabel="%")
     axes.legend(frameon=False, fontsize=8)
     apart = (these - competition).abs()
-    reading = f"Farthest apart: {apart.idxmax()}, {these[apart.idxmax()]:.1%} beside {competition[apart.idxmax()]:.1%}."
+    most = apart.idxmax()
+    reading = f"The largest difference is in **{most}**: {these[most]:.1%} here, {competition[most]:.1%} there."
     return finished(figure, "Bars of shares beside the competition's.", reading)
 
 

@@ -89,17 +89,15 @@ def _reading(characters: Mapping[str, np.ndarray]) -> str:
             for name, keys in characters.items()
         }
         least, most = min(ways, key=ways.__getitem__), max(ways, key=ways.__getitem__)
-        return f"The fingertip's way is {ways[least]:.1f} palms for `{least}` and {ways[most]:.1f} for `{most}`."
+        far = f"{ways[most]:.1f} for `{most}`, the most"
+        return f"The fingertip travels {ways[least]:.1f} palms for `{least}`, the least, and {far}."
     apart = {
         f"{one} and {other}": np.linalg.norm(characters[one][0] - characters[other][0], axis=-1).mean()
         for one, other in combinations(characters, 2)
     }
     alike = sorted(apart, key=apart.__getitem__)[:3]
-    return (
-        f"Most alike: {', '.join(f'{pair} (joints {apart[pair]:.2f} palms apart on average)' for pair in alike)}."
-        if alike
-        else ""
-    )
+    said = ", ".join(f"{pair} ({apart[pair]:.2f})" for pair in alike)
+    return f"Most alike: {said}; in brackets, how many palms apart their joints are on average." if alike else ""
 
 
 def _path(keys: np.ndarray) -> np.ndarray:

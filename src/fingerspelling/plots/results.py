@@ -43,7 +43,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     score.set(xlabel="epoch", title="validation score, greedy", ylim=(min(0, score.get_ylim()[0]), 1))
     score.legend(frameon=False, fontsize=8)
     rate.set(xlabel="epoch", title="learning rate")
-    rate.ticklabel_format(axis="y", scilimits=(-2, 2))
+    rate.yaxis.set_major_formatter("{x:g}")
     drawn = "Curves over the epochs: losses, the score of the validation clips, the learning rate."
     return finished(figure, drawn, _learning(*next(iter(histories.items()))))
 

@@ -95,9 +95,8 @@ def reliability(sure: np.ndarray, scores: np.ndarray, thresholds: pd.DataFrame, 
     left.legend(frameon=False, fontsize=8)
     best = thresholds.loc[thresholds["score"].idxmax()]
     right.plot(thresholds["threshold"], thresholds["score"], color=BLUE)
-    right.plot(best["threshold"], best["score"], "o", color=ORANGE)
-    place = {"xytext": (8, -14), "textcoords": "offset points"}
-    right.annotate(f"best: {best['threshold']:.2f}", (best["threshold"], best["score"]), **place)
+    right.plot(best["threshold"], best["score"], "o", color=ORANGE, label=f"best: {best['threshold']:.2f}")
+    right.legend(frameon=False, fontsize=8)
     right.set(xlabel="below this, the constant phrase", ylabel="score of all clips", xlim=(-0.02, 1.02))
     gap, gain = (means[:, 0] - means[:, 1]).mean(), best["score"] - thresholds["score"].iloc[0]
     word = "surer than" if gap > 0.02 else "less sure than" if gap < -0.02 else "about as sure as"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import HTMLExporter, MarkdownExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 
@@ -28,6 +29,8 @@ OFFLINE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}"""
 LINK = re.compile(r"\((\d\d_\w+)\.ipynb\)")
+PROGRESS = re.compile(r"^(.*\d+%\|.*|  still .*)\n?", re.M)  # of tqdm, and of a step that takes long: past by now
+STYLE = re.compile(r"<style.*?</style>\s*", re.S)  # of pandas' tables; GitHub would show it as text
 
 
 def build(run_dir: Path, pages: Path) -> None:
@@ -55,7 +58,12 @@ def build(run_dir: Path, pages: Path) -> None:
             temporary.write_text(html, encoding="utf-8")
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
-    index += ["", f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`."]
+    index += [
+        "",
+        "Clips play in JupyterLab (`make lab`) and in the HTML pages of `make book`; here are still pictures.",
+        "",
+        f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`.",
+    ]
     texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
     for path, text in texts.items():
         with written_whole(path) as temporary:
@@ -72,6 +80,12 @@ def _read(path: Path) -> NotebookNode:
     notebook = nbformat.reads(path.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), 4)
     # What papermill injected is shown by the table below it; its paths are of this machine.
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        CoalesceStreamsPreprocessor().preprocess_cell(cell, {}, 0)
+        for output in cell.outputs:
+            if "text" in output:
+                output.text = PROGRESS.sub("", output.text).lstrip("\n")
+        cell.outputs = [output for output in cell.outputs if output.get("text", "shown")]
     return notebook
 
 
@@ -91,8 +105,12 @@ def _markdown(name: str, notebook: NotebookNode, pages: Path) -> tuple[str, dict
     alts = {}
     for number, cell in enumerate(linked.cells):
         for place, output in enumerate(cell.get("outputs", [])):
-            if "<script" in output.get("data", {}).get("text/html", ""):  # GitHub runs none
-                del output.data["text/html"]
+            html = output.get("data", {}).get("text/html", "")
+            if "<script" in html:  # GitHub runs none
+                clip = re.sub(r"([\\`*_~<])", r"\\\1", output.data["text/plain"])
+                output.data = {"text/markdown": f"*Here, the notebook has a {clip}.*"}
+            elif html:
+                output.data["text/html"] = STYLE.sub("", html).replace(' border="1"', "")
             alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
             alts[f"output_{number}_{place}.png"] = re.sub(r"[\[\]\n]", " ", alt)
     text, resources = MarkdownExporter().from_notebook_node(linked)

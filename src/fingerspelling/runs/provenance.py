@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +22,7 @@ from fingerspelling.files import written_whole
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
 PACKAGES = ("torch", "transformers", "accelerate", "tensorflow", "numpy", "pandas", "pyarrow")
+LINE = 100  # characters; GitHub shows about as many without scrolling
 
 
 def changed_files(paths: Sequence[Path | str] = (), root: Path = ROOT) -> list[str] | None:
@@ -59,20 +61,22 @@ def record(parameters: Mapping[str, Any], seeds: Sequence[int], seconds: float) 
 
 
 def line(provenance: Mapping[str, Any]) -> str:
-    """Return a record in one line."""
+    """Return a record in words, in lines that a page shows whole."""
     commit = provenance["commit"]
     commit = f"commit {commit[:10]}{' + changes' if provenance['dirty'] else ''}" if commit else "no commit"
     versions, machine = provenance["versions"], provenance["machine"]
-    return "; ".join(
+    threads = machine["threads"]
+    words = "; ".join(
         [
             f"{commit} (sources {provenance['sources']})",
             f"seeds {', '.join(map(str, provenance['seeds']))}",
             ", ".join(f"{name} {versions[name]}" for name in ("python", *PACKAGES) if name in versions),
-            f"{machine['system']}, {machine['cores']} cores, {machine['threads']} threads",
+            f"{machine['system']}, {machine['cores']} cores, {threads} thread{'s' * (threads > 1)}",
             machine["gpus"] or "no GPU",
             duration(provenance["seconds"]),
         ]
     )
+    return textwrap.fill(words, LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def duration(seconds: float) -> str:

@@ -99,13 +99,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         raise DataError(f"{tflite}: has {megabytes:.1f} MB; what is shipped may have {LIMIT_MB:g} at most")
     reader = Submission(tflite)
 
-    fitted = read_kinds(reader, FITTED)
-    calibration = confidence.fit(fitted["probability"].to_numpy(), fitted["score"].to_numpy())
-    fitted, nothing = (_sure(clips, calibration) for clips in (fitted, read_empty(reader, FITTED)))
-    legible = fitted.loc[fitted["score"] >= LEGIBLE, "confidence"]
-    threshold = confidence.separating(legible.to_numpy(), nothing["confidence"].to_numpy())
-    calibration = replace(calibration, threshold=threshold)
-
+    calibration = calibrated(reader)
     read, empty = (_sure(clips, calibration) for clips in (read_kinds(reader, UNSEEN), read_empty(reader, UNSEEN)))
     scores = score_table(read, read["kind"]).loc[list(KINDS)]
     made = {
@@ -134,8 +128,8 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         "real": real_clips(package),
         "reliability": _markdown(reliability(read)),
         "figure": f"![{plots.Picture(figure).alt}]({FIGURE})",
-        "refused": _markdown(refused(read, empty, threshold)),
-        "threshold": f"{threshold:.0%}",
+        "refused": _markdown(refused(read, empty, calibration.threshold)),
+        "threshold": f"{calibration.threshold:.0%}",
         "alike": f"{alike} of {PARITY_CLIPS}",
         "commit": str(made["commit"])[:10],
     }
@@ -150,6 +144,15 @@ def _trained(run: Path) -> tuple[FingerspellingModel, dict[str, Any]]:
     if len(models) != 1:
         raise DataError(f"{run}: has {len(models)} trained models, and one is shipped")
     return FingerspellingModel.from_pretrained(models[0]).eval(), read_json(models[0].parent / "training.json")
+
+
+def calibrated(reader: Submission) -> Calibration:
+    """Return how right the model is from how probable it finds a phrase, and from which confidence on it answers."""
+    clips = read_kinds(reader, FITTED)
+    calibration = confidence.fit(clips["probability"].to_numpy(), clips["score"].to_numpy())
+    clips, nothing = (_sure(read, calibration) for read in (clips, read_empty(reader, FITTED)))
+    legible = clips.loc[clips["score"] >= LEGIBLE, "confidence"]
+    return replace(calibration, threshold=confidence.separating(legible.to_numpy(), nothing["confidence"].to_numpy()))
 
 
 def read_kinds(reader: Submission, seed: int) -> pd.DataFrame:

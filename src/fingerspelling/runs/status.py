@@ -149,8 +149,8 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
             return "damaged, or of another run: it is not the file that was written"
         of = of["readers"]
     made_of = {training: written for training, written in of.items() if isinstance(written, list | None)}
-    now = {Path(training).name: _content(run_dir / training / PREDICTIONS) for training in trainings}
-    if changed := [training for training, written in made_of.items() if now.get(training) != written]:
+    contents = {Path(training).name: _content(run_dir / training / PREDICTIONS) for training in trainings}
+    if changed := [training for training, written in made_of.items() if contents.get(training) != written]:
         return f"stale: {', '.join(changed)} has changed since"
     return "done"
 

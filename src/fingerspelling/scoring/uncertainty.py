@@ -36,12 +36,16 @@ def score_table(clips: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def _score(counts: pd.DataFrame) -> dict[str, float]:
     signers = counts["signer"].nunique()
     units = counts.drop(columns="signer") if signers == 1 else counts.groupby("signer").sum()
-    edits, characters = units["edits"].to_numpy(), units["characters"].to_numpy()
-    drawn = np.random.default_rng(0).integers(0, len(units), (DRAWS, len(units)))
-    scores = 1 - edits[drawn].sum(1) / np.maximum(characters[drawn].sum(1), 1)
-    low, high = np.percentile(scores, [50 - COVERED / 2, 50 + COVERED / 2])
-    score = 1 - edits.sum() / max(characters.sum(), 1)
+    high, score, low = (1 - share for share in _per_character(units["edits"], units["characters"]))
     return {"score": score, "low": low, "high": high, "clips": len(counts), "signers": signers}
+
+
+def _per_character(edits: pd.Series, characters: pd.Series) -> tuple[float, float, float]:
+    """Return the edits per character of units that are drawn anew: the interval's lower end, all units', the upper."""
+    drawn = np.random.default_rng(0).integers(0, len(edits), (DRAWS, len(edits)))
+    shares = edits.to_numpy()[drawn].sum(1) / np.maximum(characters.to_numpy()[drawn].sum(1), 1)
+    low, high = np.percentile(shares, [50 - COVERED / 2, 50 + COVERED / 2])
+    return low, edits.sum() / max(characters.sum(), 1), high
 
 
 def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
@@ -88,8 +92,5 @@ def score_difference(clips: pd.DataFrame, others: pd.DataFrame) -> dict[str, flo
     units = pd.DataFrame({"fewer": fewer, "characters": both["phrase"].str.len()})
     if len(both["participant_id"].unique()) > 1:
         units = units.groupby(both["participant_id"]).sum()
-    edits, characters = units["fewer"].to_numpy(), units["characters"].to_numpy()
-    drawn = np.random.default_rng(0).integers(0, len(units), (DRAWS, len(units)))
-    differences = edits[drawn].sum(1) / np.maximum(characters[drawn].sum(1), 1)
-    low, high = np.percentile(differences, [50 - COVERED / 2, 50 + COVERED / 2])
-    return {"difference": edits.sum() / max(characters.sum(), 1), "low": low, "high": high, "clips": len(both)}
+    low, difference, high = _per_character(units["fewer"], units["characters"])
+    return {"difference": difference, "low": low, "high": high, "clips": len(both)}

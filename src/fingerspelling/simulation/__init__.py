@@ -9,14 +9,3 @@ from fingerspelling.simulation.dataset import signed_places, simulate
 from fingerspelling.simulation.phrases import sample_phrase, training_phrases
 from fingerspelling.simulation.render import render_clip
 from fingerspelling.simulation.signer import Signer
-
-__all__ = [
-    "Signer",
-    "SimulationConfig",
-    "hand_shape",
-    "render_clip",
-    "sample_phrase",
-    "signed_places",
-    "simulate",
-    "training_phrases",
-]

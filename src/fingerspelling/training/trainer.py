@@ -158,9 +158,9 @@ class FingerspellingTrainer(Trainer):
         for i, batch in enumerate(batches):
             number = first + i * args.world_size + args.process_index
             batch["weight"] = float(number < batches_in_epoch)
-        counted = [batch["labels"] for batch in batches if batch["weight"]]
-        own = [sum(int((labels != text.PAD).sum()) for labels in counted), sum(map(len, counted))]
-        counts = torch.tensor(own, dtype=torch.float32)
+        weighted = [batch["labels"] for batch in batches if batch["weight"]]
+        tokens, clips = sum(int((labels != text.PAD).sum()) for labels in weighted), sum(map(len, weighted))
+        counts = torch.tensor([tokens, clips], dtype=torch.float32)
         if args.world_size > 1:
             counts = reduce(counts.to(args.device), "sum")
         for batch in batches:

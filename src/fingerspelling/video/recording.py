@@ -60,7 +60,7 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a parquet file that `Recording.write` has written, or one clip of the competition's, at 30 frames a second.
+    """Read a parquet file of `Recording.write`, or one clip of the competition's at 30 frames per second.
 
     Of the columns, those of the 130 points must be there.
 

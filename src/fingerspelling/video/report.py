@@ -14,7 +14,7 @@ import numpy as np
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
 from fingerspelling.text import visible
-from fingerspelling.video.reading import Reading
+from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ TEMPLATE = Path(__file__).with_name("report.html")
 LEFT, RIGHT = FACE, FACE + HAND + POSE  # the hands' first points among landmarks.POINTS
 ARMS = [(11, 13), (13, 15), (12, 14), (14, 16), (11, 12)]  # of the pose's points
 BONES = [(first + a, first + b) for first in (LEFT, RIGHT) for a, b in HAND_BONES]
-BONES += [(FACE + HAND + a, FACE + HAND + b) for a, b in ARMS]
+ARM_BONES = [(FACE + HAND + a, FACE + HAND + b) for a, b in ARMS]
+BONES += ARM_BONES
 JOINTS = sorted({joint for bone in BONES for joint in bone})
 FRAMES_SHOWN = 1500  # at most in a page
 MOMENTS = 12  # letters at most in a picture
@@ -79,7 +80,8 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
 
-    from fingerspelling.plots.style import finished
+    from fingerspelling.plots.clips import draw_hand
+    from fingerspelling.plots.style import GREY, finished
 
     letters = [letter for reading in readings for letter in reading.letters]
     chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
@@ -95,8 +97,9 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
             picture = recording.pictures[min(recording.pictures, key=lambda i: abs(i - frame))]
             extent = (0, recording.width, recording.height, 0)
             axis.imshow(plt.imread(BytesIO(picture), format="jpg"), extent=extent)
-        bones = [points[frame, list(bone)] for bone in BONES]
-        axis.add_collection(LineCollection([bone for bone in bones if np.isfinite(bone).all()], colors="#ffb000"))
+        axis.add_collection(LineCollection([points[frame, list(bone)] for bone in ARM_BONES], colors=GREY))
+        for first in (LEFT, RIGHT):
+            draw_hand(axis, points[frame, first : first + HAND], 2)
         axis.set_title(visible(letter.character), fontsize=15, fontweight="bold", family="monospace")
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
         axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
@@ -104,12 +107,19 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.set(xticks=[], yticks=[], aspect="equal")
     figure.suptitle(_phrases(readings), family="monospace")
     drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it"
+    return finished(figure, drawn, _doubt(letters))
+
+
+def _doubt(letters: Sequence[Letter]) -> str:
     least = min(letters, key=lambda letter: letter.confidence, default=None)
-    reading = "Nothing legible was read."
-    if least:
-        where = f"{visible(least.character)} at {least.second:.1f} s, with **{least.confidence:.0%}**"
-        reading = f"Of {len(letters)} letters, the least sure one is {where}."
-    return finished(figure, drawn, reading)
+    if least is None:
+        return "Nothing legible was read."
+    if least.confidence == 1:
+        return f"It is sure of all **{len(letters)}** letters: every further reading has them too."
+    where = f"**{visible(least.character)}** at {least.second:.1f} s"
+    return (
+        f"The least sure of {len(letters)} letters is {where}: {least.confidence:.0%} of the further readings have it."
+    )
 
 
 def _phrases(readings: Sequence[Reading]) -> str:

@@ -48,6 +48,7 @@ from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
 from fingerspelling.runs.shared_data import SIMULATED, Noted, read_note, shared_folder, write_note
+from fingerspelling.runs.status import status
 from fingerspelling.scoring.submission import write_submission
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import signed_places, simulate
@@ -89,15 +90,14 @@ class Workbook:
             if not _finished(folder):
                 pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self._competition = find_data(self.config.data_dir)
-        data = SIMULATED if self._competition is None else str(self._competition.resolve())
-        there = read_note(self.run_dir).data or data  # with others, their clips would mix
+        found = SIMULATED if self._competition is None else str(self._competition.resolve())
+        self._data = read_note(self.run_dir).data or found  # with others, their clips would mix
         # A kernel's output is of the competition's data, wherever those are here.
-        self._fetched = there != data and Path(there) in KAGGLE_MOUNTS
-        if there != data and not self._fetched:
+        self._fetched = self._data != found and Path(self._data) in KAGGLE_MOUNTS
+        if self._data != found and not self._fetched:
             raise ParameterError(
-                f"run_dir: {self.run_dir} holds a run on {there}, not on {data}; choose another run_dir"
+                f"run_dir: {self.run_dir} holds a run on {self._data}, not on {found}; choose another run_dir"
             )
-        self._data = there
         self.simulated = self._competition is None and not self._fetched
 
     @classmethod
@@ -111,6 +111,15 @@ class Workbook:
         """The run's parameters as a table, which a cell that ends with it shows."""
         beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
         return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
+
+    @property
+    def state(self) -> pd.DataFrame:
+        """What has been made of the run: a row per stage, as `status` returns; none before anything has been."""
+        try:
+            state = status(self.run_dir)
+        except DataError:
+            return pd.DataFrame(columns=["state", "made", "version"])
+        return state.assign(state=state["state"].str.replace(f"{ROOT}/", "")).set_index("stage").rename_axis(None)
 
     @property
     def scratch(self) -> Path:
