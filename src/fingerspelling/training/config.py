@@ -61,8 +61,8 @@ class TrainingConfig:
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     num_workers: NonNegativeInt = 0  # processes that read and join clips; 0 does it in the training process
     # Start from the weights of this trained model, a folder as weights/reader, instead of random ones: to adapt it to
-    # other recordings, or to train it further. Its sizes must be those of model. Of a Kaggle kernel, a folder below
-    # /kaggle/input, which is then attached to it.
+    # other recordings, or to train it further. Its sizes must be those of model, whose encoder may be deeper. Of a
+    # Kaggle kernel, a folder below /kaggle/input, which is then attached to it.
     pretrained: Path | None = None
     seed: int = 1  # of the first weights, of the order of the clips, and of what chance does to them
 
