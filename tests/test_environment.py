@@ -6,6 +6,7 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -111,6 +112,12 @@ def test_every_python_that_is_admitted_is_tested(project: dict) -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == admitted
     assert f"(3, {minors[0]}) <= v <= (3, {minors[-1]})" in (ROOT / "Makefile").read_text()
+
+
+def test_no_test_depends_on_the_speed_of_the_machine() -> None:
+    assert hypothesis.settings.default.deadline is None
+    for file in (ROOT / "tests").glob("*.py"):
+        assert set(re.findall(r"\bdeadline=(\w+)", file.read_text())) <= {"None"}, file
 
 
 def test_the_version_is_the_same_everywhere(project: dict) -> None:

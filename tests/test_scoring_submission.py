@@ -1,4 +1,5 @@
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -138,6 +139,15 @@ def test_a_file_that_is_no_zip_is_named(tmp_path: Path) -> None:
     (tmp_path / "submission.zip").write_bytes(b"PK but no zip")
     with pytest.raises(DataError, match=r"submission\.zip"):
         Submission(tmp_path / "submission.zip")
+
+
+def test_what_is_no_file_is_named_and_not_read_for_ever(folder: Path, tmp_path: Path) -> None:
+    (folder / MODEL_FILE).unlink()
+    os.mkfifo(folder / MODEL_FILE)
+    os.mkfifo(tmp_path / "x.zip")
+    for path, named in ((folder, folder / MODEL_FILE), (tmp_path / "x.zip",) * 2, (Path("/dev/zero"),) * 2):
+        with pytest.raises(DataError, match=f"^{named}: is a folder, a pipe or a device, not a file$"):
+            Submission(path)
 
 
 @pytest.mark.parametrize("names", [("frames", "outputs"), ("inputs", "logits")])

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fingerspelling.files import DataError, parse_json, written_whole
+from fingerspelling.files import DataError, parse_json, refuse_no_file, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
@@ -128,6 +128,7 @@ def shipped() -> Path:
 
 
 def _read_member(path: Path, name: str) -> bytes:
+    refuse_no_file(path / name if path.is_dir() else path)
     try:
         if path.is_dir():
             _refuse_large(path, name, (path / name).stat().st_size)

@@ -110,6 +110,8 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path, finished: bool) -> N
         for name in values.keys() | there[part].keys()
         if values.get(name) != there[part].get(name)
     )
+    if "data.clips" in changed:
+        changed = [name for name in changed if name != "data.scores"]  # of which there is one per clip
     parameters = [name for name in changed if name not in OTHER_DATA]
     other = [OTHER_DATA[name] for name in changed if name in OTHER_DATA]
     other += [f"with other parameters ({', '.join(parameters)})"] * bool(parameters)
