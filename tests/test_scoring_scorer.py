@@ -6,6 +6,7 @@ from competitor import CLASSES, IGNORED, frames_that_spell, make_deadly_tflite, 
 
 from fingerspelling import text
 from fingerspelling.files import DataError
+from fingerspelling.scoring.runtime import _interpreter_class
 from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
 from fingerspelling.scoring.submission import Submission
 
@@ -66,7 +67,8 @@ def test_the_summary_extrapolates_to_the_hidden_set(submission, clips):
     assert summary.hidden_hours == pytest.approx(10 * mean)
     assert summary.fits == (10 * mean <= LIMIT_HOURS)  # however busy the machine is
     assert summary.median_seconds <= summary.p95_seconds <= results["seconds"].max()
-    assert 20 < summary.peak_memory_mb < 200  # of the model's process, not of this one
+    most = 1500 if _interpreter_class().__module__.startswith("tensorflow") else 200  # the runtime's, and little more
+    assert 20 < summary.peak_memory_mb < most  # of the model's process, not of this one
     assert not score_submission(submission, clips[:3], hidden_clips=10**12)[1].fits
 
 

@@ -58,10 +58,8 @@ class TemporalAugmentation:
     resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
     local_resample: Probability = 0.25  # probability of doing so in each of some windows of the clip
     local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many of them, at least and at most
-    local_range: tuple[PositiveFloat, PositiveFloat] = (
-        0.9,
-        1.1,
-    )  # a window's new length / old length, rounded down to whole frames, so most are shortened
+    # A window's new length / old length, rounded down to whole frames, so most are shortened.
+    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
     shift_range: NonNegativeInt = 10  # frames: at most that many are missing, or one less are empty
 

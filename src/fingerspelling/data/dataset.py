@@ -75,9 +75,8 @@ def time_map(n_frames: int, request: PlannedClip) -> np.ndarray:
     if request.windows:
         size = int(window_size(len(index), len(request.windows)))
         windows = [index[start : start + size] for start in range(0, len(index), size)]
-        index = np.concatenate(
-            [window[np.arange(n) * len(window) // n] for window, n in zip(windows, request.windows, strict=True)]
-        )
+        resized = zip(windows, request.windows, strict=True)
+        index = np.concatenate([window[np.arange(n) * len(window) // n] for window, n in resized])
     index = np.concatenate([np.full(max(request.shift, 0), -1), index[max(-request.shift, 0) :]])
     return index[np.arange(request.length) * len(index) // request.length]
 

@@ -22,9 +22,7 @@ def read_notes(run_dir: Path) -> dict[str, dict[str, Any]]:
     """Return a run's notes by stage: made (when), version, of (what it was made of); {} where none are readable."""
     try:
         notes = read_json(run_dir / NOTES)
-        return {
-            stage: {"made": note["made"], "version": note["version"], "of": note["of"]} for stage, note in notes.items()
-        }
+        return {stage: {name: note[name] for name in ("made", "version", "of")} for stage, note in notes.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

@@ -79,10 +79,8 @@ def _run_node(
         raise UnmappedOperatorError(
             f"operator {node.target} has no TensorFlow counterpart in export/operators.py; used at\n" + _origin(node)
         )
-    keywords = torch.fx.map_arg(dict(node.kwargs), values.__getitem__)
-    return OPERATORS[node.target](
-        *arguments, **{name: value for name, value in keywords.items() if name not in STORAGE_ARGUMENTS}
-    )
+    keywords = {name: value for name, value in node.kwargs.items() if name not in STORAGE_ARGUMENTS}
+    return OPERATORS[node.target](*arguments, **torch.fx.map_arg(keywords, values.__getitem__))
 
 
 def _while_loop(condition: GraphModule, body: GraphModule, carried: tuple, captured: tuple = ()) -> list[tf.Tensor]:

@@ -65,7 +65,10 @@ def export_tflite(
     path = Path(path)
     _check(models, precision, constant_phrase)
     with _step("tracing the model"):
-        transcriber = ClipTranscriber(_folded(models), constant_phrase, num_beams, ctc_weight, tells_probability)
+        folded = [copy.deepcopy(model).eval().cpu().float() for model in models]
+        for model in folded:
+            fold_constants(model)
+        transcriber = ClipTranscriber(folded, constant_phrase, num_beams, ctc_weight, tells_probability)
         program = _trace(transcriber)
     with _step("loading TensorFlow"):
         conversion = _conversion()
@@ -105,13 +108,6 @@ def _check(models: Sequence[FingerspellingModel], precision: str, constant_phras
     most = models[0].config.max_new_tokens
     if not 0 < len(constant_phrase) <= most:
         raise ValueError(f"the constant phrase {constant_phrase!r} must have 1 to {most} characters (max_new_tokens)")
-
-
-def _folded(models: Sequence[FingerspellingModel]) -> list[FingerspellingModel]:
-    copies = [copy.deepcopy(model).eval().cpu().float() for model in models]
-    for model in copies:
-        fold_constants(model)
-    return copies
 
 
 def _trace(transcriber: ClipTranscriber) -> ExportedProgram:

@@ -47,9 +47,8 @@ def upload_wheels(client: Client) -> str:
     Raises:
         KaggleError: pip finds no wheel, or Kaggle does not take them.
     """
-    pins = [
-        line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.lower().startswith(ABSENT_PACKAGES)
-    ]
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in constraints if line.lower().startswith(ABSENT_PACKAGES)]
     with tempfile.TemporaryDirectory() as temporary:
         for python in PYTHONS:
             options = [f"--python-version={python}", *(f"--platform={platform}" for platform in PLATFORMS)]

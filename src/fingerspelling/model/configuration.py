@@ -27,9 +27,7 @@ class FingerspellingConfig(PreTrainedConfig):
     encoder_layers: int = 14  # blocks of attention and convolution
     encoder_attention_heads: int = 4  # ways in which a block's attention looks at the frames
     conv_kernel: int = 51  # frames that the encoder's depthwise convolution spans, odd
-    dropout: float = (
-        0.1  # share of values zeroed in training: of the encoder, whose attention has none, and of the decoders
-    )
+    dropout: float = 0.1  # share of values zeroed in training: of the decoders, and the encoder but for its attention
     encoder_block: Literal["squeezeformer", "conformer"] = "squeezeformer"  # the second is what the first improved on
     rotary: bool = True  # positions in attention; without, only the convolutions know what comes first
     cnn_features: bool = True  # a convolution over time and points before each frame's projection

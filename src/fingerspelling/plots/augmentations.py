@@ -67,9 +67,8 @@ def changed_points(
         bottom.set_xlabel("frame", fontsize=8)
     on = [name for name in versions if probabilities.get(name)]
     reading = f"This run applies {len(on)} of these {len(versions)}: {', '.join(on) or 'none'}."
-    return finished(
-        figure, "A clip after each augmentation: a frame above, below which points are there when.", reading
-    )
+    drawn = "A clip after each augmentation: a frame above, below which points are there when."
+    return finished(figure, drawn, reading)
 
 
 def _title(axes: Axes, name: str, probabilities: Mapping[str, float]) -> None:

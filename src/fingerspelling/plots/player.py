@@ -52,9 +52,8 @@ class ClipPlayer:
             spans = [(letter, run) for letter, run in zip(self.phrase, runs, strict=True) if len(run)]
             rows.append(["signed", [[visible(letter), run.mean(), len(run) / 2] for letter, run in spans]])
         if self.prediction:
-            rows.append(
-                ["read", [[visible(c), int(at), 0] for c, at in zip(self.prediction, self.read_at, strict=True)]]
-            )
+            letters = zip(self.prediction, self.read_at, strict=True)
+            rows.append(["read", [[visible(letter), int(frame), 0] for letter, frame in letters]])
         clip = {
             "frames": len(self.frames),
             "fps": FPS,

@@ -169,6 +169,7 @@ def _serve() -> None:
         try:
             if run is None:
                 model, threads, patience = question
+                _interpreter_class()  # to import TensorFlow takes seconds, which are not the model's
                 _alarm(patience)
                 run = load_runner(model, threads)
                 answer: list[int] | str = run.get_input_details()[INPUT]["shape_signature"].tolist()

@@ -95,17 +95,15 @@ def _make(folder: Path, python: Path) -> None:
 
 def _install(command: list[str], folder: Path) -> None:
     """Run pip, say which package it is at, and turn its failure into a sentence."""
-    lines = []
+    log = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
         for line in process.stdout:
-            lines.append(line)
+            log.append(line)
             if line.startswith("Collecting "):
                 print(f"  {line.split()[1]}", file=sys.stderr, flush=True)
     if process.returncode:
-        reason = next(
-            (line.strip() for line in lines if "No matching distribution" in line), _last_line("".join(lines))
-        )
+        reason = next((line.strip() for line in log if "No matching distribution" in line), _last_line("".join(log)))
         raise NoMediaPipe(
             f"{folder}: MediaPipe cannot be fetched ({reason.removeprefix('ERROR: ')}); it needs a network the first "
             "time, or a Python that has it: --mediapipe PYTHON"

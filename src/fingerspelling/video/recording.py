@@ -106,9 +106,8 @@ def record(
         if source.stat().st_size == 0:
             raise DataError(f"{source}: is empty")
     python = python_with_mediapipe(mediapipe)
-    options = (
-        ["--camera", str(source), "--seconds", str(seconds)] if isinstance(source, int) else [str(source.resolve())]
-    )
+    camera = ["--camera", str(source), "--seconds", str(seconds)]
+    options = camera if isinstance(source, int) else [str(source.resolve())]
     with tempfile.TemporaryDirectory(prefix="fingerspelling-") as temporary:
         folder = Path(temporary)
         _run([python, "-P", str(SCRIPT), *options, temporary, *(["--pictures"] if pictures else [])], name)
