@@ -81,8 +81,8 @@ TRIES = {
         Try("05-05", "archive.stat().st_size", "after < before"),
     ],
     "06_your_own_hand": [
-        Try("06-11", "''.join(texts)", "len(after) < len(before)"),
-        Try("06-11", "texts", "len(before) == 1 and len(after) == 2 and len(''.join(after)) < len(before[0])"),
+        Try("06-11", "len(letters)", "after < before"),
+        Try("06-11", "(len(texts), len(letters))", "before[0] == 1 and after[0] == 2 and after[1] < before[1]"),
         Try("06-11", "texts == [phrase]", "before and not after"),
     ],
 }
