@@ -16,7 +16,10 @@ from fingerspelling.training.pretrained import load_pretrained, pretrained_weigh
 from fingerspelling.workbook import Workbook, open_run
 
 SHIPPED = ROOT / "weights/reader"
-OF_THE_DEMO = r"weights/reader is a model of other sizes: model\.d_model 144 instead of 128, model\.encoder_layers 6 instead of 4$"
+OF_THE_DEMO = (
+    r"weights/reader is a model of other sizes: model\.d_model 144 instead of 128, "
+    r"model\.encoder_layers 6 instead of 4$"
+)
 
 
 @pytest.fixture
