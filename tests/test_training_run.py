@@ -18,7 +18,7 @@ from torch._dynamo.testing import CompileCounter
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import Reading, transcribe_store
-from fingerspelling.files import DataError
+from fingerspelling.files import DataError, seal
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -103,6 +103,8 @@ def test_parameters_of_a_simulation_that_decide_nothing_may_change(
     simulated = json.loads(json.dumps(asdict(SimulationConfig(processes=1, wild=Wild(footage=Footage(cut=0))))))
     del simulated["wild"]["tracker"]
     file.write_text(json.dumps(inputs | {"training": inputs["training"] | {"simulation": simulated}}))
+    (tmp_path / "run/model/trained.json").unlink()
+    seal(tmp_path / "run/model")
     train(store, Recipe(MODEL, replace(CONFIG, simulation=SimulationConfig())), tmp_path / "run")
     with pytest.raises(DataError, match=r"other parameters \(training\.simulation\)"):
         train(store, Recipe(MODEL, replace(CONFIG, simulation=SimulationConfig(tempo=2))), tmp_path / "run")
@@ -238,6 +240,24 @@ def test_a_training_on_other_clips_is_refused(own_competition: Path, tmp_path: P
         train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=1)), tmp_path / "run")
     with pytest.raises(DataError, match=r"on other clips .* and with other parameters \(training\.epochs\)"):
         train(ClipStore(tmp_path / "clips"), Recipe(MODEL, replace(CONFIG, epochs=2)), tmp_path / "run")
+
+
+def test_what_another_training_has_made_is_not_taken_for_this_ones(
+    store: ClipStore, run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    own = Path(shutil.copytree(run_dir, tmp_path / "own"))
+    other, recipe = tmp_path / "other", Recipe(MODEL, CONFIG)
+    train(store, Recipe(MODEL, replace(CONFIG, seed=CONFIG.seed + 1)), other)
+    expected = (own / "out_of_fold.parquet").read_bytes()
+    shutil.copy(other / "out_of_fold.parquet", own)
+    capsys.readouterr()
+    train(store, recipe, own)
+    assert "of another training; the clips are read anew" in capsys.readouterr().out
+    assert (own / "out_of_fold.parquet").read_bytes() == expected
+    shutil.rmtree(own / "model")
+    shutil.copytree(other / "model", own / "model")
+    with pytest.raises(DataError, match=r"model: not a readable model \(it is of another training\); delete it"):
+        train(store, recipe, own)
 
 
 def test_a_training_with_other_scores_is_refused(store: ClipStore, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ from fingerspelling.training.recipe import Recipe
 from fingerspelling.training.split import confidence_targets, split_by_signer
 from fingerspelling.training.trainer import FingerspellingTrainer
 
+INPUTS = "training.json"  # all that decides a training's result
+OF = "trained.json"  # the same in its model's folder: the model of another training is noticed, wherever it came from
 # What has changed where a training's data have, in words.
 OTHER_DATA = {
     "data.clips": "on other clips (files or rows of the competition's tables have changed since)",
@@ -71,24 +73,29 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
     if not finished:
         _train(store, recipe, targets, start, inputs, run_dir)
         print(f"the trained model is in {run_dir.name}/{folder.name}")
+    inputs_file = run_dir / INPUTS
     try:
         if not is_whole(folder):
             raise ValueError("one of its files is damaged or missing")
+        own = folder / OF  # not in models of 0.1.0
+        if own.is_file() and own.read_bytes() != inputs_file.read_bytes():
+            raise ValueError("it is of another training")
         model = FingerspellingModel.from_pretrained(folder).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{folder}: not a readable model ({reason}); delete it to train anew") from error
-    if read_predictions(run_dir / PREDICTIONS) is None:
-        print(f"{run_dir.name}/{PREDICTIONS}: damaged or missing, the clips are read anew")
+    read_before, of = read_predictions(run_dir / PREDICTIONS), content(inputs_file)
+    if read_before is None or read_before.attrs.get("training", of) != of:
+        print(f"{run_dir.name}/{PREDICTIONS}: damaged, missing or of another training; the clips are read anew")
         places = split_by_signer(store, recipe.training).validation
         read = read_store([model], store, places, "held-out clips")
-        write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read)
+        write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read, training=of)
     return model
 
 
 def _refuse_another(inputs: dict[str, dict], run_dir: Path, finished: bool) -> None:
     """Raise a DataError where the folder holds a training with other parameters or on other data."""
-    file = run_dir / "training.json"
+    file = run_dir / INPUTS
     if not file.is_file():
         if finished or checkpoints(run_dir / "checkpoints"):
             raise DataError(f"{file}: is missing, which says what was trained on; delete {run_dir} to train anew")
@@ -169,7 +176,7 @@ def _train(
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
     trainer = FingerspellingTrainer(model, arguments, store, targets, split, plan, config, callbacks)
     if arguments.should_save:
-        with written_whole(run_dir / "training.json") as temporary:
+        with written_whole(run_dir / INPUTS) as temporary:
             temporary.write_text(json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
@@ -189,11 +196,12 @@ def _train(
     if arguments.should_save:
         clips = store.table.iloc[split.validation]
         in_order = [reading_of[clip] for clip in split.validation]
-        write_predictions(run_dir / PREDICTIONS, clips, in_order)
+        write_predictions(run_dir / PREDICTIONS, clips, in_order, training=content(run_dir / INPUTS))
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
         with disk_full_named(run_dir / "model"):
             trainer.result.save_pretrained(whole)
+            shutil.copyfile(run_dir / INPUTS, whole / OF)
             seal(whole)
         whole.replace(run_dir / "model")
         shutil.rmtree(checkpoints)
