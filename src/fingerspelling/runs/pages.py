@@ -62,7 +62,7 @@ def build(run_dir: Path, pages: Path) -> None:
         "",
         "Clips play in JupyterLab (`make lab`) and in the HTML pages of `make book`; here are still pictures.",
         "",
-        f"Made from an executed run by `python -m fingerspelling.runs.pages {run_dir.name}`.",
+        "Made from an executed run by `make book`.",
     ]
     texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
     for path, text in texts.items():
