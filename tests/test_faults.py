@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,9 @@ def test_what_is_left_is_found(tmp_path: Path) -> None:
     assert found == {".model.tmp", ".tmpX3", "saved"}
     sleeping = subprocess.Popen(["sleep", "60"], env=os.environ | {faults.MARK: str(temporary)})
     try:
-        assert faults.processes(temporary) == ["sleep 60 "]
+        while not (found := faults.processes(temporary)):  # its environment can be read a moment after it has begun
+            time.sleep(0.01)
+        assert found == ["sleep 60 "]
     finally:
         sleeping.kill()
         sleeping.wait()

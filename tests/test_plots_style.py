@@ -108,7 +108,7 @@ def test_cell_shows_a_figure_its_alternative_text_and_the_line_that_reads_it(mon
     figure = plots.clip_scores([0.1, 0.9], 0.15)
     style.finished(figure, "Bars of two clips.", "Half of them **fail**.")
     shown: list[tuple[dict, dict]] = []
-    monkeypatch.setattr(style, "display", lambda data, raw, metadata=None: shown.append((data, metadata)))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata=None: shown.append((data, metadata)))
     style.Picture(figure)._ipython_display_()
     (image, metadata), (line, _) = shown
     assert metadata["image/png"]["alt"] == image["text/plain"] == "Bars of two clips. Half of them fail."
