@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
-from fingerspelling.data.parquet import mark_of_undetected
-from fingerspelling.landmarks import COLUMNS, LARGEST_MEDIAN, SAMPLE
+from fingerspelling.data.parquet import detected, in_pixels
+from fingerspelling.landmarks import COLUMNS, SAMPLE
 from fingerspelling.parameters import parameters
 
 POINT_COLUMNS = frozenset(COLUMNS)
@@ -41,7 +41,7 @@ class Convention:
     """How a file's columns become the competition's."""
 
     picture: tuple[float, float] | None = None  # width and height, in pixels, where coordinates are
-    mark: float | None = None  # x and y of undetected points, see `mark_of_undetected`
+    mark: float | None = None  # x and y of undetected points, see `parquet.detected`
     mirror: bool = False
     swap_hands: bool = False
     upside_down: bool = False
@@ -86,14 +86,13 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
     """
     rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
     names = [name for name in SAMPLE if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
-    points = np.array([[_values(batch, f"{axis}_{name}", rows) for axis in "xy"] for name in names])
-    mark = mark_of_undetected(points[:, 0], points[:, 1]) if names else None
-    there = np.isfinite(points).all(1) & ~(points == (0.0 if mark is None else mark)).all(1)
-    inside = points.swapaxes(0, 1)[:, there]  # [axes, points that are there]
+    points = np.array([[_values(batch, f"{axis}_{name}", rows) for name in names] for axis in "xy"])
+    there, mark = detected(*points)
+    inside = points[:, there]  # [axes, points that are there]
     picture = None
-    if inside.size and np.median(np.abs(inside)) > LARGEST_MEDIAN:
+    if in_pixels(inside):
         whole = np.array([not name.startswith("pose") for name in names])  # arms may be below the picture
-        seen = points[whole].swapaxes(0, 1)[:, there[whole]]
+        seen = points[:, whole][:, there[whole]]
         picture = config.picture_size or _smallest_picture(*np.percentile(seen if seen.size else inside, OUTERMOST, 1))
     found = Convention(picture, mark, config.mirror, config.swap_hands, config.upside_down)
     return None if found == Convention() else found

@@ -114,14 +114,23 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
     return {int(clip): frames[of_clip] for clip, of_clip in zip(clips, np.split(rows, starts[1:]), strict=True)}
 
 
-def mark_of_undetected(x: np.ndarray, y: np.ndarray) -> float | None:
-    """Return which value, 0 or below, x and y of undetected points both have, such as 0 or -1; None for NaN."""
+def detected(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float | None]:
+    """Return which points are there, and which value, 0 or below, x and y of the others have, such as 0 or -1.
+
+    The value is None for NaN alone; a few points at 0, 0 are not there either.
+    """
     values, counts = np.unique(x[(x == y) & (x <= 0)], return_counts=True)
-    return float(values[counts.argmax()]) if counts.size and counts.max() > MARKED * x.size else None
+    mark = float(values[counts.argmax()]) if counts.size and counts.max() > MARKED * x.size else None
+    return np.isfinite(x) & np.isfinite(y) & ~((x == y) & (x == (0.0 if mark is None else mark))), mark
+
+
+def in_pixels(points: np.ndarray) -> bool:
+    """Tell whether coordinates of points that are there are pixels, not shares of the picture's width and height."""
+    return bool(points.size and np.median(np.abs(points)) > LARGEST_MEDIAN)
 
 
 def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
-    """Tell whether a file's coordinates are pixels, not shares of width and height, and its `mark_of_undetected`.
+    """Tell whether a file's coordinates are pixels, as `in_pixels`, and the mark of undetected points, as `detected`.
 
     Raises:
         DataError: the file cannot be read.
@@ -130,10 +139,8 @@ def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
         names = set(file.schema_arrow.names)
     points = [point for point in SAMPLE if {f"x_{point}", f"y_{point}"} <= names]
     x, y = np.split(_read(path, [f"{axis}_{point}" for axis in "xy" for point in points])[0], 2, axis=1)
-    mark = mark_of_undetected(x, y)
-    there = np.isfinite(x) & np.isfinite(y) & ~((x == y) & (x == (0.0 if mark is None else mark)))
-    seen = np.abs([x[there], y[there]])
-    return bool(seen.size and np.median(seen) > LARGEST_MEDIAN), mark
+    there, mark = detected(x, y)
+    return in_pixels(np.array([x[there], y[there]])), mark
 
 
 def without_mark(frames: np.ndarray, columns: list[str], mark: float) -> np.ndarray:
