@@ -70,7 +70,11 @@ def test_sentences_are_everyday_ones() -> None:
 def test_wild_signers_mostly_spell_words_that_exist() -> None:
     assert all(word.isascii() and word.isalpha() and word.islower() for word in words.ENGLISH)
     assert sorted(set(words.ENGLISH)) == words.ENGLISH
+    assert len(words.DICTIONARY) == len(set(words.DICTIONARY)) > 30_000
+    assert all(re.fullmatch("[a-z]{2,9}", word) for word in words.DICTIONARY)
     wording = Wording(competition=0, word=1, words=0, name=0, letters=0, digits=0)
     rng = np.random.default_rng(1)
     spelled = [sample_wording(rng, wording) for _ in range(600)]
-    assert 0.65 < np.mean([word in words.KNOWN for word in spelled]) < 0.8
+    everyday, rare = {*words.KNOWN}, {*words.DICTIONARY} - {*words.KNOWN}
+    assert 0.4 < np.mean([word in everyday for word in spelled]) < 0.55  # a tenth of the dictionary is everyday
+    assert 0.25 < np.mean([word in rare for word in spelled]) < 0.4

@@ -150,4 +150,11 @@ it was worth the wait | the best is yet to come
 SENTENCES = [sentence.strip() for sentence in _SENTENCES.split("|")]
 # Words that exist: everyday ones, abbreviations, first names, places, and those of the lists above.
 ENGLISH = Path(__file__).with_name("english.txt").read_text().split()
+# 30,000 more of up to nine letters, rare ones among them; after the notice, in lines that begin with #.
+DICTIONARY = [
+    word
+    for line in Path(__file__).with_name("dictionary.txt").read_text().splitlines()
+    if not line.startswith("#")
+    for word in line.split()
+]
 KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS, *ENGLISH})
