@@ -95,24 +95,33 @@ class Signer:
         )
 
 
+# The ways to sign each character, and the share of signers who do; the last one is everybody else's.
+_WAYS = {
+    character: [*((share, way.postures()) for share, way in VARIANTS.get(character, [])), (np.inf, sign.postures())]
+    for character, sign in SIGNS.items()
+}
+
+
 def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:
     general = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * GENERAL * spread
-    postures = {}
-    for character, sign in SIGNS.items():
+    bases, personal = [], []
+    for character, ways in _WAYS.items():
         draw = rng.random()
-        for share, variant in VARIANTS.get(character, []):
+        for share, base in ways:
             if draw < share:
-                sign = variant
                 break
             draw -= share
-        base = sign.postures()
         if still and character in STILL and rng.random() < still:
             change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
             partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down
+            base = base.copy()
             base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
-        personal = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * PERSONAL * spread
-        postures[character] = base + general + personal
-    return postures
+        bases.append(base)
+        personal.append(rng.standard_normal(CHANNELS, np.float32))
+    habits = in_unison(np.stack(personal), unison) * PERSONAL * spread
+    lengths = [len(base) for base in bases]
+    postures = np.concatenate(bases) + general + np.repeat(habits, lengths, 0)
+    return dict(zip(SIGNS, np.split(postures, np.cumsum(lengths)[:-1]), strict=True))
 
 
 def _doubling(rng: np.random.Generator) -> np.ndarray:

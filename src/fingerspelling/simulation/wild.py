@@ -41,6 +41,7 @@ HELD = 0.45  # share of a character's frames that is cut off at most
 FEWEST = 8  # frames that are left, where there are so many
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
+RELAXED = np.array(SHAPES["relaxed"][: TURN.start], np.float32).reshape(5, 4)
 FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
 SMOOTHED = 6  # frames that a running mean reaches back
 MOST_LOST = 1.3  # relative to the usual
@@ -83,19 +84,23 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
 
 def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
-    relaxed = np.array(SHAPES["relaxed"][: TURN.start], np.float32)
-    lax, own = np.float32(rng.random() * shapes.lax), {}
-    for character, posture in postures.items():
-        own[character] = posture.copy()
-        angles = own[character][:, : TURN.start].reshape(-1, 5, 4)  # a view
-        folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
-        error = (rng.standard_normal((5, 4), np.float32) * shapes.folded).astype(np.float32)
-        angles[:, 0] += error[0] * folded[:, :3].mean(1, keepdims=True)
-        angles[:, 1:, 2:] += error[1:, 2:] * folded[:, :, None]
-        angles += lax * np.float32(rng.random()) * (relaxed.reshape(5, 4) - angles)
-        if character in SIDEWAYS:
-            own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
-    return own
+    lax = np.float32(rng.random() * shapes.lax)
+    errors, half, turned = [], [], []
+    for character in postures:
+        errors.append(rng.standard_normal((5, 4), np.float32))
+        half.append(rng.random())
+        turned.append(rng.standard_normal(3, np.float32) if character in SIDEWAYS else np.zeros(3, np.float32))
+    lengths = [len(posture) for posture in postures.values()]
+    error, half_formed, aside = (np.repeat(np.array(drawn, np.float32), lengths, 0) for drawn in (errors, half, turned))
+    error *= np.float32(shapes.folded)
+    own = np.concatenate(list(postures.values()))
+    own[:, TURN] += aside * np.float32(shapes.turned)
+    angles = own[:, : TURN.start].reshape(-1, 5, 4)  # a view
+    folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
+    angles[:, 0] += error[:, 0] * folded[:, :3].mean(1, keepdims=True)
+    angles[:, 1:, 2:] += error[:, 1:, 2:] * folded[:, :, None]
+    angles += (lax * half_formed)[:, None, None] * (RELAXED - angles)
+    return dict(zip(postures, np.split(own, np.cumsum(lengths)[:-1]), strict=True))
 
 
 def _touching(
