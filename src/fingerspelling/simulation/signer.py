@@ -95,22 +95,24 @@ class Signer:
         )
 
 
-# The ways to sign each character, and the share of signers who do; the last one is everybody else's.
-_WAYS = {
-    character: [*((share, way.postures()) for share, way in VARIANTS.get(character, [])), (np.inf, sign.postures())]
-    for character, sign in SIGNS.items()
-}
+_USUAL = {character: sign.postures() for character, sign in SIGNS.items()}
+_OTHERWISE = {character: [(share, sign.postures()) for share, sign in signs] for character, signs in VARIANTS.items()}
+
+
+def _way(character: str, draw: float) -> np.ndarray:
+    """Return how a signer forms a character who is at such a place, 0..1, among all."""
+    for share, postures in _OTHERWISE.get(character, []):
+        if draw < share:
+            return postures
+        draw -= share
+    return _USUAL[character]
 
 
 def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:
     general = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * GENERAL * spread
     bases, personal = [], []
-    for character, ways in _WAYS.items():
-        draw = rng.random()
-        for share, base in ways:
-            if draw < share:
-                break
-            draw -= share
+    for character in SIGNS:
+        base = _way(character, rng.random())
         if still and character in STILL and rng.random() < still:
             change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
             partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down

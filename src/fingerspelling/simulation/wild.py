@@ -11,7 +11,6 @@ import numpy as np
 from fingerspelling.landmarks import HAND
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.body import (
-    COUNT,
     FACE_POINTS,
     LEFT_HAND,
     MIN_DEPTH,
@@ -117,7 +116,7 @@ def _touching(
 
 
 def film(
-    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig, face: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
     footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
@@ -135,14 +134,14 @@ def film(
         _show_other_hand(body, signer, rng)
     turn, place = _from_aside(body, turn, place, view, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(rng.random() if signer.handheld else 0.1)
-    clip = np.empty((frames, 3, COUNT), np.float32)
+    clip = np.empty((frames, 3, len(face) + body.shape[2]), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
-    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
+    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
-    clip[:, :, FACE_POINTS.stop :] = body
+    clip[:, :, LEFT_HAND.start :] = body
     _hide_outside(clip[:, :, other_hand(hand_of(signer))])
     _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
-    shown = _track(clip, away, signer, tracker, config, rng)
+    shown = _track(clip, away, signer, tracker, config, rng, face)
     _reframe(clip, view, rng)
     leave_out(clip, hand_of(signer), tracker, rng)
     return clip[shown].swapaxes(1, 2), characters[shown]
@@ -258,6 +257,7 @@ def _track(
     tracker: Tracker,
     config: SimulationConfig,
     rng: np.random.Generator,
+    face: tuple[int, ...],
 ) -> slice:
     """Spoil a perfectly seen clip in place, as trackers would; returns the frames that are kept."""
     own = hand_of(signer)
@@ -268,7 +268,7 @@ def _track(
             unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
-    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng)
+    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng, face)
     hand = clip[:, :, own]
     depth = rng.random()
     if depth < tracker.odd_depth:
@@ -312,9 +312,7 @@ def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Gen
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
     other = other_hand(own)
     if rng.random() < tracker.swapped:
-        clip[:, :, [*range(own.start, own.stop), *range(other.start, other.stop)]] = clip[
-            :, :, [*range(other.start, other.stop), *range(own.start, own.stop)]
-        ]
+        clip[:, :, own], clip[:, :, other] = clip[:, :, other], clip[:, :, own].copy()
     alone = rng.random() < tracker.hand_alone
     if rng.random() < tracker.no_face or alone:
         clip[:, :, FACE_POINTS] = np.nan
