@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from fingerspelling import text
@@ -40,7 +41,8 @@ class Cast:
         self._frames, self.alignments = [], []
         for person, phrase in zip(participants, phrases, strict=True):
             frames, characters = render_aligned_clip(signers[person], phrase, rng, config, READ_OF_FACE)
-            self._frames.append(frames[:, READ].astype(np.float16))
+            # PyTorch rounds to half precision several times as fast as NumPy, to the same numbers.
+            self._frames.append(torch.from_numpy(frames[:, READ]).half().contiguous().numpy())
             self.alignments.append(np.array([*text.encode(phrase), text.PAD])[characters])  # -1 is the last place
         lengths = [len(frames) for frames in self._frames]
         self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
