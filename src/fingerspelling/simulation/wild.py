@@ -282,7 +282,7 @@ def _track(
     if rng.random() < tracker.doubled:
         _double_hand(clip, own, rng)
     seen = np.flatnonzero(~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]]).all(axis=1))
-    return slice(0, len(clip)) if away.any() else slice(seen[0], seen[-1] + 1)
+    return slice(0, len(clip)) if away.any() or not len(seen) else slice(seen[0], seen[-1] + 1)
 
 
 def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
