@@ -281,8 +281,8 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
-        read = write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
+        transcripts = read_store(models, self.store, places, "held-out clips", submission.decode)
+        read = write_predictions(path, self.store.table.iloc[places], transcripts, readers=readers)
         note(self.run_dir, PREDICTIONS, readers)
         return read
 
