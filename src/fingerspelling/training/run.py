@@ -21,7 +21,16 @@ from transformers.utils import logging as transformers_logging
 from fingerspelling.data.stages import PREDICTIONS, checkpoints
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Transcript, read_store
-from fingerspelling.files import DataError, content, disk_full_named, is_whole, read_json, seal, written_whole
+from fingerspelling.files import (
+    DataError,
+    content,
+    disk_full_named,
+    is_whole,
+    read_json,
+    seal,
+    write_whole,
+    written_whole,
+)
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -176,8 +185,7 @@ def _train(
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
     trainer = FingerspellingTrainer(model, arguments, store, targets, split, plan, config, callbacks)
     if arguments.should_save:
-        with written_whole(run_dir / INPUTS) as temporary:
-            temporary.write_text(json.dumps(inputs, indent=2))
+        write_whole(run_dir / INPUTS, json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
