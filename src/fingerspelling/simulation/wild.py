@@ -174,6 +174,7 @@ def _paced(
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
         start=str(rng.choice(IDLE_SHAPES)),
         end=str(rng.choice(IDLE_SHAPES)),
+        slips=rng.random() * config.wild.shapes.slips,
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
 
@@ -289,7 +290,7 @@ def _track(
     if rng.random() < tracker.doubled:
         _double_hand(clip, own, rng)
     seen = frames_with_a_hand(clip)
-    return slice(0, clip.shape[2]) if away.any() else slice(seen[0], seen[-1] + 1)
+    return slice(0, clip.shape[2]) if away.any() or not len(seen) else slice(seen[0], seen[-1] + 1)
 
 
 def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
