@@ -12,12 +12,12 @@ from fingerspelling.simulation.geometry import log_normal, rotate, rotations, sw
 from fingerspelling.simulation.hand import joints
 from fingerspelling.simulation.signer import Signer
 
-# Places of the parts among landmarks.POINTS.
-FACE_POINTS = slice(0, FACE)
-LEFT_HAND = slice(FACE, FACE + HAND)
-POSE_POINTS = slice(LEFT_HAND.stop, LEFT_HAND.stop + POSE)
-RIGHT_HAND = slice(POSE_POINTS.stop, POSE_POINTS.stop + HAND)
-COUNT = RIGHT_HAND.stop
+# Places of the parts among landmarks.POINTS, counted from the end: clips may have fewer points of the face.
+RIGHT_HAND = slice(-HAND, None)
+POSE_POINTS = slice(-HAND - POSE, -HAND)
+LEFT_HAND = slice(-2 * HAND - POSE, POSE_POINTS.start)
+FACE_POINTS = slice(0, LEFT_HAND.start)
+WHOLE_FACE = tuple(range(FACE))
 
 # Pose points 0-10 (nose, eyes, ears, mouth) as points of the face mesh.
 _POSE_ON_FACE = [1, 362, 386, 263, 133, 159, 33, 454, 234, 291, 61]

@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
+from fingerspelling.landmarks import FACE, POINTS
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, WHOLE_FACE, other_hand
 from fingerspelling.simulation.config import SimulationConfig
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
@@ -29,21 +30,29 @@ BOTH = 0.15  # share of clips with a run in which one hand is seen as two
 NOISE_FRAMES = 512
 
 
-def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> slice:
+def detect(
+    clip: np.ndarray,
+    own: slice,
+    lost: float,
+    config: SimulationConfig,
+    rng: np.random.Generator,
+    face: tuple[int, ...] = WHOLE_FACE,
+) -> slice:
     """Spoil a perfectly seen clip in place, as MediaPipe would.
 
     Args:
-        clip: float32 [frames, 3, 543], all points in the frame's units.
+        clip: float32 [frames, 3, 543 or fewer], points in the frame's units.
         own: place of the spelling hand's points.
         lost: how readily this hand is lost, about 1.
         config: strengths (noise, lost_hand).
         rng: source of chance.
+        face: numbers of the face's points that the clip has.
 
     Returns:
         Its frames from the first to the last with a hand.
     """
     unseen = lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
-    add_jitter(clip, own, Jitter(config.noise), rng)
+    add_jitter(clip, own, Jitter(config.noise), rng, face)
     if config.lost_hand > 0:
         clip[unseen, :, own] = np.nan
         confuse_hands(clip, own, rng)
@@ -64,13 +73,14 @@ class Jitter:
 
 
 @cache
-def _noise() -> tuple[np.ndarray, np.ndarray]:
+def _noise(face: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return noise of the usual strength, float32 and periodic, for whole clips and for the spelling hand.
 
-    That of clips, [2 NOISE_FRAMES, 3, 543] in frame widths, is partly slow, and 0 for both hands; that of the hand,
-    [2 NOISE_FRAMES, 3, 21] in palms, is new in each frame.
+    That of clips with these points of the face, [2 NOISE_FRAMES, 3, points] in frame widths, is partly slow, and 0 for
+    both hands; that of the hand, [2 NOISE_FRAMES, 3, 21] in palms, is new in each frame.
     """
-    noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
+    noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, len(POINTS)), np.float32)
+    noise = noise.take([*face, *range(FACE, len(POINTS))], 2)
     hand = np.float32(HAND_JITTER) * noise[:, :, RIGHT_HAND]
     slow: np.ndarray = noise.copy()
     for _ in range(3):
@@ -80,13 +90,15 @@ def _noise() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([clip, clip]), np.concatenate([hand, hand])
 
 
-def add_jitter(clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator) -> None:
-    """Misplace the points of a clip [frames, 3, 543] in place; those of the spelling hand by shares of its palm."""
+def add_jitter(
+    clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator, face: tuple[int, ...] = WHOLE_FACE
+) -> None:
+    """Misplace the points of a clip in place, see `detect`; those of the spelling hand by shares of its palm."""
     frames = len(clip)
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
-    of_clip, of_hand = _noise()
+    of_clip, of_hand = _noise(face)
     strength = np.float32(jitter.strength)
     clip += of_clip[rows] if strength == 1 else of_clip[rows] * strength  # the usual one needs no copy
     hand = clip[:, :, own]

@@ -5,8 +5,11 @@ recordings, rounded to half a millimetre on a face 140 mm wide and made symmetri
 an ellipsoid with nose, eye sockets, lips and chin.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from fingerspelling.landmarks import FACE
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import product, swing
 
@@ -86,7 +89,13 @@ def sample_face(rng: np.random.Generator) -> np.ndarray:
 
 
 def photograph_face(
-    face: np.ndarray, turn: np.ndarray, place: np.ndarray, focal: float, shake: np.ndarray, amounts: np.ndarray
+    face: np.ndarray,
+    turn: np.ndarray,
+    place: np.ndarray,
+    focal: float,
+    shake: np.ndarray,
+    amounts: np.ndarray,
+    points: Sequence[int] = range(FACE),
 ) -> np.ndarray:
     """Show a face in the picture.
 
@@ -100,9 +109,10 @@ def photograph_face(
         focal: focal length in frame widths.
         shake: float32 [frames, 2], how far the picture is shifted, in frame widths.
         amounts: float [frames, 4], of `move_face`.
+        points: numbers of those that are wanted.
 
     Returns:
-        float64 [frames, 3, 468]: x and y as shares of the frame, z in frame widths from the head's middle.
+        float64 [frames, 3, points]: x and y as shares of the frame, z in frame widths from the head's middle.
     """
     scale = focal / place[:, 2:]
     numbers, axes, reaches = zip(*EXPRESSIONS, strict=True)
@@ -115,7 +125,7 @@ def photograph_face(
     shift[:, 2, 0] = -scale[:, 0, 0] * (face[2] * nearness)[SIDES].mean()
     flat = np.ones((1, face.shape[1]))
     basis = np.concatenate([np.concatenate([face, reaches, flat]) * nearness, flat])
-    return product(np.concatenate([terms, shift], 2), basis)
+    return product(np.concatenate([terms, shift], 2), basis.take(points, 1))
 
 
 def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:

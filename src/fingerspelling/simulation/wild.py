@@ -11,7 +11,6 @@ import numpy as np
 from fingerspelling.landmarks import HAND
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.body import (
-    COUNT,
     FACE_POINTS,
     LEFT_HAND,
     MIN_DEPTH,
@@ -41,6 +40,7 @@ HELD = 0.45  # share of a character's frames that is cut off at most
 FEWEST = 8  # frames that are left, where there are so many
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
+RELAXED = np.array(SHAPES["relaxed"][: TURN.start], np.float32).reshape(5, 4)
 FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
 SMOOTHED = 6  # frames that a running mean reaches back
 MOST_LOST = 1.3  # relative to the usual
@@ -83,19 +83,23 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
 
 def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
-    relaxed = np.array(SHAPES["relaxed"][: TURN.start], np.float32)
-    lax, own = np.float32(rng.random() * shapes.lax), {}
-    for character, posture in postures.items():
-        own[character] = posture.copy()
-        angles = own[character][:, : TURN.start].reshape(-1, 5, 4)  # a view
-        folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
-        error = (rng.standard_normal((5, 4), np.float32) * shapes.folded).astype(np.float32)
-        angles[:, 0] += error[0] * folded[:, :3].mean(1, keepdims=True)
-        angles[:, 1:, 2:] += error[1:, 2:] * folded[:, :, None]
-        angles += lax * np.float32(rng.random()) * (relaxed.reshape(5, 4) - angles)
-        if character in SIDEWAYS:
-            own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
-    return own
+    lax = np.float32(rng.random() * shapes.lax)
+    errors, half, turned = [], [], []
+    for character in postures:
+        errors.append(rng.standard_normal((5, 4), np.float32))
+        half.append(rng.random())
+        turned.append(rng.standard_normal(3, np.float32) if character in SIDEWAYS else np.zeros(3, np.float32))
+    lengths = [len(posture) for posture in postures.values()]
+    error, half_formed, aside = (np.repeat(np.array(drawn, np.float32), lengths, 0) for drawn in (errors, half, turned))
+    error *= np.float32(shapes.folded)
+    own = np.concatenate(list(postures.values()))
+    own[:, TURN] += aside * np.float32(shapes.turned)
+    angles = own[:, : TURN.start].reshape(-1, 5, 4)  # a view
+    folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
+    angles[:, 0] += error[:, 0] * folded[:, :3].mean(1, keepdims=True)
+    angles[:, 1:, 2:] += error[:, 1:, 2:] * folded[:, :, None]
+    angles += (lax * half_formed)[:, None, None] * (RELAXED - angles)
+    return dict(zip(postures, np.split(own, np.cumsum(lengths)[:-1]), strict=True))
 
 
 def _touching(
@@ -112,7 +116,7 @@ def _touching(
 
 
 def film(
-    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig, face: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
     footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
@@ -130,14 +134,14 @@ def film(
         _show_other_hand(body, signer, rng)
     turn, place = _from_aside(body, turn, place, view, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(rng.random() if signer.handheld else 0.1)
-    clip = np.empty((frames, 3, COUNT), np.float32)
+    clip = np.empty((frames, 3, len(face) + body.shape[2]), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
-    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
+    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
-    clip[:, :, FACE_POINTS.stop :] = body
+    clip[:, :, LEFT_HAND.start :] = body
     _hide_outside(clip[:, :, other_hand(hand_of(signer))])
     _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
-    shown = _track(clip, away, signer, tracker, config, rng)
+    shown = _track(clip, away, signer, tracker, config, rng, face)
     _reframe(clip, view, rng)
     leave_out(clip, hand_of(signer), tracker, rng)
     return clip[shown].swapaxes(1, 2), characters[shown]
@@ -164,6 +168,7 @@ def _paced(
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
         start=str(rng.choice(IDLE_SHAPES)),
         end=str(rng.choice(IDLE_SHAPES)),
+        slips=rng.random() * config.wild.shapes.slips,
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
 
@@ -253,6 +258,7 @@ def _track(
     tracker: Tracker,
     config: SimulationConfig,
     rng: np.random.Generator,
+    face: tuple[int, ...],
 ) -> slice:
     """Spoil a perfectly seen clip in place, as trackers would; returns the frames that are kept."""
     own = hand_of(signer)
@@ -263,7 +269,7 @@ def _track(
             unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
-    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng)
+    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng, face)
     hand = clip[:, :, own]
     depth = rng.random()
     if depth < tracker.odd_depth:
@@ -276,7 +282,7 @@ def _track(
     if rng.random() < tracker.doubled:
         _double_hand(clip, own, rng)
     seen = np.flatnonzero(~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]]).all(axis=1))
-    return slice(0, len(clip)) if away.any() else slice(seen[0], seen[-1] + 1)
+    return slice(0, len(clip)) if away.any() or not len(seen) else slice(seen[0], seen[-1] + 1)
 
 
 def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
@@ -307,9 +313,7 @@ def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Gen
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
     other = other_hand(own)
     if rng.random() < tracker.swapped:
-        clip[:, :, [*range(own.start, own.stop), *range(other.start, other.stop)]] = clip[
-            :, :, [*range(other.start, other.stop), *range(own.start, own.stop)]
-        ]
+        clip[:, :, own], clip[:, :, other] = clip[:, :, other], clip[:, :, own].copy()
     alone = rng.random() < tracker.hand_alone
     if rng.random() < tracker.no_face or alone:
         clip[:, :, FACE_POINTS] = np.nan
