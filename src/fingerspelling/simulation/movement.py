@@ -7,7 +7,6 @@ for are reached only in part (undershoot). Each finger, the wrist's turn and the
 """
 
 import math
-import string
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +31,6 @@ STROKE = 0.55  # slots; the time of each further station of a sign that moves
 SPACE = 0.7  # the time of a space, relative to that of another character
 POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one time to the next, degrees
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
-# Letters that are taken for each other, by learners and by readers.
-_ALIKE = ("aemnst", "ceo", "ghpq", "kpv", "hruv", "ijy", "dglxz", "bfw")
-LOOKALIKES = {
-    letter: sorted({other for group in _ALIKE if letter in group for other in group} - {letter})
-    for letter in string.ascii_lowercase
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,6 @@ class Manner:
     stagger: float = 0.012  # seconds by which fingers do not start as one
     wobble: float = 1.0  # how far postures differ from one time to the next, relative to the usual
     pause: float = 1.0  # time of a space, relative to the usual
-    slips: float = 0.0  # share of the letters that are formed as one that looks like them
     start: str = "relaxed"  # shape of the hand before the first character
     end: str = "relaxed"  # and after the last one
 
@@ -85,8 +77,6 @@ def _stations(
         keys = signer.postures[character]
         if character == previous != " " and len(keys) == 1:
             keys = keys + signer.doubling
-        if manner.slips and character in LOOKALIKES and rng.random() < manner.slips:
-            keys = _slip(keys, character, signer, rng)
         rows.append(keys)
         slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE * manner.pause if character == " " else 1))
     uneven = log_normal(rng, manner.uneven, len(slots))
@@ -102,12 +92,6 @@ def _stations(
     characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
     characters[-1] = -1
     return postures, np.concatenate(slots), characters
-
-
-def _slip(keys: np.ndarray, letter: str, signer: Signer, rng: np.random.Generator) -> np.ndarray:
-    """Return the postures of a letter formed wrongly: as one that looks like it, alone, or before or after its own."""
-    other = signer.postures[str(rng.choice(LOOKALIKES[letter]))][:1]
-    return np.concatenate([[other], [other, keys], [keys, other]][int(rng.integers(3))])
 
 
 def _away(shape: str, rng: np.random.Generator) -> np.ndarray:

@@ -174,7 +174,6 @@ def _paced(
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
         start=str(rng.choice(IDLE_SHAPES)),
         end=str(rng.choice(IDLE_SHAPES)),
-        slips=rng.random() * config.wild.shapes.slips,
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
 
