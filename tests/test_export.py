@@ -375,11 +375,12 @@ def test_a_submission_holds_the_model_and_its_columns(tmp_path):
         assert pd.read_json(archive.open("inference_args.json"))["selected_columns"].tolist() == SELECTED_COLUMNS
 
 
-def test_a_submission_above_the_limit_is_refused(tmp_path):
+def test_a_submission_above_the_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("fingerspelling.scoring.submission.LIMIT_MB", 2)
     model = tmp_path / "large.tflite"
     model.write_bytes(bytes(2_000_000))
     with pytest.raises(ValueError, match=r"large.tflite: 2\.01 MB .* below 2 MB"):
-        write_submission(model, tmp_path / "submission.zip", limit_mb=2)
+        write_submission(model, tmp_path / "submission.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["large.tflite"]
 
 

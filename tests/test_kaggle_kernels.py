@@ -42,8 +42,7 @@ def test_metadata_says_everything(tmp_path: Path) -> None:
     for kernel in kernels.values():
         metadata = json.loads((kernel.folder / "kernel-metadata.json").read_text())
         assert metadata == kernel.metadata
-        assert metadata["id"] == f"somebody/{kernel.slug}"
-        assert metadata["title"].lower().replace(" ", "-") == kernel.slug  # as Kaggle makes a slug of a title
+        assert metadata["id"] == f"somebody/{metadata['title'].lower().replace(' ', '-')}"  # as Kaggle makes a slug
         assert 5 <= len(metadata["title"]) <= 50
         assert (kernel.folder / metadata["code_file"]).is_file()
         assert metadata["competition_sources"] == ["asl-fingerspelling"]
@@ -51,7 +50,7 @@ def test_metadata_says_everything(tmp_path: Path) -> None:
         assert metadata["enable_gpu"] is (kernel.number == "03") is (metadata["machine_shape"] == "NvidiaTeslaT4")
         assert kernel.resumes is (kernel.number == "03")
     sources = {number: kernel.metadata["kernel_sources"] for number, kernel in kernels.items()}
-    extraction, training = (f"somebody/{kernels[number].slug}" for number in ("02", "03"))
+    extraction, training = (kernels[number].metadata["id"] for number in ("02", "03"))
     assert not sources.pop("00") and not sources.pop("01") and not sources.pop("02")
     assert sources.pop("03") == [extraction]
     assert sources == {number: [extraction, training] for number in ("04", "05", "06")}

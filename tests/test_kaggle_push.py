@@ -36,7 +36,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch, kaggle: KaggleStub) -> dict:
         folder.mkdir()
         (folder / "kernel-metadata.json").write_text(json.dumps(metadata))
         (folder / "03-training.ipynb").write_text(json.dumps({"cells": []}))
-        return [Kernel("03", KERNEL.split("/")[1], metadata["title"], folder, metadata, Path("trial.yaml"), True)]
+        return [Kernel("03", folder, metadata, True)]
 
     monkeypatch.setattr(push_module, "build", build)
     monkeypatch.setattr(push_module, "changed_files", lambda paths: [])

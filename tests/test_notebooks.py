@@ -31,7 +31,7 @@ from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.processes import exit_status
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
-from fingerspelling.workbook.notebooks import run
+from fingerspelling.workbook.notebooks import START_SECONDS, run
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -107,7 +107,13 @@ def execute(name: str, run_dir: Path, **parameters: object) -> nbformat.Notebook
     output = run_dir.parent / f"again_{name}.ipynb"
     values = {**TINY, "run_dir": str(run_dir), **parameters}
     return papermill.execute_notebook(
-        FOLDER / f"{name}.ipynb", output, values, kernel_name="python3", progress_bar=False, cwd=FOLDER
+        FOLDER / f"{name}.ipynb",
+        output,
+        values,
+        kernel_name="python3",
+        progress_bar=False,
+        start_timeout=START_SECONDS,
+        cwd=FOLDER,
     )
 
 

@@ -6,6 +6,7 @@ from competitor import CLASSES, IGNORED, frames_that_spell, make_deadly_tflite, 
 
 from fingerspelling import text
 from fingerspelling.files import DataError
+from fingerspelling.scoring import scorer
 from fingerspelling.scoring.runtime import _interpreter_class
 from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
 from fingerspelling.scoring.submission import Submission
@@ -61,15 +62,17 @@ def test_a_clip_with_an_error_counts_as_empty_and_says_why(submission, clips):
     assert results["seconds"][:3].gt(0).all() and results["seconds"][3:].isna().all()
 
 
-def test_the_summary_extrapolates_to_the_hidden_set(submission, clips):
-    results, summary = score_submission(submission, clips[:3], hidden_clips=36_000)
+def test_the_summary_extrapolates_to_the_hidden_set(submission, clips, monkeypatch):
+    monkeypatch.setattr(scorer, "HIDDEN_CLIPS", 36_000)
+    results, summary = score_submission(submission, clips[:3])
     mean = (results["reading_seconds"] + results["seconds"]).mean()
     assert summary.hidden_hours == pytest.approx(10 * mean)
     assert summary.fits == (10 * mean <= LIMIT_HOURS)  # however busy the machine is
     assert summary.median_seconds <= summary.p95_seconds <= results["seconds"].max()
     most = 1500 if _interpreter_class().__module__.startswith("tensorflow") else 200  # the runtime's, and little more
     assert 20 < summary.peak_memory_mb < most  # of the model's process, not of this one
-    assert not score_submission(submission, clips[:3], hidden_clips=10**12)[1].fits
+    monkeypatch.setattr(scorer, "HIDDEN_CLIPS", 10**12)
+    assert not score_submission(submission, clips[:3])[1].fits
 
 
 def test_a_model_that_dies_gets_no_clip(clips: pd.DataFrame, tmp_path: Path) -> None:

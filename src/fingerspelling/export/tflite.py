@@ -113,6 +113,7 @@ def _trace(transcriber: ClipTranscriber) -> ExportedProgram:
     example = torch.rand(150, len(SELECTED_COLUMNS))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about its own tree utilities
+        warnings.filterwarnings("ignore", ".*torch.compile inside torch.export")  # of PyTorch 2.10 about its own loop
         program = torch.export.export(
             transcriber.eval(),
             (example,),

@@ -100,11 +100,8 @@ class Kernel:
     """A built kernel."""
 
     number: str  # of its notebook, such as "03"
-    slug: str  # the part of its id after the owner
-    title: str  # as Kaggle shows it; its slug is the id's
     folder: Path  # holds kernel-metadata.json and the notebook
     metadata: dict[str, Any]  # what kernel-metadata.json says
-    params: Path  # the parameters that it runs with
     # Whether a further version goes on from this one's output: its own id then joins kernel_sources, which Kaggle
     # accepts only once there is a version.
     resumes: bool
@@ -148,7 +145,6 @@ class _Run(NamedTuple):
     """
 
     name: str
-    params: Path
     files: dict[str, Path]
     simulated: bool
     models: list[Path]
@@ -183,7 +179,7 @@ def _read_run(params: Path, simulated: bool) -> _Run:
         values = read_parameters(file)
         waiting += [parameter_file(values[name]) for name in ("params", "first_round") if values.get(name)]
     name = config.run_dir.name.lower().removeprefix("kaggle_")
-    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), params, files, simulated, sorted(models))
+    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), files, simulated, sorted(models))
 
 
 def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
@@ -209,7 +205,7 @@ def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
         "competition_sources": [] if run.simulated else [SLUG],
         **attached,
     }
-    return Kernel(notebook[:2], slug, title, folder / name, metadata, run.params, chapter.resumes)
+    return Kernel(notebook[:2], folder / name, metadata, chapter.resumes)
 
 
 def _source(model: Path, owner: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from fingerspelling.landmarks import FARTHEST
 EPSILON = 1e-6  # a coordinate whose standard deviation is smaller counts as constant
 
 
-def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.device | None = None) -> Tensor:
+def resize_index(n_frames: int | torch.SymInt, max_frames: int) -> Tensor:
     """Return which frames stay when a clip is resized to at most max_frames: the nearest below, evenly spaced.
 
     Clips of up to max_frames keep all of them; a clip of no frames still gets the index 0.
@@ -20,7 +20,7 @@ def resize_index(n_frames: int | torch.SymInt, max_frames: int, device: torch.de
         int32 [min(max(n_frames, 1), max_frames)].
     """
     resized = torch.sym_max(torch.sym_min(n_frames, max_frames), 1)
-    return (torch.arange(resized, device=device, dtype=torch.float32) * n_frames / resized).int()
+    return (torch.arange(resized, dtype=torch.float32) * n_frames / resized).int()
 
 
 def normalize(frames: Tensor) -> Tensor:

@@ -6,27 +6,23 @@
                                   is; sample.parquet, a simulated signer's clip
     weights/reader/               the same weights for `FingerspellingModel.from_pretrained`, and their model card
 
-Every number in the card is measured here by the file that is shipped, on simulated signers whom no training has seen
-and, by benchmarks/real_clips.py, on real clips where any are at hand.
+Every number in the card (card.py) is measured by the file that is shipped, on simulated signers whom no training has
+seen and, by benchmarks/real_clips.py, on real clips where any are at hand.
 """
 
 import argparse
 import importlib.metadata
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from fingerspelling import plots, text
+from fingerspelling import text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.decoding.search import decoding_name
@@ -36,12 +32,13 @@ from fingerspelling.landmarks import FACE, SELECTED_PLACES, as_columns
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.processes import exit_status, track
 from fingerspelling.runs import provenance
+from fingerspelling.runs.card import LEGIBLE, real_clips, training_in_words, write_card
 from fingerspelling.runs.config import CHAPTERS, ROOT, RunConfig, SubmissionConfig, named_file
 from fingerspelling.scoring import confidence
 from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.metric import clip_scores
 from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE, MODEL_FILE, WEIGHTS, Submission
-from fingerspelling.scoring.uncertainty import score_table, threshold_scores
+from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import SimulationConfig, render_clip, simulate
 from fingerspelling.simulation.config import Footage, Pace, Tracker, View, Wild
 from fingerspelling.simulation.wild import wild_signer
@@ -51,7 +48,6 @@ from fingerspelling.video.recording import FPS, Recording
 
 READER = CHAPTERS / "params/reader.yaml"
 PYTORCH = ROOT / "weights/reader"
-FIGURE = "reliability.png"  # beside the card
 LIMIT_MB = 6.0
 # Seeds of signers whom no training has seen: those that the calibration is fitted to, and those that everything is
 # measured on. No file of parameters has them.
@@ -61,8 +57,6 @@ KINDS = {"like the competition's": 0.0, "wild": 1.0}  # and the share of wild si
 EMPTY = Wild(share=1.0, footage=Footage(cut=0, idle=1, idle_seconds=6, resting=1))  # hands that rest, in view
 SHORTEST = 15  # frames of a clip in which nothing is spelled
 PARITY_CLIPS = 20
-STEPS = [0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]  # of the confidences in the card's table
-LEGIBLE = 0.5  # score of a clip that is worth an answer
 SAMPLE = "hello world"
 SAMPLE_TRIES = 20
 UNREAD_FACE = [i for i in range(FACE) if i not in SELECTED_PLACES]  # among landmarks.POINTS
@@ -76,7 +70,6 @@ SAMPLE_SIGNER = Wild(
         no_face=0, no_pose=0, hand_alone=0, no_depth=0, odd_depth=0, swapped=0, doubled=0, zeros=0, never_lost=1
     ),
 )
-CARD = Template(Path(__file__).with_name("release_card.md").read_text(encoding="utf-8"))
 
 
 def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, pytorch: Path = PYTORCH) -> None:
@@ -114,26 +107,20 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
     write_whole(package / ARGUMENTS_FILE, json.dumps(arguments) + "\n")
     write_sample(reader, package / SAMPLE_FILE)
     _save(trained, pytorch)
-    alike = _parity(pytorch, reader, submission)
-    sure = read["confidence"].to_numpy()
-    figure = plots.reliability(sure, read["score"].to_numpy(), threshold_scores(sure, read), "confidence")
-    plots.save(figure, pytorch / FIGURE)
-    values = {
-        "training": _training_in_words(recipe),
-        "parameters": f"{sum(parameter.numel() for parameter in trained.parameters()) / 1e6:.1f} million",
-        "search": decoding_name(**search),
-        "megabytes": f"{megabytes:.1f}",
-        "scores": _markdown(_with_words(scores)),
-        "real": real_clips(package),
-        "reliability": _markdown(reliability(read)),
-        "figure": f"![{plots.Picture(figure).alt}]({FIGURE})",
-        "refused": _markdown(refused(read, empty, calibration.threshold)),
-        "threshold": f"{calibration.threshold:.0%}",
-        "alike": f"{alike} of {PARITY_CLIPS}",
-        "commit": str(made["commit"])[:10],
-    }
-    card = ModelCard(f"---\n{_card_data(scores).to_yaml()}\n---\n\n{CARD.substitute(values)}")
-    card.save(pytorch / "README.md")
+    write_card(
+        pytorch,
+        scores,
+        read,
+        empty,
+        calibration.threshold,
+        training=training_in_words(recipe),
+        parameters=f"{sum(parameter.numel() for parameter in trained.parameters()) / 1e6:.1f} million",
+        search=decoding_name(**search),
+        megabytes=f"{megabytes:.1f}",
+        real=real_clips(package),
+        alike=f"{_parity(pytorch, reader, submission)} of {PARITY_CLIPS}",
+        commit=str(made["commit"])[:10],
+    )
     print(f"{package} and {pytorch} are made: score {scores['score'].iloc[0]:.3f} on unseen signers", flush=True)
 
 
@@ -204,29 +191,6 @@ def _sure(clips: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     return clips.assign(confidence=[calibration.confidence(probability) for probability in clips["probability"]])
 
 
-def reliability(read: pd.DataFrame) -> pd.DataFrame:
-    """Return what clips scored at which confidence: a row per step of confidence, as far as there are clips."""
-    steps = pd.cut(
-        read["confidence"], STEPS, include_lowest=True, labels=[f"{a:.0%} to {b:.0%}" for a, b in pairwise(STEPS)]
-    )
-    groups = read.groupby(steps, observed=True)
-    return pd.DataFrame(
-        {
-            "clips": groups.size(),
-            "mean confidence": groups["confidence"].mean(),
-            "mean score": groups["score"].mean(),
-        }
-    )
-
-
-def refused(read: pd.DataFrame, empty: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Return of how many clips it is said that nothing is readable: a row per kind."""
-    legible = (read["score"] >= LEGIBLE).map({True: "read at least half right", False: "read less than half right"})
-    every = pd.concat([read.assign(kind=read["kind"] + ", " + legible), empty])
-    below = (every["confidence"] < threshold).groupby(every["kind"])
-    return pd.DataFrame({"clips": below.size(), "refused": below.mean()})
-
-
 def write_sample(reader: Submission, path: Path) -> None:
     """Write a clip of SAMPLE: of the first of some signers of whom the model reads it rightly, or most of it.
 
@@ -263,63 +227,6 @@ def _parity(folder: Path, reader: Submission, submission: SubmissionConfig) -> i
     clips = [as_columns(cast.frames(clip).astype(np.float32)) for clip in range(PARITY_CLIPS)]
     models = [FingerspellingModel.from_pretrained(folder).eval()]
     return int(check_parity(models, reader, clips, submission.decode)["same"].sum())
-
-
-def _training_in_words(recipe: dict[str, Any]) -> str:
-    training = recipe["training"]
-    simulation = training.get("simulation") or {}
-    clips = training["epochs"] * simulation.get("clips", 0)
-    share = simulation.get("wild", {}).get("share", 0.0)
-    earlier = (
-        ", after the clips of earlier trainings (docs/experiments.md)" if "pretrained" in recipe.get("data", {}) else ""
-    )
-    return f"{clips:,} clips, none seen twice, {share:.0%} of them by wild signers{earlier}"
-
-
-def real_clips(package: Path) -> str:
-    """Return what benchmarks/real_clips.py prints of the sets of real clips that are at hand, without their signers."""
-    command = [sys.executable, str(ROOT / "benchmarks/real_clips.py"), str(package)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    return "\n".join(line for line in lines if line[:4].strip() or line.split()[:1] == ["signers"])
-
-
-def _with_words(scores: pd.DataFrame) -> pd.DataFrame:
-    interval = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
-    return scores.assign(interval=interval)[["signers", "clips", "score", "interval"]]
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    """Return a table in Markdown; pandas would need another package for it."""
-    rows = [["", *table.columns], ["---", *["---:"] * len(table.columns)]]
-    for name, *values in table.itertuples():
-        rows.append([str(name), *(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _card_data(scores: pd.DataFrame) -> ModelCardData:
-    """Return the head of the card: licence, tags and scores, in Hugging Face's terms."""
-    results = [
-        EvalResult(
-            task_type="image-to-text",
-            task_name="fingerspelling recognition",
-            dataset_type="simulated",
-            dataset_config=kind,
-            dataset_name=f"simulated signers, {kind}; {row.clips} clips of {row.signers} unseen signers",
-            metric_type="score",
-            metric_name="1 - edit distance / length",
-            metric_value=round(float(row.score), 4),
-        )
-        for kind, row in zip(scores.index, scores.itertuples(), strict=True)
-    ]
-    return ModelCardData(
-        language=["en", "ase"],
-        license="mit",
-        library_name="fingerspelling",
-        tags=["fingerspelling", "sign-language", "mediapipe", "tflite", "pytorch"],
-        model_name="fingerspelling-reader",
-        eval_results=results,
-    )
 
 
 def main() -> int:

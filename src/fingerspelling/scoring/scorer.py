@@ -68,9 +68,7 @@ def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
     return clips
 
 
-def score_submission(
-    submission: Submission, clips: pd.DataFrame, hidden_clips: int = HIDDEN_CLIPS
-) -> tuple[pd.DataFrame, Summary]:
+def score_submission(submission: Submission, clips: pd.DataFrame) -> tuple[pd.DataFrame, Summary]:
     """Score a submission on clips as the competition does.
 
     A clip that cannot be read or run does not end the scoring: its error is noted and it counts as empty. A model that
@@ -79,7 +77,6 @@ def score_submission(
     Args:
         submission: the competitor's files.
         clips: one row per clip: path (a parquet file that holds this clip alone), phrase, and any other columns.
-        hidden_clips: the number of clips that the time is extrapolated to.
 
     Returns:
         The clips with the columns prediction, clip_score (0..1), frames, reading_seconds, seconds (of the model)
@@ -100,7 +97,7 @@ def score_submission(
     results = clips.assign(**pd.DataFrame(rows, index=clips.index))
     predictions, phrases = results["prediction"].tolist(), results["phrase"].tolist()
     results["clip_score"] = metric.clip_scores(predictions, phrases)
-    hours = float((results["reading_seconds"] + results["seconds"]).mean()) * hidden_clips / 3600
+    hours = float((results["reading_seconds"] + results["seconds"]).mean()) * HIDDEN_CLIPS / 3600
     return results, Summary(
         score=metric.score(predictions, phrases),
         clips=len(results),

@@ -11,7 +11,6 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from fingerspelling.files import PACKAGE, DataError, parse_json, refuse_no_file,
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
-from fingerspelling.text import CHARACTERS, CONSTANT_PHRASE
+from fingerspelling.text import CONSTANT_PHRASE, decode
 
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
 ARGUMENTS = {"selected_columns": SELECTED_COLUMNS}  # of the workbook's models
@@ -64,12 +63,11 @@ class Submission:
         process: in which the model runs.
     """
 
-    def __init__(self, path: str | Path, characters: Mapping[int, str] | None = None, threads: int | None = None):
+    def __init__(self, path: str | Path, threads: int | None = None):
         """Load a submission.
 
         Args:
             path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
-            characters: index to character; by default the competition's 59.
             threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
 
         Raises:
@@ -82,7 +80,6 @@ class Submission:
         else:
             arguments, self.model = (_read_member(path, name) for name in (ARGUMENTS_FILE, MODEL_FILE))
             name = f"{path}: {MODEL_FILE}"
-        self._characters = dict(enumerate(CHARACTERS)) if characters is None else characters
         try:
             self.columns = _selected_columns(arguments)
         except ValueError as error:
@@ -101,7 +98,7 @@ class Submission:
             ModelDied: the model takes its process down with it, or too long; the next clip has a new one.
             ModelError: the model cannot run on this clip, or returns no matrix.
         """
-        return "".join(self._characters.get(number, "") for number in self.process.characters(frames))
+        return decode(self.process.characters(frames))
 
     def read(self, frames: np.ndarray) -> Answer:
         """Read one clip, or say that nothing in it is readable; arguments and errors are those of `transcribe`.
@@ -167,24 +164,23 @@ def calibration_in(arguments: bytes) -> Calibration | None:
         return None
 
 
-def write_submission(tflite: str | Path, zip_path: str | Path, limit_mb: float = LIMIT_MB) -> Path:
+def write_submission(tflite: str | Path, zip_path: str | Path) -> Path:
     """Write submission.zip: the model and the columns that it reads.
 
     Args:
         tflite: a file of `export_tflite`.
         zip_path: the archive; it appears only when whole.
-        limit_mb: limit on model and arguments together, unpacked, in 10**6 bytes.
 
     Raises:
-        ValueError: they are larger.
+        ValueError: they are larger than `LIMIT_MB`, unpacked.
         OSError: the model cannot be read.
     """
     zip_path = Path(zip_path)
     model = Path(tflite).read_bytes()
     arguments = json.dumps(ARGUMENTS).encode()
     size_mb = (len(model) + len(arguments)) / 1e6
-    if size_mb >= limit_mb:
-        raise ValueError(f"{tflite}: {size_mb:.2f} MB with its arguments; a submission must stay below {limit_mb:g} MB")
+    if size_mb >= LIMIT_MB:
+        raise ValueError(f"{tflite}: {size_mb:.2f} MB with its arguments; a submission must stay below {LIMIT_MB:g} MB")
     with written_whole(zip_path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in ((ARGUMENTS_FILE, arguments), (MODEL_FILE, model)):
             entry = zipfile.ZipInfo(name)  # of 1980, so that the same model gives the same bytes

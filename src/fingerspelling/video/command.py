@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,8 +57,7 @@ def run(options: argparse.Namespace) -> int:
         recording.write(options.keep)
     readings = read(recording, reader)
     done = time.perf_counter()
-    for reading in readings:
-        print(_line(reading, len(readings) > 1), flush=True)
+    status = _print(readings)
     frames, length = len(recording.seconds), recording.seconds[-1] - recording.seconds[0]
     fastest = max(reading.milliseconds for reading in readings)
     print(
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         write_picture(options.picture, recording, readings)
     if options.html:
         write_page(options.html, recording, readings, title)
-    return int(not any(reading.letters for reading in readings))
+    return status
 
 
 def read_sample(submission: Path | None, picture: Path | None) -> int:
@@ -91,15 +91,14 @@ def read_sample(submission: Path | None, picture: Path | None) -> int:
     readings = read(recording, reader)
     with suppress(UnicodeEncodeError):  # not every terminal has braille
         print(hands(recording, readings, shutil.get_terminal_size().columns), end="\n\n")
-    for reading in readings:
-        print(_line(reading, len(readings) > 1), flush=True)
+    status = _print(readings)
     if picture:
         if picture.suffix == ".html":
             write_page(picture, recording, readings, "a simulated signer")
         else:
             write_picture(picture, recording, readings)
         print(f"{picture} shows it", file=sys.stderr)
-    return int(not any(reading.letters for reading in readings))
+    return status
 
 
 def _recording(options: argparse.Namespace) -> Recording:
@@ -114,6 +113,9 @@ def _recording(options: argparse.Namespace) -> Recording:
     return recording
 
 
-def _line(reading: Reading, several: bool) -> str:
-    when = f"{reading.start:.1f}-{reading.end:.1f} s\t" if several else ""
-    return f"{when}{Answer(reading.text, reading.confidence)}"
+def _print(readings: Sequence[Reading]) -> int:
+    """Print a phrase per line; returns the exit status: 1 where none was readable."""
+    for reading in readings:
+        when = f"{reading.start:.1f}-{reading.end:.1f} s\t" if len(readings) > 1 else ""
+        print(f"{when}{Answer(reading.text, reading.confidence)}", flush=True)
+    return int(not any(reading.letters for reading in readings))

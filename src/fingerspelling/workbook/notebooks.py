@@ -6,6 +6,7 @@ Each notebook makes what it needs and keeps it (see workbook.py): a run that was
 """
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
 from fingerspelling.workbook.workbook import Workbook, open_run
+
+START_SECONDS = 600  # that a kernel may take to start: on a busy machine, papermill's 60 are too few
 
 
 def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
@@ -54,6 +57,7 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
     executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
     papermill_io.register(str(executed), _WholeFiles())
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or kernels of Kaggle's image warn of their debugger
     began = time.monotonic()
     for name in names:
         start = time.monotonic()
@@ -66,6 +70,7 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
                 kernel_name="python3",
                 progress_bar=False,
                 log_output=True,
+                start_timeout=START_SECONDS,
                 cwd=ROOT,
                 # Without the warning of each kernel that connections within the machine are not encrypted.
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
