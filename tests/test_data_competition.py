@@ -81,6 +81,7 @@ def test_a_phrase_stays_text(tmp_path: Path, phrase: str) -> None:
         (b"", "No columns"),
         (b"path,file_id,sequence_id,phrase\na,1,2,x\n", "lacks the columns participant_id"),
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,x,y,z\nb,1,2,3,x,y\n,,,\n", ""),
+        (b"path,file_id,sequence_id,participant_id,phrase\n", "names no clip"),
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,two,3,x\n", "sequence_id is 'two' in row 1; it must be"),
         (
             b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,x\nb,1,3,p3,x\n",
@@ -89,7 +90,17 @@ def test_a_phrase_stays_text(tmp_path: Path, phrase: str) -> None:
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,,3,x\n", "sequence_id is '' in row 1"),
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,\xff\xfe\n", "decode"),
     ],
-    ids=["missing", "empty", "column", "ragged", "text for a number", "text for a signer", "no number", "encoding"],
+    ids=[
+        "missing",
+        "empty",
+        "column",
+        "ragged",
+        "header alone",
+        "text for a number",
+        "text for a signer",
+        "no number",
+        "encoding",
+    ],
 )
 def test_a_bad_table_is_named_with_the_reason(tmp_path: Path, content: bytes | None, reason: str) -> None:
     if content is not None:

@@ -46,6 +46,19 @@ def test_yaml_values_become_the_fields_types() -> None:
         ({"inner": {"shares": 1}}, "outer.inner.shares: no such parameter; did you mean share?"),
         ({"inner": {"qq": 1}}, "outer.inner.qq: no such parameter; there are bounds, share"),
         ({"count": -1}, "outer: count -1 is below 0"),
+        ({"bounds": 1}, "outer.bounds: no such parameter; did you mean outer.inner.bounds?"),
+        ({"inner.boundz": 1}, "outer.inner.boundz: no such parameter; did you mean outer.inner.bounds?"),
+        (
+            {"inner.share": 1},
+            "outer.inner.share: is inside of a section; give it as an override, overrides: [outer.inner.share=...]",
+        ),
+        ({"COUNT": 3}, "outer.COUNT: no such parameter; did you mean count?"),
+        ({"count": 10**20}, "outer.count: 100000000000000000000 is too large; at most 2,147,483,647"),
+        (
+            {"inner": {"bounds": [1, -(10**10)]}},
+            "outer.inner.bounds.1: -10000000000 is too large; at most 2,147,483,647",
+        ),
+        ({"inner": {"share": 1e300}}, "outer.inner.share: 1e+300 is too large; at most 2,147,483,647"),
     ],
 )
 def test_names_and_ranges_are_told_word_by_word(values: dict, message: str) -> None:

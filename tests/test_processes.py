@@ -30,6 +30,10 @@ def unwritable() -> int:
     raise OSError(28, "No space left on device", "out/model")
 
 
+def too_large() -> int:
+    raise RuntimeError("alloc_cpu.cpp:\n DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+
+
 def unread() -> int:
     raise BrokenPipeError
 
@@ -41,6 +45,12 @@ def unread() -> int:
         (interrupted, 130, "interrupted; the same command goes on from here\n"),
         (terminated, 143, "terminated; the same command goes on from here\n"),
         (unusable, 2, "x.csv: lacks a column\n"),
+        (
+            too_large,
+            2,
+            "too little memory (alloc_cpu.cpp: DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 "
+            "bytes.); take a smaller batch or model\n",
+        ),
         (unwritable, 2, "out/model: No space left on device\n"),
     ],
 )

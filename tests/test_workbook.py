@@ -164,6 +164,15 @@ def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:
         Workbook({**TINY, "run_dir": str(tmp_path / "run"), "data_dir": str(competition)})
 
 
+@pytest.mark.parametrize(("run", "how"), [(".", "are the same"), ("run", "lie one inside"), ("..", "lie one inside")])
+def test_a_run_and_its_data_have_folders_of_their_own(tmp_path: Path, competition: Path, run: str, how: str) -> None:
+    data = tmp_path / "data"
+    data.symlink_to(competition)
+    with pytest.raises(ParameterError, match=rf"^run_dir: .* and the data, {data}, {how} .*; choose another run_dir$"):
+        Workbook({**TINY, "run_dir": str(competition / run), "data_dir": str(data)})
+    assert not (competition / "run").exists()
+
+
 def test_opening_a_run_makes_no_folder(tmp_path: Path) -> None:
     book = Workbook({**TINY, "run_dir": str(tmp_path / "run")})
     assert len(book.trainings) == 2 and len(book.folds) == 2

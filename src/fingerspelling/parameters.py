@@ -7,6 +7,7 @@ import ast
 import difflib
 import inspect
 import io
+import math
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,7 @@ from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
 LINE = 120  # characters of a value that an error shows
+LARGEST = 2**31 - 1  # of any number; with larger ones libraries overflow, each in its own way
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
@@ -177,12 +179,23 @@ def parse_override(override: object) -> dict[str, Any]:
     return value
 
 
-def unknown_name(name: str, known: Iterable[str]) -> str:
-    """Say that a parameter does not exist, and what it is called now or which it may have meant."""
+def unknown_name(name: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
+    """Say that a parameter does not exist, and what it is called now or which it may have meant.
+
+    Args:
+        name: with its sections, as in training.epochs.
+        known: the names in its section.
+        elsewhere: those in all sections, dotted.
+    """
     if name in RENAMED:
         return f"{name}: is called {RENAMED[name]} now"
-    known = sorted(known)
-    close = difflib.get_close_matches(name.rpartition(".")[2], known, 1)
+    known, elsewhere = sorted(known), sorted(elsewhere, key=len)
+    if name in elsewhere:
+        return f"{name}: is inside of a section; give it as an override, overrides: [{name}=...]"
+    last = name.rpartition(".")[2].lower()
+    places = {dotted.rpartition(".")[2]: dotted for dotted in reversed(elsewhere)}  # of one name, the outermost
+    close = difflib.get_close_matches(last, known, 1)
+    close = close or [places[leaf] for leaf in difflib.get_close_matches(last, places, 1)]
     return f"{name}: no such parameter" + (
         f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
     )
@@ -201,6 +214,8 @@ def build(kind: type[Section], values: object, section: str = "") -> Section:
     """
     if values is not None and not isinstance(values, Mapping):
         raise ParameterError(f"{section}: expected names with values, got {shown(values)}")
+    if large := list(_too_large(values or {}, section)):
+        raise ParameterError("; ".join(large))
     try:
         built = pydantic.TypeAdapter(kind).validate_python(dict(values or {}))
     except pydantic.ValidationError as error:
@@ -208,6 +223,18 @@ def build(kind: type[Section], values: object, section: str = "") -> Section:
     if switched := list(_switches_for_numbers(built, values or {}, section)):
         raise ParameterError("; ".join(switched))
     return built
+
+
+def _too_large(values: object, name: str) -> Iterator[str]:
+    """Yield a sentence for each number beyond `LARGEST`."""
+    if isinstance(values, int | float) and LARGEST < abs(values) < math.inf:
+        yield f"{name}: {shown(values)} is too large; at most {LARGEST:,}"
+    elif isinstance(values, Mapping):
+        for part, value in values.items():
+            yield from _too_large(value, f"{name}.{part}".removeprefix("."))
+    elif isinstance(values, list | tuple):
+        for place, value in enumerate(values):
+            yield from _too_large(value, f"{name}.{place}")
 
 
 def _switches_for_numbers(built: Any, values: Any, name: str) -> Iterator[str]:
@@ -227,7 +254,7 @@ def _problem(kind: type, section: str, details: ErrorDetails) -> str:
     place = details["loc"]
     name = ".".join(filter(None, [section, *map(str, place)]))
     if details["type"] == "unexpected_keyword_argument":
-        return unknown_name(name, _names_at(kind, place[:-1]))
+        return unknown_name(name, _names_at(kind, place[:-1]), _dotted_names(kind, f"{section}." if section else ""))
     message = "expected a path" if details["type"] == "path_type" else details["msg"].removeprefix("Value error, ")
     return ": ".join(filter(None, [name, message])) + (f", got {shown(details['input'])}" if place else "")
 
@@ -243,3 +270,14 @@ def _names_at(kind: Any, place: tuple) -> list[str]:
         kind = next(field.type for field in fields(kind) if field.name == name)
         kind = next(filter(is_dataclass, get_args(kind)), kind)  # of `SimulationConfig | None`, the first
     return [field.name for field in fields(kind)]
+
+
+def _dotted_names(kind: Any, section: str = "") -> list[str]:
+    """Return the names of all parameters of a dataclass, those of its sections dotted."""
+    names = []
+    for parameter in fields(kind):
+        kinds = (kind for kind in (parameter.type, *get_args(parameter.type)) if isinstance(kind, type))
+        inner = next(filter(is_dataclass, kinds), None)
+        name = f"{section}{parameter.name}"
+        names += _dotted_names(inner, f"{name}.") if inner else [name]
+    return names

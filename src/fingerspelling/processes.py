@@ -5,6 +5,7 @@ import ctypes
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -29,6 +30,7 @@ UPDATE_SECONDS = 5.0  # between two updates where nobody watches a terminal
 LOCK = ".lock"
 HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lock of which folder, a line each
 TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # in what PyTorch says of a GPU, of the CPU
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
@@ -44,8 +46,9 @@ def exit_status(main: Callable[[], int]) -> int:
     """Run a command; what a user can do something about becomes a sentence, not a traceback.
 
     Returns:
-        What `main` returns; 1 where nobody reads the output any more; 2 where parameters, data or the file system do
-        not allow to go on; 130 after Ctrl-C and 143 after SIGTERM, once what was begun has been put in order.
+        What `main` returns; 1 where nobody reads the output any more; 2 where parameters, data, the file system or
+        the memory do not allow to go on; 130 after Ctrl-C and 143 after SIGTERM, once what was begun has been put in
+        order.
     """
 
     def terminate(number: int, frame: FrameType | None) -> None:
@@ -61,6 +64,10 @@ def exit_status(main: Callable[[], int]) -> int:
         return 1
     except OSError as error:
         status, message = 2, f"{error.filename or 'file system'}: {error.strerror or error}"
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not OUT_OF_MEMORY.search(str(error)):
+            raise
+        status, message = 2, f"too little memory ({' '.join(str(error).split())[:200]}); take a smaller batch or model"
     except KeyboardInterrupt:
         status, message = 130, "interrupted; the same command goes on from here"
     except Terminated:

@@ -83,7 +83,8 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
         often a row stands in the file beyond once is in attrs["doubled"], by path.
 
     Raises:
-        DataError: the table is missing, cannot be parsed, or lacks a column, or no path in it is inside of data_dir.
+        DataError: the table is missing, cannot be parsed, lacks a column or names no clip, or no path in it is inside
+            of data_dir.
     """
     path = Path(data_dir) / TABLES[part]
     try:
@@ -92,6 +93,8 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
         raise DataError(f"{path}: {_no_number(path) or ' '.join(str(error).split())}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
+    if part == "train" and table.empty:
+        raise DataError(f"{path}: names no clip, it is a header alone")
     if large := [name for name in NUMBERS if table[name].dtype != "int64"]:  # pandas 2 makes another type of them
         raise DataError(f"{path}: {large[0]} holds a number too large for 64 bits")
     table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})

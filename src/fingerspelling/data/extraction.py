@@ -249,7 +249,8 @@ def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
 
 def _values(column: pa.Array) -> tuple[torch.Tensor, np.ndarray | bool]:
     """Return a column's values, float32 [rows], anything where it has none, and where it has one, uint8 [rows]."""
-    column = column.cast(pa.float32())
+    if column.type != pa.float32():
+        column = column.cast(pa.float32())  # which takes its time also where there is nothing to do
     bits, values = column.buffers()
     whole = pa.Array.from_buffers(column.type, len(column), [None, values], offset=column.offset)
     first, stop = column.offset, column.offset + len(column)

@@ -8,6 +8,8 @@ from transformers import PreTrainedConfig
 
 from fingerspelling import text
 
+MOST = 1 << 16  # of any size; no machine has the memory for more
+
 
 @strict(accept_kwargs=True)
 @dataclass(repr=False, kw_only=True)
@@ -60,6 +62,14 @@ class FingerspellingConfig(PreTrainedConfig):
     def __post_init__(self, **others: Any) -> None:
         # In transformers 5.0 the base class is no dataclass yet: it takes what else there is in its __init__.
         getattr(super(), "__post_init__", super().__init__)(**others)
+
+    def validate_ranges(self) -> None:
+        for name, kind in FingerspellingConfig.__annotations__.items():
+            least = 0 if name == "min_frames" or name.endswith("_id") else 1
+            if kind is float and not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)} must be a number from 0 to 1")
+            if kind is int and not least <= getattr(self, name) <= MOST:
+                raise ValueError(f"{name} {getattr(self, name)} must be a whole number from {least} to {MOST:,}")
 
     def validate_sizes(self) -> None:
         if self.d_model % (4 * self.encoder_attention_heads) or self.d_model % (2 * self.decoder_attention_heads):

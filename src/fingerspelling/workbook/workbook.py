@@ -76,8 +76,8 @@ class Workbook:
             values: what a YAML file of parameters holds.
 
         Raises:
-            ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data, or the
-                working folder is another checkout.
+            ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data or lies
+                among them, or the working folder is another checkout.
             DataError: data_dir is named but holds no competition data.
         """
         self._opened, self._extracted = time.monotonic(), False
@@ -90,6 +90,8 @@ class Workbook:
             if not _finished(folder):
                 pretrained_weights(recipe)  # which cannot be used is said before hours of extraction
         self._competition = find_data(self.config.data_dir)
+        if self._competition is not None:
+            _refuse_mixing(self.run_dir, self._competition)
         found = SIMULATED if self._competition is None else str(self._competition.resolve())
         self._data = read_note(self.run_dir).data or found  # with others, their clips would mix
         # A kernel's output is of the competition's data, wherever those are here.
@@ -160,7 +162,10 @@ class Workbook:
                 with only_process(self.home, wait=True):
                     simulate(self.config.simulation, folder)
             except ValueError as error:  # the run is on another simulation
-                raise ParameterError(f"simulation: {error}; choose another run_dir") from error
+                reason = str(error).removeprefix(f"{folder}: ")
+                raise ParameterError(
+                    f"run_dir: {self.run_dir} {reason}; choose another run_dir, or the simulation that it has"
+                ) from error
             return folder
 
     def extract(self) -> pd.DataFrame:
@@ -421,6 +426,14 @@ def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
         return Workbook(values | ({"data_dir": str(data_dir.resolve())} if data_dir else {}))
     except ParameterError as error:
         raise ParameterError(f"{params}: {error}") from None
+
+
+def _refuse_mixing(run_dir: Path, data_dir: Path) -> None:
+    """Raise a ParameterError where a run's files would lie among the data, or these among the run's files."""
+    run, data = run_dir.resolve(), data_dir.resolve()
+    if run.is_relative_to(data) or data.is_relative_to(run):
+        how = "are the same folder" if run == data else "lie one inside the other"
+        raise ParameterError(f"run_dir: {run_dir} and the data, {data_dir}, {how}; choose another run_dir")
 
 
 def _finished(folder: Path) -> bool:
