@@ -37,6 +37,7 @@ _HALF = """
 _FIRST = np.array([pair.split(",") for pair in _HALF.split()], float).T / 2  # mm
 _XY = np.concatenate([_FIRST, _FIRST[:, _FIRST[0] != 0] * [[-1], [1]]], 1)
 MOUTH_LINE = 38.6  # mm below the middle of the face
+RATES = np.array([[2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1]])  # hertz of the waves that move it, slowest and fastest
 BLINK = 0.1  # seconds from open to closed
 SIDES = [234, 454]  # points before the ears; their mean depth is 0 in the picture
 EYES = (30.0, -29.0)  # mm, x (either sign) and y of the eyes' middles
@@ -139,7 +140,8 @@ def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator
     Returns:
         float [4, frames]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.
     """
-    rate = rng.uniform([2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1])
+    slowest, fastest = RATES
+    rate = slowest + (fastest - slowest) * rng.random(6)
     wave = swing(rate, rng.random(6), frames, fps)
     blinks = np.cumsum(rng.exponential(3.5, 2 + int(frames / fps)))
     from_blink = np.abs(np.arange(frames) / fps - blinks[:, None]).min(0)

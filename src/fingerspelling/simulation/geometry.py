@@ -66,7 +66,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Sums of products of such numbers are exact in whatever order, while they stay below 8,192.
     """
-    a, b = np.rint(a * GRID), np.rint(b * GRID) / GRID**2  # powers of two change no digit
+    a, b = np.rint(a * GRID) / GRID**2, np.rint(b * GRID)  # powers of two change no digit
     return a.astype(np.float64, copy=False) @ b.astype(np.float64, copy=False)
 
 

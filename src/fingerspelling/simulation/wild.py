@@ -60,6 +60,10 @@ def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
     return float(np.float32(np.exp(rng.uniform(*np.log(ends)))))  # the last bits of exp are the processor's own
 
 
+def _idle_shape(rng: np.random.Generator) -> str:
+    return IDLE_SHAPES[int(rng.integers(len(IDLE_SHAPES)))]
+
+
 def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
     """Draw a person whose habits, hand and place before the camera differ more than the competition's."""
     wild = config.wild
@@ -172,8 +176,8 @@ def _paced(
         stagger=float(rng.uniform(0.005, 0.04)),
         wobble=between(rng, config.wild.shapes.spread),
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
-        start=str(rng.choice(IDLE_SHAPES)),
-        end=str(rng.choice(IDLE_SHAPES)),
+        start=_idle_shape(rng),
+        end=_idle_shape(rng),
         slips=rng.random() * config.wild.shapes.slips,
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
@@ -222,7 +226,7 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     """Add the hand that does not spell where the pose has its wrist, at rest, in place."""
     side = -signer.side
     rest = np.zeros((1, CHANNELS), np.float32)
-    rest[0, : TURN.stop] = SHAPES[str(rng.choice(IDLE_SHAPES))]
+    rest[0, : TURN.stop] = SHAPES[_idle_shape(rng)]
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
     shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton))
@@ -310,7 +314,7 @@ def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None
 
 def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
     """Turn coordinates of the portrait picture into those of another one, in place."""
-    narrower = np.float32(WIDTH_OVER_HEIGHT / rng.choice(view.aspects))
+    narrower = np.float32(WIDTH_OVER_HEIGHT / view.aspects[int(rng.integers(len(view.aspects)))])
     clip[0] = (clip[0] - np.float32(0.5)) * narrower + np.float32(rng.normal(0.5, 0.05))
     clip[1] += np.float32(rng.normal(0, 0.05))
     clip[2] *= narrower
