@@ -5,6 +5,7 @@ time before and after the spelling, cameras elsewhere, and other trackers than M
 """
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -57,7 +58,12 @@ DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
     """Draw from a range, evenly in the logarithm."""
-    return float(np.float32(np.exp(rng.uniform(*np.log(ends)))))  # the last bits of exp are the processor's own
+    return float(np.float32(np.exp(rng.uniform(*_logarithms(ends)))))  # the last bits of exp are the processor's own
+
+
+@cache
+def _logarithms(ends: tuple[float, float]) -> list[float]:
+    return np.log(ends).tolist()
 
 
 def _idle_shape(rng: np.random.Generator) -> str:
