@@ -115,12 +115,16 @@ def add_jitter(
     palm = np.sqrt((along * along).sum(0))
     wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
     wrong *= np.float32(jitter.strength * HAND_ERROR)
-    hand += palm * (of_hand[..., rows] * strength + wrong) * jitter.joints
+    wrong += of_hand[..., rows] * strength
+    wrong *= palm
+    wrong *= jitter.joints
+    hand += wrong
     hand[2] -= hand[2, 0].copy()  # depth stays relative to the wrist
     before = len(jitter.smoothing) - 1
     padded = np.concatenate([np.repeat(hand[..., :1], before, -1), hand], -1)
-    shares = enumerate(jitter.smoothing)
-    hand[:] = sum(share * padded[..., before - back : before - back + frames] for back, share in shares)
+    hand *= jitter.smoothing[0]
+    for back, share in enumerate(jitter.smoothing[1:], 1):
+        hand += share * padded[..., before - back : before - back + frames]
 
 
 def wandering_noise(rng: np.random.Generator, frames: int, every: int, rows: int = 1) -> np.ndarray:

@@ -135,8 +135,9 @@ def _movements(
     begins = ends[:-1, None] - signer.anticipation * lasts
     begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
-    progress = ((times - begins.T[:, :, None]) / lasts.T[:, :, None]).astype(np.float32)
-    np.clip(progress, 0, 1, out=progress)
+    progress = times - begins.T[:, :, None]
+    progress /= lasts.T[:, :, None]
+    progress = np.clip(progress, 0, 1).astype(np.float32)
     progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
     changes = np.diff(postures.T).take(MEMBERS, 0)
     moved = product(changes, progress).reshape(-1, len(times))[PLACES]

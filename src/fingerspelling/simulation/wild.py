@@ -100,13 +100,16 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
 def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
     lax = np.float32(rng.random() * shapes.lax)
-    errors, half, turned = [], [], []
-    for character in postures:
-        errors.append(rng.standard_normal((5, 4), np.float32))
-        half.append(rng.random())
-        turned.append(rng.standard_normal(3, np.float32) if character in SIDEWAYS else np.zeros(3, np.float32))
+    errors = np.empty((len(postures), 5, 4), np.float32)
+    half = np.empty(len(postures), np.float32)
+    turned = np.zeros((len(postures), 3), np.float32)
+    for row, character in enumerate(postures):
+        rng.standard_normal(dtype=np.float32, out=errors[row])
+        half[row] = rng.random()
+        if character in SIDEWAYS:
+            rng.standard_normal(dtype=np.float32, out=turned[row])
     lengths = [len(posture) for posture in postures.values()]
-    error, half_formed, aside = (np.repeat(np.array(drawn, np.float32), lengths, 0) for drawn in (errors, half, turned))
+    error, half_formed, aside = (np.repeat(drawn, lengths, 0) for drawn in (errors, half, turned))
     error *= np.float32(shapes.folded)
     own = np.concatenate(list(postures.values()))
     own[:, TURN] += aside * np.float32(shapes.turned)
