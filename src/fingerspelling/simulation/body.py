@@ -5,7 +5,7 @@ Everything in metres in the camera's frame: the lens is the origin, x to the rig
 
 import numpy as np
 
-from fingerspelling.landmarks import FACE, HAND, POSE
+from fingerspelling.landmarks import HAND, POSE
 from fingerspelling.simulation.alphabet import PLACE, TURN
 from fingerspelling.simulation.camera import LEFT, POSED, RIGHT, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import log_normal, mean_over_time, rotate, rotations, swing
@@ -17,7 +17,6 @@ RIGHT_HAND = slice(-HAND, None)
 POSE_POINTS = slice(-HAND - POSE, -HAND)
 LEFT_HAND = slice(-2 * HAND - POSE, POSE_POINTS.start)
 FACE_POINTS = slice(0, LEFT_HAND.start)
-WHOLE_FACE = tuple(range(FACE))
 
 # Pose points 0-10 (nose, eyes, ears, mouth) as points of the face mesh.
 _POSE_ON_FACE = [1, 362, 386, 263, 133, 159, 33, 454, 234, 291, 61]

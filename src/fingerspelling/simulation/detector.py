@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 
 from fingerspelling.landmarks import FACE, POINTS
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, WHOLE_FACE, other_hand
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.face import WHOLE_FACE
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
 FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
@@ -145,7 +146,7 @@ def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng:
     edge = np.maximum(np.abs(hand - 0.5).max((0, 1)) - 0.45, 0) * 10
     share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
     share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
-    lost = _draw_runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
+    lost = _draw_runs(min(max(share, 0.005), 0.97), 2 * frames, rng)
     # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
     trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
     stretches = lost[rng.integers(0, frames, STRETCHES)[:, None] + np.arange(frames)]
