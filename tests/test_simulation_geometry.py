@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fingerspelling.simulation.geometry import product, rotate, rotations, sine_cosine, swing
+from fingerspelling.simulation.geometry import product, rotate, rotations, sine_cosine, solve, swing
 
 angles = st.lists(st.floats(-3600, 3600, width=32), min_size=1, max_size=20).map(lambda row: np.array(row, np.float32))
 
@@ -48,6 +48,15 @@ def test_products_do_not_depend_on_the_order_of_their_sums(seed: int) -> None:
     order = rng.permutation(40)
     np.testing.assert_array_equal(product(a, b), product(a[:, order], b[order]))
     np.testing.assert_allclose(product(a, b), a @ b, atol=1e-3)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_three_equations_are_solved(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrices, wanted = rng.normal(size=(5, 3, 3)) + 4 * np.eye(3), rng.normal(size=(5, 3))
+    right = np.einsum("nij,nj->ni", matrices, wanted)
+    np.testing.assert_allclose(solve(matrices, right), wanted, rtol=1e-8, atol=1e-8)
 
 
 def test_a_swing_has_its_frequency() -> None:

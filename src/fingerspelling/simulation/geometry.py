@@ -56,6 +56,21 @@ def rotate(matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
     return turned
 
 
+def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve systems of three equations by Cramer's rule.
+
+    Args:
+        matrices: float [systems, 3, 3].
+        right: float [systems, 3].
+
+    Returns:
+        float [systems, 3].
+    """
+    a, b, c = (matrices[:, :, column] for column in range(3))
+    crosses = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1)
+    return (crosses * right[:, None]).sum(2) / (crosses[:, 0] * a).sum(1)[:, None]
+
+
 def mean_over_time(values: np.ndarray) -> np.ndarray:
     """Return the mean over the last axis, [..., 1], whose sum is formed frame by frame."""
     return np.add.accumulate(values, -1)[..., -1:] / values.shape[-1]

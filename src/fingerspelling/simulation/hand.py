@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerspelling.simulation.geometry import sine_cosine
+from fingerspelling.simulation.geometry import sine_cosine, solve
 
 DIGITS = ("thumb", "index", "middle", "ring", "little")
 # Thumb: direction of the metacarpal in the palm's plane (away from the fingers) and out of it (opposition),
@@ -105,9 +105,9 @@ def touching(angles: np.ndarray, skeleton: Skeleton, finger: np.ndarray, gap: np
         slopes = (between[1:] - between[0]).transpose(1, 2, 0)  # [hands, 3, angles moved], palms per degree
         distance = np.linalg.norm(between[0], axis=1)
         toward = between[0] * np.minimum(gap / np.maximum(distance, 1e-6) - 1, 0)[:, None]
-        gram = slopes @ slopes.transpose(0, 2, 1) + TOUCHING_DAMPING * np.eye(3, dtype=np.float32)
-        steps = slopes.transpose(0, 2, 1) @ np.linalg.solve(gram, toward[:, :, None])
-        angles[hands[:, None], moved] += steps[:, :, 0].astype(np.float32)
+        gram = (slopes[:, :, None] * slopes[:, None]).sum(3) + TOUCHING_DAMPING * np.eye(3, dtype=np.float32)
+        steps = (slopes * solve(gram, toward)[:, :, None]).sum(1)
+        angles[hands[:, None], moved] += steps.astype(np.float32)
         angles[:, : len(ANGLES)] = within_limits(angles[:, : len(ANGLES)])
     return angles
 
