@@ -30,6 +30,8 @@ from real_letters import (
 )
 
 from fingerspelling.data import measures
+from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION
+from fingerspelling.data.dataset import collate
 from fingerspelling.data.published import SUPPLEMENTAL, WORDS
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, sample_phrase, simulate
 from fingerspelling.simulation.body import hand_of
@@ -40,6 +42,7 @@ from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.render import render_aligned_clip
 from fingerspelling.simulation.wild import wild_signer
 from fingerspelling.simulation.words import SENTENCES
+from fingerspelling.training.stream import SimulatedBatches
 
 SIGNERS = 500  # more than the competition's 94, so that the figures depend less on chance
 CONFIG = SimulationConfig()
@@ -175,7 +178,7 @@ def between_sets(folder: Path) -> pd.DataFrame:
 
 
 def speed_rows(signers: list[Signer], arguments: argparse.Namespace, repeats: int = 7) -> list[Row]:
-    """Time one core in memory and the writing of files by all cores; medians over repeats."""
+    """Time one core in memory, one that makes batches, and all that write files; medians over repeats."""
 
     def render(number: int, clips: int = 100) -> int:
         for clip in range(clips):
@@ -188,18 +191,29 @@ def speed_rows(signers: list[Signer], arguments: argparse.Namespace, repeats: in
             simulate(replace(CONFIG, seed=number, clips=clips, supplemental_clips=0, clips_per_file=125), Path(folder))
         return clips
 
+    def stream_batches(number: int, clips: int = 128) -> int:
+        mixture = replace(CONFIG, seed=arguments.seed, clips=clips, wild=Wild(share=0.7))
+        batches = SimulatedBatches(mixture, 32, NO_TEMPORAL_AUGMENTATION)
+        batches.set_epoch(number)
+        for items in batches:
+            collate(items)
+        return clips
+
     return [
-        Row.at_least("clips per second and core, in memory", 400, _pace(render, repeats)),
+        Row.at_least("clips per second and core, in memory", 400, _pace(render, repeats, time.process_time)),
+        Row(
+            "the same in batches, as for the shipped reader", np.nan, _pace(stream_batches, repeats, time.process_time)
+        ),
         Row.at_least("clips per second written, all cores", 100, _pace(write, 3)),
     ]
 
 
-def _pace(work: Callable[[int], int], repeats: int) -> float:
+def _pace(work: Callable[[int], int], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
     paces = []
     for number in range(repeats):
-        begin = time.perf_counter()
+        begin = clock()
         done = work(number)
-        paces.append(done / (time.perf_counter() - begin))
+        paces.append(done / (clock() - begin))
     return float(np.median(paces))
 
 

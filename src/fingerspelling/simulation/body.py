@@ -5,7 +5,7 @@ Everything in metres in the camera's frame: the lens is the origin, x to the rig
 
 import numpy as np
 
-from fingerspelling.landmarks import FACE, HAND, POSE
+from fingerspelling.landmarks import HAND, POSE
 from fingerspelling.simulation.alphabet import PLACE, TURN
 from fingerspelling.simulation.camera import LEFT, POSED, RIGHT, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import log_normal, mean_over_time, rotate, rotations, swing
@@ -17,7 +17,6 @@ RIGHT_HAND = slice(-HAND, None)
 POSE_POINTS = slice(-HAND - POSE, -HAND)
 LEFT_HAND = slice(-2 * HAND - POSE, POSE_POINTS.start)
 FACE_POINTS = slice(0, LEFT_HAND.start)
-WHOLE_FACE = tuple(range(FACE))
 
 # Pose points 0-10 (nose, eyes, ears, mouth) as points of the face mesh.
 _POSE_ON_FACE = [1, 362, 386, 263, 133, 159, 33, 454, 234, 291, 61]
@@ -29,6 +28,9 @@ _LEG = np.array(
 _WEAK_FINGERS = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)[
     :, :, None
 ]  # from the wrist
+# How far a head turns (degrees) and moves (metres) while it sways, and how it is held in a clip.
+_SWAY = np.array([2.5, 2, 1.5, 0.004, 0.003, 0.004])[:, None]
+_HELD = np.array([6.0, 5, 3, 0, 0, 0])[:, None]
 MIN_DEPTH = 0.12  # metres; nothing comes nearer to the lens
 
 
@@ -74,9 +76,9 @@ def pose_person(
 def sway_head(signer: Signer, frames: int, fps: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the head's rotation, float32 [3, 3, frames], and its middle in metres, [3, frames]: slow swaying."""
     hertz = np.repeat([0.15, 0.4, 0.9], 6) * log_normal(rng, 0.3)
-    reach = rng.normal(0, 1, (3, 6)) * [2.5, 2, 1.5, 0.004, 0.003, 0.004] * signer.restless
-    sway = swing(hertz, rng.random(18), frames, fps).reshape(3, 6, frames) * reach.astype(np.float32)[:, :, None]
-    head = sway.sum(0) + rng.normal(0, [6, 5, 3, 0, 0, 0]).astype(np.float32)[:, None]
+    reach = (rng.standard_normal((3, 6, 1)) * _SWAY * signer.restless).astype(np.float32)
+    sway = swing(hertz, rng.random(18), frames, fps).reshape(3, 6, frames) * reach
+    head = sway.sum(0) + (rng.standard_normal((6, 1)) * _HELD).astype(np.float32)
     return rotations(head[:3]), head[3:] + _anchor(signer.head, signer.focal, rng, 0.015)
 
 
@@ -107,11 +109,11 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     pose[2, 7:9] += np.float32(0.06)  # the mesh ends before the ears
     strong, weak = (12, 11) if side > 0 else (11, 12)  # left points are odd
     pose[:, strong] = strong_shoulder
-    pose[:, strong + 2] = _elbow(signer, strong_shoulder, strong_wrist, -side)
     pose[:, strong + 4] = strong_wrist
     pose[:, strong + 6 : 23 : 2] = hand[:, _POSE_ON_HAND]
     pose[:, weak] = weak_shoulder
-    pose[:, weak + 2] = _elbow(signer, weak_shoulder, weak_wrist, side)
+    wrists = np.stack([strong_wrist, weak_wrist], 1)
+    pose[:, [strong + 2, weak + 2]] = _elbows(signer, pose[:, [strong, weak]], wrists)
     pose[:, weak + 4] = weak_wrist
     pose[:, weak + 6 : 23 : 2] = weak_wrist[:, None] + _WEAK_FINGERS * np.array([[[side]], [[1]], [[1]]], np.float32)
     pose[:, 23::2] = neck[:, None] + _LEG
@@ -120,8 +122,8 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     return pose
 
 
-def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int) -> np.ndarray:
-    """Return the elbow, [3, frames], between two bones from shoulder to wrist: down and outward.
+def _elbows(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray) -> np.ndarray:
+    """Return the elbows, [3, 2, frames], strong and weak, between two bones from shoulder to wrist: down and outward.
 
     Where the wrist is out of reach, the forearm reaches it from a straight upper arm.
     """
@@ -131,7 +133,8 @@ def _elbow(signer: Signer, shoulder: np.ndarray, wrist: np.ndarray, outward: int
     line /= distance
     reach = np.clip(distance, abs(upper - fore) + 1e-3, upper + fore - 1e-3)
     along = (upper**2 - fore**2 + reach * reach) / (2 * reach)
-    hint = np.array([[0.5 * outward], [1], [0.3]], np.float32)
+    aside = 0.5 * signer.side
+    hint = np.array([[[-aside], [aside]], [[1], [1]], [[0.3], [0.3]]], np.float32)
     bend = hint - (line * hint).sum(0) * line
     bend /= np.sqrt((bend * bend).sum(0))
     return shoulder + along * line + np.sqrt(np.maximum(upper**2 - along * along, 0)) * bend

@@ -186,7 +186,7 @@ def _write(task: Task) -> None:
 def _arrow(sequence_ids: list[int], clips: list[np.ndarray]) -> pa.Table:
     """Join clips, float32 [frames, 543, 3] each, to a table in the competition's schema."""
     lengths = [len(clip) for clip in clips]
-    values = np.concatenate([as_columns(clip) for clip in clips]).T.copy()
+    values = np.concatenate([as_columns(clip).T for clip in clips], 1)
     frames = np.concatenate([np.arange(length, dtype=np.int16) for length in lengths])
     index = np.repeat(np.array(sequence_ids, np.int64), lengths)
     # from_pandas turns NaN into null, as pandas does when it writes

@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 
 from fingerspelling.landmarks import FACE, POINTS
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, WHOLE_FACE, other_hand
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
 from fingerspelling.simulation.config import SimulationConfig
+from fingerspelling.simulation.face import WHOLE_FACE
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
 FACE_LOST_CLIPS = 0.1  # share of clips that these frames come from
@@ -115,12 +116,16 @@ def add_jitter(
     palm = np.sqrt((along * along).sum(0))
     wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
     wrong *= np.float32(jitter.strength * HAND_ERROR)
-    hand += palm * (of_hand[..., rows] * strength + wrong) * jitter.joints
+    wrong += of_hand[..., rows] * strength
+    wrong *= palm
+    wrong *= jitter.joints
+    hand += wrong
     hand[2] -= hand[2, 0].copy()  # depth stays relative to the wrist
     before = len(jitter.smoothing) - 1
     padded = np.concatenate([np.repeat(hand[..., :1], before, -1), hand], -1)
-    shares = enumerate(jitter.smoothing)
-    hand[:] = sum(share * padded[..., before - back : before - back + frames] for back, share in shares)
+    hand *= jitter.smoothing[0]
+    for back, share in enumerate(jitter.smoothing[1:], 1):
+        hand += share * padded[..., before - back : before - back + frames]
 
 
 def wandering_noise(rng: np.random.Generator, frames: int, every: int, rows: int = 1) -> np.ndarray:
@@ -136,11 +141,12 @@ def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng:
     """Draw the frames in which a hand [2, 21, frames] is lost: runs, most often in fast movement or near the edge."""
     frames = hand.shape[2]
     palm = np.abs(hand[1, 9] - hand[1, 0]).mean()
-    speed, finger_speed = _speed(hand) / palm, _speed(hand - hand[:, :1]) / palm
+    some = hand[:, ::4]
+    speed, finger_speed = _speeds(np.stack([some, some - hand[:, :1]])) / palm
     edge = np.maximum(np.abs(hand - 0.5).max((0, 1)) - 0.45, 0) * 10
     share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
     share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
-    lost = _draw_runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
+    lost = _draw_runs(min(max(share, 0.005), 0.97), 2 * frames, rng)
     # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
     trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
     stretches = lost[rng.integers(0, frames, STRETCHES)[:, None] + np.arange(frames)]
@@ -150,10 +156,11 @@ def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng:
     return lost
 
 
-def _speed(hand: np.ndarray) -> np.ndarray:
-    """Return how far a hand's points move from each frame to the next, the mean of every fourth: [frames]."""
-    moves = np.abs(np.diff(hand[:, ::4], append=hand[:, ::4, -1:]))
-    return moves.reshape(-1, moves.shape[-1]).T.copy().mean(1)  # summed point by point
+def _speeds(points: np.ndarray) -> np.ndarray:
+    """Return how far points [..., 2, points, frames] move from each frame to the next, on average: [..., frames]."""
+    moves = np.zeros_like(points)
+    np.abs(points[..., 1:] - points[..., :-1], out=moves[..., :-1])
+    return moves.reshape(len(points), -1, points.shape[-1]).swapaxes(1, 2).copy().mean(2)  # summed point by point
 
 
 def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
@@ -189,7 +196,7 @@ def _draw_runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarra
     scale = math.sqrt(share / (1 - share) * SEEN.mean / UNSEEN.mean)
     count = 4 + int(2 * frames / (SEEN.mean / scale + UNSEEN.mean * scale))
     lengths = np.stack([SEEN.draw(1 / scale, count, rng), UNSEEN.draw(scale, count, rng)], 1)
-    return np.resize(np.repeat(np.tile([False, True], count), lengths.ravel()), frames)
+    return np.resize(np.repeat(np.arange(2 * count) % 2 > 0, lengths.ravel()), frames)
 
 
 def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:

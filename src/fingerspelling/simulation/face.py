@@ -5,7 +5,7 @@ recordings, rounded to half a millimetre on a face 140 mm wide and made symmetri
 an ellipsoid with nose, eye sockets, lips and chin.
 """
 
-from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -37,6 +37,8 @@ _HALF = """
 _FIRST = np.array([pair.split(",") for pair in _HALF.split()], float).T / 2  # mm
 _XY = np.concatenate([_FIRST, _FIRST[:, _FIRST[0] != 0] * [[-1], [1]]], 1)
 MOUTH_LINE = 38.6  # mm below the middle of the face
+RATES = np.array([[2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1]])  # hertz of the waves that move it, slowest and fastest
+WHOLE_FACE = tuple(range(FACE))
 BLINK = 0.1  # seconds from open to closed
 SIDES = [234, 454]  # points before the ears; their mean depth is 0 in the picture
 EYES = (30.0, -29.0)  # mm, x (either sign) and y of the eyes' middles
@@ -96,7 +98,7 @@ def photograph_face(
     focal: float,
     shake: np.ndarray,
     amounts: np.ndarray,
-    points: Sequence[int] = range(FACE),
+    points: tuple[int, ...] = WHOLE_FACE,
 ) -> np.ndarray:
     """Show a face in the picture.
 
@@ -115,8 +117,8 @@ def photograph_face(
     Returns:
         float64 [3, points, frames]: x and y as shares of the frame, z in frame widths from the head's middle.
     """
-    depth = place[2].mean()
-    nearness = depth / (depth + face[2])
+    wanted, added = _added(points)
+    rest, sides, depth = face[:, wanted], face[2, SIDES], place[2].mean()
     scale = focal / place[2]
     terms = np.empty((3, 5 + len(EXPRESSIONS), len(scale)))
     terms[:, :3] = turn
@@ -127,10 +129,18 @@ def photograph_face(
     terms[2, -2] = 0  # depth is relative to the head's middle
     terms[0, -1] = 0.5 + shake[0].astype(float)
     terms[1, -1] = 0.5 + shake[1].astype(float) * WIDTH_OVER_HEIGHT
-    terms[2, -1] = -scale * (face[2] * nearness)[SIDES].mean()
-    flat = np.ones((1, face.shape[1]))
-    basis = np.concatenate([np.concatenate([face, REACHES, flat]) * nearness, flat])
-    return product(basis.take(points, 1).T, terms)
+    terms[2, -1] = -scale * (sides * (depth / (depth + sides))).mean()
+    basis = np.concatenate([rest, added])
+    basis[:-1] *= depth / (depth + rest[2])  # nearness
+    return product(basis.T, terms)
+
+
+@cache
+def _added(points: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers of points as an array, and what expressions, place and shift add to them, [7, points]."""
+    wanted = np.array(points)
+    flat = np.ones((2, len(wanted)))
+    return wanted, np.concatenate([np.array(REACHES)[:, wanted], flat])
 
 
 def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
@@ -139,7 +149,8 @@ def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator
     Returns:
         float [4, frames]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.
     """
-    rate = rng.uniform([2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1])
+    slowest, fastest = RATES
+    rate = slowest + (fastest - slowest) * rng.random(6)
     wave = swing(rate, rng.random(6), frames, fps)
     blinks = np.cumsum(rng.exponential(3.5, 2 + int(frames / fps)))
     from_blink = np.abs(np.arange(frames) / fps - blinks[:, None]).min(0)

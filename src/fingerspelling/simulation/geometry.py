@@ -38,9 +38,9 @@ def rotations(turn: np.ndarray) -> np.ndarray:
     """
     (sy, sp, sr), (cy, cp, cr) = sine_cosine(turn)
     matrix = np.empty((3, 3, len(sy)), np.float32)  # roll about z after pitch about x after yaw about y
-    matrix[0] = cr * cy + sr * sp * sy, -sr * cp, cr * -sy + sr * sp * cy
-    matrix[1] = sr * cy - cr * sp * sy, cr * cp, sr * -sy - cr * sp * cy
-    matrix[2] = cp * sy, sp, cp * cy
+    matrix[0, 0], matrix[0, 1], matrix[0, 2] = cr * cy + sr * sp * sy, -sr * cp, cr * -sy + sr * sp * cy
+    matrix[1, 0], matrix[1, 1], matrix[1, 2] = sr * cy - cr * sp * sy, cr * cp, sr * -sy - cr * sp * cy
+    matrix[2, 0], matrix[2, 1], matrix[2, 2] = cp * sy, sp, cp * cy
     return matrix
 
 
@@ -81,7 +81,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Sums of products of such numbers are exact in whatever order, while they stay below 8,192.
     """
-    a, b = np.rint(a * GRID), np.rint(b * GRID) / GRID**2  # powers of two change no digit
+    a, b = np.rint(a * GRID) / GRID**2, np.rint(b * GRID)  # powers of two change no digit
     return a.astype(np.float64, copy=False) @ b.astype(np.float64, copy=False)
 
 

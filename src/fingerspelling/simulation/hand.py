@@ -121,7 +121,7 @@ def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray
     angles = np.asarray(angles, np.float32).T[: len(ANGLES)].reshape(5, 4, -1)
     flexion = np.zeros((5, 3, angles.shape[2]), np.float32)
     flexion[0, 1:] = angles[0, 2:]
-    flexion[1:] = angles[1:, [0, 2, 3]]
+    flexion[1:, 0], flexion[1:, 1:] = angles[1:, 0], angles[1:, 2:]
     for joint in (1, 2):
         flexion[:, joint] += flexion[:, joint - 1]
     sine, cosine = sine_cosine(flexion)
@@ -140,10 +140,11 @@ def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray
 
 def _directions(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where each digit points when straight, and whereto it bends, float32 [3, 5, frames] each."""
-    (sr, sp, *sine), (cr, cp, *cosine) = sine_cosine(np.concatenate([angles[0, :2], angles[1:, 1]]))
+    sine, cosine = sine_cosine(np.concatenate([angles[0, :2], angles[1:, 1]]))
+    (sr, sp), sine, (cr, cp), cosine = sine[:2], sine[2:], cosine[:2], cosine[2:]
     along = np.zeros((3, *angles.shape[::2]), np.float32)
     bend = np.empty_like(along)
-    along[:, 0] = sr * cp, -cr * cp, -sp  # the thumb's radial and palmar angles
+    along[0, 0], along[1, 0], along[2, 0] = sr * cp, -cr * cp, -sp  # the thumb's radial and palmar angles
     bend[0, 0] = -_COS_TWIST * cr - _SIN_TWIST * sr * sp  # towards the fingers, and a little to the palm
     bend[1, 0] = -_COS_TWIST * sr + _SIN_TWIST * cr * sp
     bend[2, 0] = -_SIN_TWIST * cp

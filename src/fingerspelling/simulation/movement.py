@@ -30,6 +30,7 @@ LONGEST_OVERLAP = 1.8  # slots; a movement lasts at most this long, so that abou
 STROKE = 0.55  # slots; the time of each further station of a sign that moves
 SPACE = 0.7  # the time of a space, relative to that of another character
 POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one time to the next, degrees
+DRIFT = np.array([2.5] * 3 + [0.08] * 3)[:, None]  # how far turn (degrees) and place (palms) wander
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
 
 
@@ -72,26 +73,26 @@ def _stations(
     phrase: str, signer: Signer, rng: np.random.Generator, manner: Manner
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the postures [stations, 26] to pass, each one's time in characters, and each one's character."""
-    rows, slots = [_away(manner.start, rng)], [np.zeros(1)]
+    rows, slots = [_away(manner.start, rng)], [0.0]
     for previous, character in zip(" " + phrase, phrase, strict=False):
         keys = signer.postures[character]
         if character == previous != " " and len(keys) == 1:
             keys = keys + signer.doubling
         rows.append(keys)
-        slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE * manner.pause if character == " " else 1))
-    uneven = log_normal(rng, manner.uneven, len(slots))
-    slots = [slot * factor for slot, factor in zip(slots, uneven, strict=True)]
-    slots[1][0] += rng.uniform(0.1, 1.0)  # the first character is held longer, and so is the last
-    slots[-1][-1] += rng.uniform(0, 1.2)
+        slot = SPACE * manner.pause if character == " " else 1.0
+        slots += [slot] + [STROKE * slot] * (len(keys) - 1)
+    lengths = [len(keys) for keys in rows]
+    times = slots * np.repeat(log_normal(rng, manner.uneven, len(rows)), lengths)
+    times[1] += rng.uniform(0.1, 1.0)  # the first character is held longer, and so is the last
+    times[-1] += rng.uniform(0, 1.2)
     rows.append(_away(manner.end, rng))
-    slots.append(rng.uniform(0.3, 1.0, 1))
+    times = np.append(times, rng.uniform(0.3, 1.0))
     postures = np.concatenate(rows)
     wobble = np.append(POSTURE_NOISE * np.float32(manner.wobble), [signer.bounce] * 3)
     postures += in_unison(rng.standard_normal(postures.shape, np.float32), signer.unison) * wobble
     postures += in_unison(rng.standard_normal(CHANNELS, np.float32), signer.unison) * CLIP_NOISE
-    characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
-    characters[-1] = -1
-    return postures, np.concatenate(slots), characters
+    characters = np.append(np.repeat(np.arange(-1, len(phrase)), lengths), -1)
+    return postures, times, characters
 
 
 def _away(shape: str, rng: np.random.Generator) -> np.ndarray:
@@ -118,8 +119,9 @@ def _movements(
     begins = ends[:-1, None] - signer.anticipation * lasts
     begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
-    progress = ((times - begins.T[:, :, None]) / lasts.T[:, :, None]).astype(np.float32)
-    np.clip(progress, 0, 1, out=progress)
+    progress = times - begins.T[:, :, None]
+    progress /= lasts.T[:, :, None]
+    progress = np.clip(progress, 0, 1).astype(np.float32)
     progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
     changes = np.diff(postures.T).take(MEMBERS, 0)
     moved = product(changes, progress).reshape(-1, len(times))[PLACES]
@@ -136,8 +138,8 @@ def _needed(postures: np.ndarray) -> np.ndarray:
 def _drift(frames: int, fps: float, signer: Signer, rng: np.random.Generator) -> np.ndarray:
     """Return the slow wandering of an arm held up: turn and place, float32 [frames, 6]."""
     hertz = 1 / np.repeat([rng.uniform(1.5, 3), rng.uniform(4, 9)], 6)
-    reach = rng.normal(0, 1, (2, 6)) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]
+    reach = rng.standard_normal((2, 6, 1)) * DRIFT
     waves = swing(hertz, rng.random(12), frames, fps).reshape(2, 6, frames)
-    drift = (waves * reach[:, :, None]).sum(0).astype(np.float32)
+    drift = (waves * reach).sum(0).astype(np.float32)
     drift[3] += np.linspace(0, signer.outward * frames / fps / 3, frames)
     return drift.T

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, WHOLE_FACE, hand_of, pose_person, sway_head
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, hand_of, pose_person, sway_head
 from fingerspelling.simulation.camera import photograph, shake_camera
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
-from fingerspelling.simulation.face import move_face, photograph_face
+from fingerspelling.simulation.face import WHOLE_FACE, move_face, photograph_face
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.simulation.wild import film, leave_out

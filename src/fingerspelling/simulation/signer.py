@@ -110,8 +110,8 @@ def _way(character: str, draw: float) -> np.ndarray:
 
 def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:
     general = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * GENERAL * spread
-    bases, personal = [], []
-    for character in SIGNS:
+    bases, personal = [], np.empty((len(SIGNS), CHANNELS), np.float32)
+    for character, own in zip(SIGNS, personal, strict=True):
         base = _way(character, rng.random())
         if still and character in STILL and rng.random() < still:
             change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
@@ -119,8 +119,8 @@ def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison
             base = base.copy()
             base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
         bases.append(base)
-        personal.append(rng.standard_normal(CHANNELS, np.float32))
-    habits = in_unison(np.stack(personal), unison) * PERSONAL * spread
+        rng.standard_normal(dtype=np.float32, out=own)
+    habits = in_unison(personal, unison) * PERSONAL * spread
     lengths = [len(base) for base in bases]
     postures = np.concatenate(bases) + general + np.repeat(habits, lengths, 0)
     return dict(zip(SIGNS, np.split(postures, np.cumsum(lengths)[:-1]), strict=True))

@@ -5,6 +5,7 @@ time before and after the spelling, cameras elsewhere, and other trackers than M
 """
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -57,7 +58,16 @@ DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
     """Draw from a range, evenly in the logarithm."""
-    return float(np.float32(np.exp(rng.uniform(*np.log(ends)))))  # the last bits of exp are the processor's own
+    return float(np.float32(np.exp(rng.uniform(*_logarithms(ends)))))  # the last bits of exp are the processor's own
+
+
+@cache
+def _logarithms(ends: tuple[float, float]) -> list[float]:
+    return np.log(ends).tolist()
+
+
+def _idle_shape(rng: np.random.Generator) -> str:
+    return IDLE_SHAPES[int(rng.integers(len(IDLE_SHAPES)))]
 
 
 def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
@@ -90,13 +100,16 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
 def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
     lax = np.float32(rng.random() * shapes.lax)
-    errors, half, turned = [], [], []
-    for character in postures:
-        errors.append(rng.standard_normal((5, 4), np.float32))
-        half.append(rng.random())
-        turned.append(rng.standard_normal(3, np.float32) if character in SIDEWAYS else np.zeros(3, np.float32))
+    errors = np.empty((len(postures), 5, 4), np.float32)
+    half = np.empty(len(postures), np.float32)
+    turned = np.zeros((len(postures), 3), np.float32)
+    for row, character in enumerate(postures):
+        rng.standard_normal(dtype=np.float32, out=errors[row])
+        half[row] = rng.random()
+        if character in SIDEWAYS:
+            rng.standard_normal(dtype=np.float32, out=turned[row])
     lengths = [len(posture) for posture in postures.values()]
-    error, half_formed, aside = (np.repeat(np.array(drawn, np.float32), lengths, 0) for drawn in (errors, half, turned))
+    error, half_formed, aside = (np.repeat(drawn, lengths, 0) for drawn in (errors, half, turned))
     error *= np.float32(shapes.folded)
     own = np.concatenate(list(postures.values()))
     own[:, TURN] += aside * np.float32(shapes.turned)
@@ -172,8 +185,8 @@ def _paced(
         stagger=float(rng.uniform(0.005, 0.04)),
         wobble=between(rng, config.wild.shapes.spread),
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
-        start=str(rng.choice(IDLE_SHAPES)),
-        end=str(rng.choice(IDLE_SHAPES)),
+        start=_idle_shape(rng),
+        end=_idle_shape(rng),
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
 
@@ -221,7 +234,7 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     """Add the hand that does not spell where the pose has its wrist, at rest, in place."""
     side = -signer.side
     rest = np.zeros((1, CHANNELS), np.float32)
-    rest[0, : TURN.stop] = SHAPES[str(rng.choice(IDLE_SHAPES))]
+    rest[0, : TURN.stop] = SHAPES[_idle_shape(rng)]
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
     shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton))
@@ -309,7 +322,7 @@ def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None
 
 def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
     """Turn coordinates of the portrait picture into those of another one, in place."""
-    narrower = np.float32(WIDTH_OVER_HEIGHT / rng.choice(view.aspects))
+    narrower = np.float32(WIDTH_OVER_HEIGHT / view.aspects[int(rng.integers(len(view.aspects)))])
     clip[0] = (clip[0] - np.float32(0.5)) * narrower + np.float32(rng.normal(0.5, 0.05))
     clip[1] += np.float32(rng.normal(0, 0.05))
     clip[2] *= narrower
