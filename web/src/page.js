@@ -61,13 +61,13 @@ class Letters {
   show(second) {
     const line = by('letters'), start = Math.max(second - SHOWN, 0);
     line.replaceChildren();
-    let free = 0;  // letters that came together stand side by side
-    for (const letter of this.letters.filter(each => each.second >= start)) {
+    let left = 100;  // %; letters that came together stand side by side
+    for (const letter of this.letters.filter(each => each.second >= start).reverse()) {
       const mark = document.createElement('span');
       mark.textContent = letter.character === ' ' ? '␣' : letter.character;
-      free = Math.max(100 * (letter.second - start) / SHOWN, free + 1.8);
-      mark.style.left = `${free}%`;
-      line.append(mark);
+      left = Math.min(100 * (letter.second - start) / SHOWN, left - 1.8);
+      mark.style.left = `${left}%`;
+      if (left >= 0) line.prepend(mark);
     }
   }
 }
