@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 from fingerspelling import plots
 from fingerspelling.landmarks import PARTS
@@ -25,13 +25,15 @@ def test_the_hand_that_is_seen_more_often_is_shown_close_up(left: str, right: st
 
 
 def test_a_row_shows_when_which_hand_was_seen() -> None:
-    figure = plots.visibility([clip("x..", ".x."), clip(".xx..", ".....")], ["first", "second"])
+    figure = plots.visibility([clip("x..", ".x."), clip(".xx..", ".....")], ["first", "a second " * 3])
     assert "**50%** of the frames of these 2 clips" in figure.get_label()
     rows = figure.axes[0].images[0].get_array()
     nothing, white = to_rgb("#dddddd"), (1, 1, 1)
     np.testing.assert_allclose(rows[0], [to_rgb(ORANGE), to_rgb(BLUE), nothing, white, white])
     np.testing.assert_allclose(rows[1], [nothing, to_rgb(ORANGE), to_rgb(ORANGE), nothing, nothing])
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["first", "second"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["first", "a second a second a sec…"]
+    meant = {to_hex(patch.get_facecolor()): patch.get_label() for patch in figure.legends[0].get_patches()}
+    assert meant == {BLUE: "right hand detected", ORANGE: "left hand detected", "#dddddd": "no hand"}
 
 
 def test_a_point_keeps_its_colour_in_the_mirror() -> None:

@@ -1,5 +1,6 @@
 import pandas as pd
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 
 from fingerspelling import plots
 from fingerspelling.plots.style import BLUE, GREY
@@ -22,7 +23,8 @@ def test_each_model_has_its_curves() -> None:
     ]
     assert [text.get_text() for text in score.get_legend().texts] == ["seed1", "seed2", "a constant answer"]
     assert len({line.get_linestyle() for line in rate.lines}) == 2
-    assert len({line.get_color() for line in losses.lines[:4]}) == 4
+    for told_apart in (Line2D.get_color, Line2D.get_marker):
+        assert len({told_apart(line) for line in losses.lines[:4]}) == 4
     assert score.get_ylim()[0] <= -0.3
     said = "from 0.100 to **-0.300** and never passed a constant's; the validation loss was lowest at the end"
     assert said in losses.figure.get_label()

@@ -1,13 +1,12 @@
 """Colours that those who see no difference between red and green tell apart, and what is said of figures."""
 
 import ast
-import itertools
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pandas as pd
 import pytest
+from colour_vision import VISION, distances, nearest
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.figure import Figure
 
@@ -16,44 +15,16 @@ from fingerspelling.files import DataError
 from fingerspelling.plots import errors, hands, render3d, style
 from fingerspelling.video import report
 
-# Machado et al., "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009), severity 1, of
-# linear RGB.
-VISION = {
-    "usual": np.eye(3),
-    "protanopia": np.array(
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
-    ),
-    "deuteranopia": np.array(
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-    ),
-}
-TO_XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.119192, 0.9503041]]
-)
-SKIN = "#e6c8b2"  # of a drawn hand, between lines of the fingers' colours
+SKIN = "#f5e6da"  # of a drawn hand, between lines of the fingers' colours
 MAPS = {"Greys", "Blues", "PuOr"}  # one lightness per value, or two hues that everybody tells apart
 SERIES = [style.BLUE, style.ORANGE, style.GREEN, style.RED, style.GREY]
-
-
-def lab(colour: object, vision: np.ndarray) -> np.ndarray:
-    """A colour as somebody sees it, in CIELAB, where about 2 is the least difference that anybody sees."""
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = TO_XYZ @ (vision @ linear).clip(0, 1) / [0.95047, 1, 1.08883]
-    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-def nearest(colours: object, vision: str) -> float:
-    seen = [lab(colour, VISION[vision]) for colour in colours]
-    return min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2))
 
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize(
     ("colours", "apart"),
-    [(style.FINGERS, 40), (hands.COLOURS[:5], 25), (SERIES, 20)],
-    ids=["fingers", "fingers of a drawn hand", "series"],
+    [(style.FINGERS, 40), (hands.COLOURS[:5], 34), (hands.COLOURS, 18), (SERIES, 20)],
+    ids=["fingers", "fingers of a drawn hand", "fingers and palm", "series"],
 )
 def test_colours_are_told_apart(vision: str, colours: list[str], apart: float) -> None:
     assert nearest(colours, vision) > apart
@@ -61,8 +32,7 @@ def test_colours_are_told_apart(vision: str, colours: list[str], apart: float) -
 
 @pytest.mark.parametrize("vision", VISION)
 def test_lines_are_seen_on_white(vision: str) -> None:
-    paper = lab("white", VISION[vision])
-    assert min(np.linalg.norm(lab(colour, VISION[vision]) - paper) for colour in (*SERIES, *style.FINGERS)) > 30
+    assert distances(["white", *SERIES, *style.FINGERS], vision)[0, 1:].min() > 30
 
 
 def colours_in(source: str) -> set[str]:

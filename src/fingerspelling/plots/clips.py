@@ -8,10 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 from fingerspelling.text import visible
+
+NOTHING = "#dddddd"  # where no hand was found
+LONGEST = 24  # characters of a label
 
 
 def _places(part: str, numbers: Sequence[int]) -> list[int]:
@@ -149,20 +153,24 @@ def selected_points(frame: np.ndarray) -> Figure:
 
 
 def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Draw when each hand was detected: one row per clip, time to the right."""
+    """Draw when each hand was detected: one row per clip, time to the right; long labels are cut."""
     longest = max(map(len, store_frames))
+    colours = {"right hand detected": BLUE, "left hand detected": ORANGE, "no hand": NOTHING}
+    right_hand, left_hand, no_hand = map(mpl.colors.to_rgb, colours.values())
     seen = np.zeros((len(store_frames), longest, 3))
     for row, frames in zip(seen, store_frames, strict=True):
         left, right = np.isfinite(frames[:, WRISTS, 0]).T
         row[:] = 1.0
-        row[: len(frames)] = mpl.colors.to_rgb("#dddddd")
-        row[: len(frames)][right] = mpl.colors.to_rgb(BLUE)
-        row[: len(frames)][left] = mpl.colors.to_rgb(ORANGE)
+        row[: len(frames)] = no_hand
+        row[: len(frames)][right] = right_hand
+        row[: len(frames)][left] = left_hand
     figure, axes = plt.subplots(figsize=(WIDTH, 0.26 * len(store_frames) + 0.8))
     axes.imshow(seen, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(labels)), labels, fontsize=7, family="monospace")
+    names = [label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels]
+    axes.set_yticks(range(len(names)), names, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
-    axes.set_title("right hand detected (blue), left hand detected (orange), no hand (grey)", fontsize=9)
+    patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
+    figure.legend(handles=patches, frameon=False, fontsize=9, loc="outside upper center", ncols=len(patches))
     axes.grid(False)
     none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
     frames_in_all = max(sum(map(len, store_frames)), 1)

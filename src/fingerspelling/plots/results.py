@@ -12,6 +12,8 @@ from matplotlib.ticker import LogLocator, NullLocator
 from fingerspelling.plots.style import BLUE, GREEN, GREY, ORANGE, RED, WIDTH, finished
 from fingerspelling.text import CONSTANT_SCORE
 
+MARKERS = ("", "v", "s", "^", "D")  # of the parts of a loss, whose lines are too thin for colours alone
+
 
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw losses, the score of the validation clips, read greedily, and the learning rate over epochs.
@@ -27,7 +29,9 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
             rows = history.dropna(subset=[name])
             part = name.removeprefix("loss_") if i else "all"
             label, colour = (f"training, {part}" if first else None), "black" if i == 0 else f"C{i - 1}"
-            losses.plot(rows["epoch"], rows[name], line, color=colour, linewidth=1.2, label=label)
+            marker, every = MARKERS[i % len(MARKERS)], max(1, len(rows) // 6)
+            (curve,) = losses.plot(rows["epoch"], rows[name], line, color=colour, linewidth=1.2, label=label)
+            curve.set(marker=marker, markevery=(i * every // 4, every), markersize=4)
         validated = history.dropna(subset=["eval_loss"])
         label = "validation, all" if first else None
         losses.plot(validated["epoch"], validated["eval_loss"], "o" + line, color=RED, markersize=4, label=label)

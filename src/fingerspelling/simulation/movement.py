@@ -22,7 +22,9 @@ from fingerspelling.simulation.signer import Signer
 # (degrees/s; palms/s for the place).
 GROUPS = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 16), slice(16, 20), TURN, PLACE]
 STARTS = [group.start for group in GROUPS]
-GROUP_OF = np.searchsorted(STARTS, np.arange(CHANNELS), side="right") - 1
+# The channels of each group, [7, 4], where the last of three stands twice; and where each channel first stands there.
+MEMBERS = np.array([[min(group.start + i, group.stop - 1) for i in range(4)] for group in GROUPS])
+PLACES = np.unique(MEMBERS, return_index=True)[1]
 SPEED_LIMITS = np.array([1000.0, 1200, 1200, 1200, 1200, 700, 9], np.float32)
 PEAK = 1.875  # peak speed of a minimum-jerk movement, times its mean speed
 LONGEST_OVERLAP = 1.8  # slots; a movement lasts at most this long, so that about two run at a time
@@ -69,7 +71,7 @@ def sign(
     seconds = slots * signer.seconds_per_character * log_normal(rng, 0.14) / config.tempo
     seconds *= np.linspace(1, log_normal(rng, 0.12), len(seconds))  # getting slower or faster
     motion, halfway = _movements(postures, seconds, signer, rng, config.fps, manner)
-    motion += _drift(len(motion), config.fps, signer, rng)
+    motion[:, TURN.start :] += _drift(len(motion), config.fps, signer, rng)
     motion[:, : TURN.start] = within_limits(motion[:, : TURN.start])
     return motion, characters[np.searchsorted(halfway, np.arange(len(motion)) / config.fps, side="right")]
 
@@ -132,14 +134,13 @@ def _movements(
     begins = ends[:-1, None] - signer.anticipation * lasts
     begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
-    progress = ((times[:, None, None] - begins) / lasts).astype(np.float32)
+    progress = ((times - begins.T[:, :, None]) / lasts.T[:, :, None]).astype(np.float32)
     np.clip(progress, 0, 1, out=progress)
     progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
-    changes = np.zeros((len(postures) - 1, len(GROUPS), CHANNELS))
-    changes[:, GROUP_OF, np.arange(CHANNELS)] = np.diff(postures, axis=0)
-    moved = product(progress.reshape(len(times), -1), changes.reshape(-1, CHANNELS))
+    changes = np.diff(postures.T).take(MEMBERS, 0)
+    moved = product(changes, progress).reshape(-1, len(times))[PLACES]
     halfway = np.maximum.accumulate((begins + lasts / 2).mean(1))
-    return (postures[0] + moved).astype(np.float32), halfway
+    return (postures[0][:, None] + moved).astype(np.float32).T, halfway
 
 
 def _needed(postures: np.ndarray) -> np.ndarray:
@@ -149,10 +150,10 @@ def _needed(postures: np.ndarray) -> np.ndarray:
 
 
 def _drift(frames: int, fps: float, signer: Signer, rng: np.random.Generator) -> np.ndarray:
-    """Return the slow wandering of an arm held up: [frames, 26], turn and place only."""
+    """Return the slow wandering of an arm held up: turn and place, float32 [frames, 6]."""
     hertz = 1 / np.repeat([rng.uniform(1.5, 3), rng.uniform(4, 9)], 6)
     reach = rng.normal(0, 1, (2, 6)) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]
-    drift = np.zeros((frames, CHANNELS), np.float32)
-    drift[:, TURN.start :] = (swing(hertz, rng.random(12), frames, fps).reshape(-1, 2, 6) * reach).sum(1)
-    drift[:, PLACE.start] += np.linspace(0, signer.outward * frames / fps / 3, frames)
-    return drift
+    waves = swing(hertz, rng.random(12), frames, fps).reshape(2, 6, frames)
+    drift = (waves * reach[:, :, None]).sum(0).astype(np.float32)
+    drift[3] += np.linspace(0, signer.outward * frames / fps / 3, frames)
+    return drift.T

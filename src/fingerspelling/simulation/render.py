@@ -58,14 +58,14 @@ def render_aligned_clip(
     expression = move_face(frames, fps, signer.restless, rng)
     body = pose_person(signer, motion, turn, place, rng)
     photograph(body, signer.focal, shake)
-    clip = np.empty((frames, 3, len(face) + body.shape[2]), np.float32)
-    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
-    clip[:, :, LEFT_HAND.start :] = body
+    clip = np.empty((3, len(face) + body.shape[1], frames), np.float32)
+    clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
+    clip[:, LEFT_HAND.start :] = body
     shown = detect(clip, hand_of(signer), signer.lost, config, rng, face)
     tracker = config.wild.tracker
     if tracker.others and rng.random() < tracker.others:
         leave_out(clip, hand_of(signer), tracker, rng)
-    return clip[shown].swapaxes(1, 2), characters[shown]
+    return clip[..., shown].T, characters[shown]
 
 
 def _cut_off(frames: int, rng: np.random.Generator) -> slice:

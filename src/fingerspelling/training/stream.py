@@ -42,7 +42,7 @@ class Cast:
         for person, phrase in zip(participants, phrases, strict=True):
             frames, characters = render_aligned_clip(signers[person], phrase, rng, config, READ_OF_FACE)
             # PyTorch rounds to half precision several times as fast as NumPy, to the same numbers.
-            self._frames.append(torch.from_numpy(frames[:, READ]).half().contiguous().numpy())
+            self._frames.append(torch.from_numpy(np.ascontiguousarray(frames[:, READ])).half().numpy())
             self.alignments.append(np.array([*text.encode(phrase), text.PAD])[characters])  # -1 is the last place
         lengths = [len(frames) for frames in self._frames]
         self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
