@@ -4,7 +4,8 @@ import {FPS, Piece} from './frames.js';
 import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 import {Reader} from './reader.js';
 
-const READ_EVERY = 0.4;  // seconds, or longer, so that reading takes no more than a tenth of the time
+const READ_EVERY = 0.4;  // seconds of the video
+const READ_SHARE = 0.1;  // of the time, at most
 const KEPT = 600;  // frames of which the points are kept
 const SHOWN = 12;  // seconds of the time line
 const FINGERS = ['#b8860b', '#e76f51', '#2a9d8f', '#457b9d', '#8e5ea2'];
@@ -61,13 +62,13 @@ class Letters {
   show(second) {
     const line = by('letters'), start = Math.max(second - SHOWN, 0);
     line.replaceChildren();
-    let free = 0;  // letters that came together stand side by side
-    for (const letter of this.letters.filter(each => each.second >= start)) {
+    let left = 100;  // %; letters that came together stand side by side
+    for (const letter of this.letters.filter(each => each.second >= start).reverse()) {
       const mark = document.createElement('span');
       mark.textContent = letter.character === ' ' ? '␣' : letter.character;
-      free = Math.max(100 * (letter.second - start) / SHOWN, free + 1.8);
-      mark.style.left = `${free}%`;
-      line.append(mark);
+      left = Math.min(100 * (letter.second - start) / SHOWN, left - 1.8);
+      mark.style.left = `${left}%`;
+      if (left >= 0) line.prepend(mark);
     }
   }
 }
@@ -84,11 +85,12 @@ function finish(letters) {
 async function run(pictures, isLive) {
   const mine = ++running, began = performance.now();
   const piece = new Piece();
-  let letters = new Letters(), readNext = -Infinity, count = 0, open = false;
+  let letters = new Letters(), readAt = -Infinity, readFrom = 0, count = 0, open = false;
   const read = async second => {
     const started = performance.now();
     letters.update(await reader.read(piece.even()), reader.confidence, second);
-    readNext = second + Math.max(READ_EVERY, (performance.now() - started) / 100);
+    readAt = second;
+    readFrom = started + (performance.now() - started) / READ_SHARE;
   };
   const close = async second => {
     if (!open) return;
@@ -105,7 +107,7 @@ async function run(pictures, isLive) {
       if (open) finish(letters);
       [letters, open] = [new Letters(), true];
     }
-    if (open && second >= readNext) await read(second);
+    if (open && second - readAt >= READ_EVERY && performance.now() >= readFrom) await read(second);
     letters.show(second);
     const rate = ++count / (performance.now() - began) * 1000;
     say(`${second.toFixed(1)} s, ${rate.toFixed(0)} frames per second${open ? '' : ': show a hand, head and shoulders'}`);
