@@ -106,7 +106,7 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     for axis in axes[0]:
         axis.set(xticks=[], yticks=[], aspect="equal")
     figure.suptitle(_phrases(readings), family="monospace")
-    drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it"
+    drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it."
     return finished(figure, drawn, _doubt(letters))
 
 
