@@ -42,13 +42,14 @@ def film(phrase: str, seed: int = 8, fps: float = 30.0) -> list[np.ndarray]:
     motion, _ = sign(phrase, signer, rng, config)
     turn, place = sway_head(signer, len(motion), fps, rng)
     amounts = move_face(len(motion), fps, signer.restless, rng)
-    faces = np.repeat(signer.face[None], len(motion), 0)
+    faces = np.repeat(signer.face[:, :, None], len(motion), 2)
     for number, axis, reach in EXPRESSIONS:
-        faces[:, axis] += amounts[:, number, None] * reach
-    head = turn @ faces + place
-    skull = rotate(turn, np.array([[0, 0], [-0.035, 0.0], [0.075, 0.06]], np.float32)) + place
+        faces[axis] += amounts[number] * reach[:, None]
+    head = rotate(turn, faces) + place[:, None]
+    skull = rotate(turn, np.array([[[0], [0]], [[-0.035], [0]], [[0.075], [0.06]]], np.float32)) + place[:, None]
     scene = pose_person(signer, motion, turn, place, rng)
-    return [_frame(signer, *parts) for parts in zip(head, skull, scene, strict=True)]
+    frames = (np.moveaxis(part, -1, 0) for part in (head, skull, scene))
+    return [_frame(signer, *parts) for parts in zip(*frames, strict=True)]
 
 
 def _frame(signer: Signer, head: np.ndarray, skull: np.ndarray, scene: np.ndarray) -> np.ndarray:

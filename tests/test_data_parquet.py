@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic import TRAIN, Clip, clip_table, landmarks, selected
 
-from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark, without_mark
+from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import SELECTED_COLUMNS, as_columns
 
@@ -87,8 +87,9 @@ def test_what_stands_for_undetected_points_is_told_and_taken_out(tmp_path: Path,
     expected = read_clip(tmp_path / "7.parquet")
     clip.fillna(np.float32(mark)).to_parquet(tmp_path / "7.parquet")
     assert unit_and_mark(tmp_path / "7.parquet") == (False, mark)
-    read = without_mark(read_clip(tmp_path / "7.parquet"), SELECTED_COLUMNS, mark)
-    np.testing.assert_array_equal(read, expected)
+    np.testing.assert_array_equal(read_clip(tmp_path / "7.parquet", mark=mark), expected)
+    alone = read_clip(tmp_path / "7.parquet", ["frame", "z_left_hand_0"], 7, mark)  # as another's model may select them
+    np.testing.assert_array_equal(alone, clip[["frame", "z_left_hand_0"]].to_numpy(np.float32))
 
 
 def test_a_file_of_one_clip_is_read_with_and_without_its_id(tmp_path: Path) -> None:

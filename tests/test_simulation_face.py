@@ -3,15 +3,15 @@ import numpy as np
 from fingerspelling.simulation.face import REST, move_face, photograph_face, sample_face
 
 FRAMES = 900
-UPRIGHT = np.broadcast_to(np.eye(3, dtype=np.float32), (FRAMES, 3, 3))
-STILL = np.zeros((FRAMES, 2), np.float32)
-AWAY = np.broadcast_to(np.array([[0.0], [0.0], [0.6]], np.float32), (FRAMES, 3, 1))  # metres before the lens
+UPRIGHT = np.repeat(np.eye(3, dtype=np.float32)[:, :, None], FRAMES, 2)
+STILL = np.zeros((2, FRAMES), np.float32)
+AWAY = np.repeat(np.array([[0.0], [0.0], [0.6]], np.float32), FRAMES, 1)  # metres before the lens
 
 
 def picture(amounts: np.ndarray, place: np.ndarray = AWAY) -> np.ndarray:
     """Faces at 60 cm, in metres again: [frames, 3, 468]."""
     shown = photograph_face(REST.astype(np.float32), UPRIGHT, place, 1.0, STILL, amounts)
-    return (shown - [[0.5], [0.5], [0]]) * [[0.6], [0.6 * 16 / 9], [0.6]]
+    return (shown.transpose(2, 0, 1) - [[0.5], [0.5], [0]]) * [[0.6], [0.6 * 16 / 9], [0.6]]
 
 
 def gap(face: np.ndarray, one: int, other: int) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_mouth_and_eyes_move_and_the_nose_does_not() -> None:
 
 
 def test_points_are_where_mediapipe_numbers_them() -> None:
-    x, y, z = picture(np.zeros((FRAMES, 4)))[0]
+    x, y, z = picture(np.zeros((4, FRAMES)))[0]
     assert y[10] < y[159] < y[145] < y[1] < y[13] < y[14] < y[152]  # forehead, eyelids, nose, lips, chin
     assert x[234] < x[33] < x[133] < x[1] < x[362] < x[263] < x[454]  # the signer's right is left in the image
     assert x[61] < x[13] < x[291]
@@ -40,7 +40,7 @@ def test_points_are_where_mediapipe_numbers_them() -> None:
 
 
 def test_near_things_are_larger() -> None:
-    near, far = (picture(np.zeros((FRAMES, 4)), AWAY * share)[0] for share in (0.5, 1))
+    near, far = (picture(np.zeros((4, FRAMES)), AWAY * share)[0] for share in (0.5, 1))
     width = [face[0, 454] - face[0, 234] for face in (near, far)]
     assert 2 < width[0] / width[1] < 2.3
     nose = [np.ptp(face[1, [1, 10]]) / np.ptp(face[1, [152, 10]]) for face in (near, far)]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.simulation.alphabet import PLACE, TURN
 from fingerspelling.simulation.hand import LIMITS
-from fingerspelling.simulation.movement import GROUPS, SPEED_LIMITS, sign
+from fingerspelling.simulation.movement import GROUPS, LOOKALIKES, SPEED_LIMITS, Manner, sign
 from fingerspelling.simulation.signer import Signer
 from fingerspelling.text import CHARACTERS
 
@@ -87,3 +87,22 @@ def test_haste_is_limited_by_the_hand() -> None:
         )
 
     assert frames(10) > 1.25 * frames(1) / 10  # the movements' own time is left
+
+
+def test_letters_slip_into_those_that_look_like_them() -> None:
+    def nearness(letters: list[str], motion: np.ndarray) -> float:
+        """Degrees of the joints between a motion and the nearest that it comes to any of some letters."""
+        postures = np.concatenate([person.postures[letter][0] for letter in letters]).reshape(-1, motion.shape[1])
+        return np.abs(motion[:, None, : TURN.start] - postures[:, : TURN.start]).mean(2).min()
+
+    config, own, others = SimulationConfig(tempo=0.3), [], []
+    for seed in range(40):
+        person = signer(seed)
+        motion, characters = sign("f", person, np.random.default_rng(seed), config, Manner(slips=1.0))
+        held = motion[characters == 0]
+        own.append(nearness(["f"], held))
+        others.append(nearness(LOOKALIKES["f"], held))
+        usual, _ = sign("f", person, np.random.default_rng(seed), config)
+        assert nearness(["f"], usual) < 6 < nearness(LOOKALIKES["f"], usual)
+    assert max(others) < 6  # another letter is always formed,
+    assert 0.15 < np.mean(np.array(own) > 6) < 0.5  # and the own is in a third of the cases not

@@ -70,7 +70,14 @@ def test_sentences_are_everyday_ones() -> None:
 def test_wild_signers_mostly_spell_words_that_exist() -> None:
     assert all(word.isascii() and word.isalpha() and word.islower() for word in words.ENGLISH)
     assert sorted(set(words.ENGLISH)) == words.ENGLISH
+    assert len(words.DICTIONARY) == len(set(words.DICTIONARY)) > 30_000
+    assert all(re.fullmatch("[a-z]{2,9}", word) for word in words.DICTIONARY)
+    assert all(re.fullmatch("[a-z]+", word) for word in words.COMMON) and len(words.COMMON) == len(set(words.COMMON))
     wording = Wording(competition=0, word=1, words=0, name=0, letters=0, digits=0)
     rng = np.random.default_rng(1)
     spelled = [sample_wording(rng, wording) for _ in range(600)]
-    assert 0.65 < np.mean([word in words.KNOWN for word in spelled]) < 0.8
+    common, known = {*words.COMMON}, {*words.KNOWN} - {*words.COMMON}
+    rare = {*words.DICTIONARY} - common - known
+    assert 0.25 < np.mean([word in common for word in spelled]) < 0.4  # some of them are among the others, too
+    assert 0.18 < np.mean([word in known for word in spelled]) < 0.32
+    assert 0.15 < np.mean([word in rare for word in spelled]) < 0.3

@@ -17,7 +17,7 @@ from torch._dynamo.testing import CompileCounter
 
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import Reading, transcribe_store
+from fingerspelling.decoding.transcribe import Transcript, transcribe_store
 from fingerspelling.files import DataError, seal
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
@@ -51,8 +51,8 @@ def test_raw_out_of_fold_predictions_serve_as_scores(store: ClipStore, run_dir: 
 
 def test_clips_that_get_the_constant_phrase_are_scored_by_what_was_decoded(store: ClipStore, tmp_path: Path) -> None:
     clips = store.table.iloc[[5, 6, 7]].assign(phrase=["2 a-e -aroe", "smith", "smith"])
-    readings = [Reading("2 a-e", True), Reading("smit", False), Reading("", True)]
-    told = write_predictions(tmp_path / "told.parquet", clips, readings)
+    transcripts = [Transcript("2 a-e", True), Transcript("smit", False), Transcript("", True)]
+    told = write_predictions(tmp_path / "told.parquet", clips, transcripts)
     assert told["prediction"].tolist() == ["2 a-e", CONSTANT_PHRASE, CONSTANT_PHRASE]
     assert told["score"].tolist() == [1 - 6 / 11, 0.0, 0.0]
     assert told["raw_score"].tolist() == [1 - 6 / 11, 0.8, 0.0]

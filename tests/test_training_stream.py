@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ from fingerspelling.data.augmentation import NO_TEMPORAL_AUGMENTATION, TemporalA
 from fingerspelling.data.dataset import ClipDataset, collate
 from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import POINTS, SELECTED
-from fingerspelling.simulation import SimulationConfig
+from fingerspelling.simulation import Signer, SimulationConfig
+from fingerspelling.simulation.config import Wild
 from fingerspelling.simulation.render import render_aligned_clip
 from fingerspelling.text import PAD
 from fingerspelling.training import stream as stream_module
@@ -43,15 +45,20 @@ def test_an_epoch_is_always_the_same_and_the_next_one_is_not(stream: SimulatedBa
 
 
 def test_clips_are_those_of_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out of the face changes nothing else, of neither kind of signer."""
+    config = replace(CONFIG, wild=Wild(share=0.5))
     whole: list[tuple[np.ndarray, np.ndarray]] = []
+    wild = []
 
-    def watching(*about: Any) -> tuple[np.ndarray, np.ndarray]:
-        whole.append(render_aligned_clip(*about))
-        return whole[-1]
+    def watching(signer: Signer, phrase: str, rng: np.random.Generator, *about: Any) -> tuple[np.ndarray, np.ndarray]:
+        whole.append(render_aligned_clip(signer, phrase, deepcopy(rng), config))
+        wild.append(signer.wild)
+        return render_aligned_clip(signer, phrase, rng, *about)
 
     monkeypatch.setattr(stream_module, "render_aligned_clip", watching)
-    cast = Cast(CONFIG, 6, (0,))
-    assert cast.table["participant_id"].tolist() == [0, 0, 0, 0, 1, 1]
+    cast = Cast(config, 14, (0,))
+    assert cast.table["participant_id"].tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 2
+    assert set(wild) == {False, True}
     for i, (clip, characters) in enumerate(whole):
         kept = clip[:, [POINTS.index(name) for name in SELECTED]]
         np.testing.assert_array_equal(cast.frames(i), kept.astype(np.float16))

@@ -15,7 +15,7 @@ from fingerspelling.data.augmentation import SpatialAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler, PlannedClip
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import Reading
+from fingerspelling.decoding.transcribe import Transcript
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.modeling import FingerspellingOutput
 from fingerspelling.simulation import SimulationConfig
@@ -35,7 +35,7 @@ def test_every_epoch_trains_on_its_own_plan(store: ClipStore, tmp_path: Path, mo
 
     monkeypatch.setattr(ClipDataset, "__getitem__", recording)
     monkeypatch.setattr(FingerspellingTrainer, "evaluate", lambda *_, **__: {})
-    monkeypatch.setattr(run, "read_store", lambda models, store, clips, *_: [Reading("", False)] * len(clips))
+    monkeypatch.setattr(run, "read_store", lambda models, store, clips, *_: [Transcript("", False)] * len(clips))
     train(store, Recipe(MODEL, CONFIG), tmp_path)
     split = split_by_signer(store, CONFIG)
     plan = LengthGroupedSampler(
@@ -136,7 +136,7 @@ def test_the_average_is_what_is_validated_and_kept(
     spell, weights = trainer.read_encoded, []
     update = AveragedModel.update_parameters
 
-    def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[Reading]:
+    def watching(models: list[FingerspellingModel], *batch: Tensor) -> list[Transcript]:
         read.extend(models)
         return spell(models, *batch)
 

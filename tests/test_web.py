@@ -133,16 +133,14 @@ def test_a_video_is_read_from_disk_without_a_network(browse: Any, built: Path, m
     seen = page.evaluate("page.points")
     hands = [i for i, frame in enumerate(seen) if frame[522]]
     assert len(hands) > 0.9 * len(points)
-    # MediaPipe's two builds round differently: in the median, a 400th of the picture.
+    # The same graph, whose builds decode and round differently: in the median, a 500th of the picture.
     apart = [abs(a - b) for i in hands for j in range(522, 543) for a, b in zip(seen[i][j], points[i, j], strict=True)]
-    assert np.nanmedian(apart) < 0.005
+    assert np.nanmedian(apart) < 0.003
     # What the page shows is what the command reads in the landmarks that the page has found.
     landmarks = as_columns(np.array([[point or [np.nan] * 3 for point in frame] for frame in seen], np.float32))
     (read,) = reading.read(Recording(landmarks, np.arange(len(seen)) / 30), reader)
     assert page.inner_text("#phrase") == (read.text or "…")
     assert all(url.startswith((built.as_uri(), "data:", "blob:")) for url in asked)
-    if os.getloadavg()[0] < 1:
-        assert page.evaluate("page.rate") >= FASTEST
 
 
 @pytest.mark.timeout(900)
@@ -151,9 +149,15 @@ def test_a_webcam_is_read_as_one_signs(browse: Any, tmp_path: Path) -> None:
         pytest.skip("no ffmpeg to make the film that stands in for a camera")
     film = tmp_path / "camera.mjpeg"
     subprocess.run(["ffmpeg", "-v", "error", "-i", FILMS / "signer.mp4", "-q:v", "3", film], check=True)
+    quiet = os.getloadavg()[0] < 0.5  # before the browser takes both cores
     page, _ = browse(*CAMERA, f"--use-file-for-fake-video-capture={film}")
     page.click("#camera")
     page.wait_for_function("page.frames > 12", timeout=200_000)
+    if quiet:
+        before, start = page.evaluate("[page.frames, performance.now()]")
+        page.wait_for_timeout(10_000)
+        after, end = page.evaluate("[page.frames, performance.now()]")
+        assert 1000 * (after - before) / (end - start) >= FASTEST
     page.wait_for_function("page.points.some(frame => frame[522] || frame[468])", timeout=200_000)
     page.click("#stop")
     assert "Stopped" in page.inner_text("#status")

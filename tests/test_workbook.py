@@ -11,7 +11,7 @@ from PIL import Image
 from fingerspelling.data.competition import ENVIRONMENT_VARIABLE, KAGGLE_MOUNTS
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import make_decoder
-from fingerspelling.decoding.transcribe import Reading, read_store, transcribe_store
+from fingerspelling.decoding.transcribe import Transcript, read_store, transcribe_store
 from fingerspelling.files import DataError
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots.style import finished
@@ -94,7 +94,7 @@ def test_the_models_read_together(chain: dict, store: ClipStore) -> None:
 def test_what_is_there_is_neither_trained_nor_read_again(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def recording(models: list, *about: object, **named: object) -> list[Reading]:
+    def recording(models: list, *about: object, **named: object) -> list[Transcript]:
         asked.append(len(models))
         return read_store(models, *about, **named)
 

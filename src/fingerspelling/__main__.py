@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark, without_mark
+from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
 from fingerspelling.files import DataError, InputError, refuse_missing_folder, to_path, visible_files, written_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.runtime import ModelError
@@ -202,10 +202,6 @@ def predict(options: argparse.Namespace) -> int:
         try:
             if reason := _no_clip(file):
                 raise DataError(f"{file}: {reason}")
-            if options.sequence is None:
-                clips = read_clips(file, submission.columns)
-            else:
-                clips = {options.sequence: read_clip(file, submission.columns, options.sequence)}
             pixels, mark = unit_and_mark(file)
             if pixels:
                 raise DataError(
@@ -213,7 +209,10 @@ def predict(options: argparse.Namespace) -> int:
                 )
             if mark is not None:
                 print(f"{file}: points at {mark:g}, {mark:g} count as undetected", file=sys.stderr)
-                clips = {name: without_mark(frames, submission.columns, mark) for name, frames in clips.items()}
+            if options.sequence is None:
+                clips = read_clips(file, submission.columns, mark)
+            else:
+                clips = {options.sequence: read_clip(file, submission.columns, options.sequence, mark)}
         except DataError as error:
             failed = True
             print(error, file=sys.stderr)

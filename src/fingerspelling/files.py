@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY = ".tmp"  # ends the names of temporary files and folders, which begin with a point
+PACKAGE = Path(__file__).resolve().parent
 FULL = 1 << 20  # bytes: a disk with less is full; so much is what a library may have given back when its write fails
 
 
@@ -95,8 +96,16 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def content(file: Path) -> list[int]:
-    """Return a file's size in bytes and the CRC-32 of its content."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that appears only when whole, text in UTF-8; see `written_whole`."""
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def content(file: Path) -> list[int] | None:
+    """Return a file's size in bytes and the CRC-32 of its content; None where there is no file."""
+    if not file.is_file():
+        return None
     checksum = 0
     with file.open("rb") as stream:
         while block := stream.read(1 << 24):
@@ -113,14 +122,21 @@ def read_json(file: Path) -> Any:
     return parse_json(file.read_text())
 
 
+def read_entries(file: Path) -> dict[str, Any]:
+    """Read a JSON file of names with values; none where it is missing or damaged."""
+    try:
+        return dict(read_json(file))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
 SEAL = "files.json"  # in a folder, written last: the size and checksum of each of its files
 
 
 def seal(folder: Path) -> None:
     """Note what a folder consists of, once all of its files have been written."""
     files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != SEAL)
-    with written_whole(folder / SEAL) as temporary:
-        temporary.write_text(json.dumps({file.name: content(file) for file in files}, indent=1))
+    write_whole(folder / SEAL, json.dumps({file.name: content(file) for file in files}, indent=1))
 
 
 def is_whole(folder: Path) -> bool:

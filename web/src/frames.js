@@ -1,6 +1,7 @@
 // Frames as a camera of 30 per second takes them, and the pieces in which someone spells: what video/reading.py does.
 
 import {LEFT_HAND, RIGHT_HAND} from './landmarks.js';
+import {SELECTED} from './reader.js';
 
 export const FPS = 30;
 const REST = 1.0;  // seconds without a hand: one phrase has ended, the next has not begun
@@ -9,8 +10,8 @@ const SHORTEST = 8;  // frames with a hand
 
 export const handSeen = frame => Boolean(frame[LEFT_HAND] || frame[RIGHT_HAND]);
 
-// Returns what was seen at even times, from frames {second, points} taken at any: points where they were in between, or,
-// where one of both frames has not found them, as in the nearer one.
+// Returns what was seen at even times, from frames {second, points} taken at any: the points that are read, where they
+// were in between, or, where one of both frames has not found them, as in the nearer one.
 export function atEvenTimes(frames) {
   const even = [], start = frames[0].second;
   let after = 1;
@@ -20,10 +21,12 @@ export function atEvenTimes(frames) {
     const [a, b] = frames.length > 1 ? [frames[after - 1], frames[after]] : [frames[0], frames[0]];
     const share = b === a ? 0 : Math.min(Math.max((time - a.second) / (b.second - a.second), 0), 1);
     const nearer = share < 0.5 ? a : b;
-    even.push(nearer.points.map((_, point) => {
+    const points = [];
+    for (const point of SELECTED) {
       const from = a.points[point], to = b.points[point];
-      return from && to ? from.map((value, axis) => value + share * (to[axis] - value)) : nearer.points[point];
-    }));
+      points[point] = from && to ? from.map((value, axis) => value + share * (to[axis] - value)) : nearer.points[point];
+    }
+    even.push(points);
   }
   return even;
 }

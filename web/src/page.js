@@ -4,7 +4,7 @@ import {FPS, Piece} from './frames.js';
 import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 import {Reader} from './reader.js';
 
-const READ_EVERY = 0.4;  // seconds
+const READ_EVERY = 0.4;  // seconds, or longer, so that reading takes no more than a tenth of the time
 const KEPT = 600;  // frames of which the points are kept
 const SHOWN = 12;  // seconds of the time line
 const FINGERS = ['#b8860b', '#e76f51', '#2a9d8f', '#457b9d', '#8e5ea2'];
@@ -15,24 +15,22 @@ const HAND_BONES = [
 const ARMS = [[11, 13], [13, 15], [12, 14], [14, 16], [11, 12]];
 
 const by = id => document.getElementById(id);
-const video = by('video'), canvas = by('picture'), pen = canvas.getContext('2d');
+const video = by('video'), canvas = by('picture'), pen = canvas.getContext('2d', {willReadFrequently: true});
 let landmarks, reader, running = 0;
 const say = text => { by('status').textContent = text; };
 
 // Returns the video's picture as it is now; the video goes on while MediaPipe looks at it.
-const still = document.createElement('canvas');
+const still = document.createElement('canvas'), copy = still.getContext('2d', {willReadFrequently: true});
 function taken() {
-  still.width = video.videoWidth;
-  still.height = video.videoHeight;
-  still.getContext('2d').drawImage(video, 0, 0);
-  return still;
+  [still.width, still.height] = [video.videoWidth, video.videoHeight];
+  copy.drawImage(video, 0, 0);
+  return copy.getImageData(0, 0, still.width, still.height);
 }
 
 function draw(picture, points, mirrored) {
-  canvas.width = picture.width;
-  canvas.height = picture.height;
-  pen.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? canvas.width : 0, 0);
-  pen.drawImage(picture, 0, 0);
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  canvas.style.transform = mirrored ? 'scaleX(-1)' : '';
+  pen.putImageData(picture, 0, 0);
   pen.lineCap = 'round';
   pen.lineWidth = Math.max(2, canvas.height / 160);
   const line = (from, to, colour) => {
@@ -83,13 +81,14 @@ function finish(letters) {
 }
 
 // Reads pictures one after the other, until there are none or something else is begun.
-async function run(pictures, mirrored) {
+async function run(pictures, isLive) {
   const mine = ++running, began = performance.now();
   const piece = new Piece();
-  let letters = new Letters(), readAt = -Infinity, count = 0, open = false;
+  let letters = new Letters(), readNext = -Infinity, count = 0, open = false;
   const read = async second => {
+    const started = performance.now();
     letters.update(await reader.read(piece.even()), reader.confidence, second);
-    readAt = second;
+    readNext = second + Math.max(READ_EVERY, (performance.now() - started) / 100);
   };
   const close = async second => {
     if (!open) return;
@@ -97,26 +96,35 @@ async function run(pictures, mirrored) {
     finish(letters);
     open = false;
   };
-  landmarks.forget();
-  by('phrases').replaceChildren();
-  by('phrase').textContent = '…';
-  for await (const second of pictures) {
+  const show = async ({picture, second, found}) => {
+    const points = await found;
     if (mine !== running) return;
-    const picture = taken(), points = await landmarks.find(picture, second);
-    draw(picture, points, mirrored);
+    draw(picture, points, isLive);
     if (open && piece.resting(second)) await close(second);
     if (piece.take({second, points})) {
       if (open) finish(letters);
       [letters, open] = [new Letters(), true];
     }
-    if (open && second - readAt >= READ_EVERY) await read(second);
+    if (open && second >= readNext) await read(second);
     letters.show(second);
     const rate = ++count / (performance.now() - began) * 1000;
     say(`${second.toFixed(1)} s, ${rate.toFixed(0)} frames per second${open ? '' : ': show a hand, head and shoulders'}`);
     Object.assign(page, {frames: count, rate});
     page.points.push(points);
     if (page.points.length > KEPT) page.points.shift();
+  };
+  await landmarks.forget(isLive);
+  by('phrases').replaceChildren();
+  by('phrase').textContent = '…';
+  let before = null;
+  for await (const {picture, second} of pictures) {
+    if (mine !== running) return;
+    const found = landmarks.find(picture, second);
+    if (before) await show(before);
+    before = {picture, second, found};
   }
+  if (before) await show(before);
+  if (mine !== running) return;
   await close(piece.last);
   letters.show(piece.last);
   page.done = true;
@@ -131,20 +139,25 @@ async function seek(second) {
   await Promise.race([announced, new Promise(resolve => setTimeout(resolve, 200))]);
 }
 
-// Steps through a video at 30 frames per second, however long each takes.
+// Steps through a video at 30 frames per second, however long each takes; the next is sought while one is looked at.
 async function* stepped() {
+  let sought = seek(0.5 / FPS);
   for (let i = 0; (i + 0.5) / FPS < video.duration; i++) {
-    await seek((i + 0.5) / FPS);
-    yield i / FPS;
+    await sought;
+    const picture = taken();
+    sought = seek((i + 1.5) / FPS);
+    yield {picture, second: i / FPS};
   }
 }
 
 // Takes a camera's pictures as fast as they can be read.
 async function* live() {
-  const began = performance.now();
+  const began = performance.now(), next = () => new Promise(resolve => video.requestVideoFrameCallback(resolve));
+  let arrived = next();
   while (video.srcObject?.active) {
-    await new Promise(resolve => video.requestVideoFrameCallback(resolve));
-    yield (performance.now() - began) / 1000;
+    await arrived;
+    arrived = next();
+    yield {picture: taken(), second: (performance.now() - began) / 1000};
   }
 }
 

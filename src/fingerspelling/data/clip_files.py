@@ -91,7 +91,7 @@ def _split(source: Path, note: Path, targets: dict[int, Path], config: Extractio
     return finished
 
 
-def _noted(note: Path, made_of: list) -> dict[str, list[int]]:
+def _noted(note: Path, made_of: list) -> dict[str, list[int] | None]:
     """Return the content of each file as a note has it, if the files were made of the same."""
     try:
         noted = read_json(note)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
-from fingerspelling.data.parquet import detected, in_pixels
+from fingerspelling.data.parquet import detected, in_pixels, read_column
 from fingerspelling.landmarks import COLUMNS, SAMPLE
 from fingerspelling.parameters import parameters
 
@@ -61,10 +61,7 @@ class Convention:
             other = {"left": "right", "right": "left"}
             side, _, rest = point.partition("_")
             name = f"{axis}_{other[side]}_{rest}" if side in other else name
-        values = _values(batch, name)
-        if self.mark is not None:
-            x, y = (_values(batch, f"{axis}{name[1:]}") for axis in "xy")
-            values = np.where((x == self.mark) & (y == self.mark), np.nan, values)
+        values = read_column(batch, name, self.mark)
         if self.picture:
             values = values / np.float32(self.picture[name[0] == "y"])  # z counts widths, too
         return 1 - values if {"x": self.mirror, "y": self.upside_down}.get(name[0]) else values
@@ -86,7 +83,8 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
     """
     rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
     names = [name for name in SAMPLE if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
-    points = np.array([[_values(batch, f"{axis}_{name}", rows) for name in names] for axis in "xy"])
+    sample = batch.select([f"{axis}_{name}" for axis in "xy" for name in names]).take(rows)
+    points = np.array([[read_column(sample, f"{axis}_{name}") for name in names] for axis in "xy"])
     there, mark = detected(*points)
     inside = points[:, there]  # [axes, points that are there]
     picture = None
@@ -96,11 +94,6 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
         picture = config.picture_size or _smallest_picture(*np.percentile(seen if seen.size else inside, OUTERMOST, 1))
     found = Convention(picture, mark, config.mirror, config.swap_hands, config.upside_down)
     return None if found == Convention() else found
-
-
-def _values(batch: pa.RecordBatch, name: str, rows: pa.Array | None = None) -> np.ndarray:
-    column = batch[name] if rows is None else batch[name].take(rows)
-    return column.cast(pa.float32()).fill_null(np.nan).to_numpy()
 
 
 def _smallest_picture(right: float, bottom: float) -> tuple[float, float]:

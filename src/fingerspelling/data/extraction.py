@@ -172,8 +172,8 @@ def _in_order(
 def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dict[int, str]:
     """Return why rows of the table cannot be used, by sequence_id; `present` are the clips that the file holds."""
     reasons = {}
-    phrases = rows.groupby("sequence_id")["phrase"].nunique()
-    for sequence_id, phrase in zip(rows["sequence_id"], rows["phrase"], strict=True):
+    phrases = rows.groupby("sequence_id")["phrase"].nunique().to_dict()
+    for sequence_id, phrase in zip(rows["sequence_id"].tolist(), rows["phrase"].tolist(), strict=True):
         if sequence_id not in present:
             reasons[sequence_id] = f"not in {source}"
         elif unknown := unknown_characters(phrase):
@@ -205,6 +205,7 @@ def _read_columns(
         frames = np.empty((total, VALUES_PER_FRAME), np.float16)
         columns = np.empty((len(STORE_COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
         halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
+        present = np.ones(columns.shape, bool)
         batches = file.iter_batches(
             ROWS_PER_BATCH,
             columns=[*STORE_COLUMNS, *([SEQUENCE] if has_id else []), *([FRAME] if has_number else [])],
@@ -217,12 +218,12 @@ def _read_columns(
                     if row + n > total:
                         raise ValueError(f"it holds more than the {total} rows that its footer says")
                     convention = convention if row else recognise(batch, config)
-                    for half, name in zip(halves, STORE_COLUMNS, strict=True):
+                    for half, there, name in zip(halves, present, STORE_COLUMNS, strict=True):
                         if convention:
                             half[:n] = torch.tensor(convention.column(batch, name))
                         else:
-                            half[:n] = torch.from_dlpack(batch[name].cast(pa.float32()).fill_null(np.nan))
-                    _drop_far(columns)
+                            half[:n], there[:n] = _values(batch[name])
+                    _drop(columns, present)
                     frames[row : row + n] = columns[:, :n].T
                     if has_id:
                         ids[row : row + n] = read_ids(source, batch[SEQUENCE])
@@ -246,8 +247,22 @@ def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
             yield item
 
 
-def _drop_far(columns: np.ndarray) -> None:
-    """Replace what is beyond `FARTHEST` by NaN in place, on the bits: NumPy compares half precision in software."""
+def _values(column: pa.Array) -> tuple[torch.Tensor, np.ndarray | bool]:
+    """Return a column's values, float32 [rows], anything where it has none, and where it has one, uint8 [rows]."""
+    column = column.cast(pa.float32())
+    bits, values = column.buffers()
+    whole = pa.Array.from_buffers(column.type, len(column), [None, values], offset=column.offset)
+    first, stop = column.offset, column.offset + len(column)
+    present = bits is None or np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")[first:stop]
+    return torch.from_dlpack(whole), present
+
+
+def _drop(columns: np.ndarray, present: np.ndarray) -> None:
+    """Replace what is not there or beyond `FARTHEST` by NaN in place, in one pass; Arrow would need one of its own.
+
+    It goes by the bits, as NumPy compares half precision in software.
+    """
     farthest, nan = np.array([FARTHEST, np.nan], np.float16).view(np.uint16)
-    for bits in columns.reshape(-1, 10, columns.shape[1]).view(np.uint16):  # ten columns stay in the cache
-        np.copyto(bits, nan, where=(bits & 0x7FFF) > farthest)
+    tens = (-1, 10, columns.shape[1])  # ten columns stay in the cache
+    for bits, there in zip(columns.reshape(tens).view(np.uint16), present.reshape(tens), strict=True):
+        np.copyto(bits, nan, where=((bits & 0x7FFF) > farthest) | ~there)

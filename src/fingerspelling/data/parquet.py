@@ -71,13 +71,16 @@ def clip_starts(ids: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
 
 
-def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None) -> np.ndarray:
+def read_clip(
+    path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None, mark: float | None = None
+) -> np.ndarray:
     """Read one clip as the competition's scorer does, all rows of a parquet file; or a certain one as `read_clips`.
 
     Args:
         path: a parquet file that holds one clip.
         columns: the landmark columns to read; by default the 390 of the winning solution.
         sequence_id: which clip to read, if the file holds several.
+        mark: as of `read_clips`.
 
     Returns:
         float32 [frames, columns], NaN where a point was not detected.
@@ -86,18 +89,21 @@ def read_clip(path: str | Path, columns: list[str] | None = None, sequence_id: i
         DataError: the file cannot be read, lacks a column, or does not hold the clip.
     """
     if sequence_id is None:
-        return _read(path, columns or SELECTED_COLUMNS)[0]
-    if (clip := read_clips(path, columns).get(sequence_id)) is None:
+        return _read(path, columns or SELECTED_COLUMNS, mark)[0]
+    if (clip := read_clips(path, columns, mark).get(sequence_id)) is None:
         raise DataError(f"{path}: holds no clip with the {SEQUENCE} {sequence_id}")
     return clip
 
 
-def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int | None, np.ndarray]:
+def read_clips(
+    path: str | Path, columns: list[str] | None = None, mark: float | None = None
+) -> dict[int | None, np.ndarray]:
     """Read all clips of a parquet file, the competition's with many or one of a single clip.
 
     Args:
         path: a parquet file; without the index sequence_id it holds one clip.
         columns: the landmark columns to read; by default the 390 of the winning solution.
+        mark: x and y of undetected points, from `unit_and_mark`; None where they are NaN.
 
     Returns:
         sequence_id, rising (None if the file has none) -> float32 [frames, columns], in the order of the file's column
@@ -106,7 +112,7 @@ def read_clips(path: str | Path, columns: list[str] | None = None) -> dict[int |
     Raises:
         DataError: the file cannot be read or lacks a column.
     """
-    frames, ids, numbers = _read(path, columns or SELECTED_COLUMNS)
+    frames, ids, numbers = _read(path, columns or SELECTED_COLUMNS, mark)
     if ids is None or not len(ids):
         return {None: frames[np.argsort(numbers, kind="stable")]}
     rows = np.lexsort((numbers, ids))  # a clip's rows may lie apart
@@ -143,15 +149,13 @@ def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
     return in_pixels(np.array([x[there], y[there]])), mark
 
 
-def without_mark(frames: np.ndarray, columns: list[str], mark: float) -> np.ndarray:
-    """Return frames, float32 [frames, columns], with NaN for points whose x and y are the mark of undetected ones."""
-    place = {name: i for i, name in enumerate(columns)}
-    marked = np.zeros(frames.shape, bool)
-    for i, name in enumerate(columns):
-        x, y = (place.get(f"{axis}{name[1:]}") for axis in "xy")
-        if x is not None and y is not None:
-            marked[:, i] = (frames[:, x] == mark) & (frames[:, y] == mark)
-    return np.where(marked, np.float32(np.nan), frames)
+def read_column(rows: pa.RecordBatch | pa.Table, name: str, mark: float | None = None) -> np.ndarray:
+    """Return a column, float32 [rows], NaN where its point was not detected: it is null, or x and y are the mark."""
+    values = np.asarray(rows[name], np.float32)
+    if mark is None or name == FRAME:
+        return values
+    x, y = (np.asarray(rows[f"{axis}{name[1:]}"], np.float32) for axis in "xy")
+    return np.where((x == mark) & (y == mark), np.float32(np.nan), values)
 
 
 def frame_numbers(table: pa.RecordBatch | pa.Table) -> np.ndarray:
@@ -162,16 +166,18 @@ def frame_numbers(table: pa.RecordBatch | pa.Table) -> np.ndarray:
     return np.nan_to_num(numbers, nan=-1).astype(np.int64)
 
 
-def _read(path: str | Path, columns: list[str]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+def _read(
+    path: str | Path, columns: list[str], mark: float | None = None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Return all rows, float32 [rows, columns], the clip of each, int64 [rows] (None without), and `frame_numbers`."""
     with open_parquet(path, columns) as file:
-        has_ids = SEQUENCE in file.schema_arrow.names
+        names = set(file.schema_arrow.names)
+        of_points = {f"{axis}{name[1:]}" for name in columns for axis in "xy"} if mark is not None else set()
         try:
-            others = [name for name in (SEQUENCE, FRAME) if name in file.schema_arrow.names]
-            table = file.read(list(dict.fromkeys([*columns, *others])))
+            table = file.read(list(dict.fromkeys([*columns, *names & {SEQUENCE, FRAME, *of_points}])))
             frames = np.empty((table.num_rows, len(columns)), np.float32)
             for place, name in enumerate(columns):
-                frames[:, place] = table[name]
-            return frames, read_ids(path, table[SEQUENCE]) if has_ids else None, frame_numbers(table)
+                frames[:, place] = read_column(table, name, mark)
+            return frames, read_ids(path, table[SEQUENCE]) if SEQUENCE in names else None, frame_numbers(table)
         except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
             raise DataError(f"{path}: not a readable parquet file ({error})") from error

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.files import read_json, written_whole
+from fingerspelling.files import read_json, write_whole
 from fingerspelling.processes import is_main
 
 NOTES = "stages.json"
@@ -43,8 +43,7 @@ def note(run_dir: Path, stage: str, of: Any) -> None:
     except PackageNotFoundError:  # unpacked, as on Kaggle
         number = "unknown"
     notes[stage] = {"made": made, "version": number, "of": of}
-    with written_whole(run_dir / NOTES) as temporary:
-        temporary.write_text(json.dumps(notes, indent=1) + "\n")
+    write_whole(run_dir / NOTES, json.dumps(notes, indent=1) + "\n")
 
 
 def checkpoints(folder: Path) -> list[Path]:

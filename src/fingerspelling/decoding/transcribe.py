@@ -18,7 +18,7 @@ from fingerspelling.model.preprocessing import normalize, resize_index
 from fingerspelling.processes import track
 
 
-class Reading(NamedTuple):
+class Transcript(NamedTuple):
     """What the models make of a clip."""
 
     decoded: str  # the likeliest characters
@@ -44,12 +44,14 @@ def transcribe(
         decode: how to find the characters.
 
     Returns:
-        The answers, see `Reading.phrase`.
+        The answers, see `Transcript.phrase`.
     """
-    return [reading.phrase for reading in _read(models, frames, mask, decode)]
+    return [transcript.phrase for transcript in _read(models, frames, mask, decode)]
 
 
-def _read(models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None, decode: Decode) -> list[Reading]:
+def _read(
+    models: Sequence[FingerspellingModel], frames: Tensor, mask: Tensor | None, decode: Decode
+) -> list[Transcript]:
     frames = normalize(frames)
     return read_encoded(models, [model.encode(frames, mask) for model in models], frames, mask, decode)
 
@@ -61,10 +63,10 @@ def read_encoded(
     frames: Tensor,
     mask: Tensor | None,
     decode: Decode = decode_greedily,
-) -> list[Reading]:
+) -> list[Transcript]:
     """Read a batch of clips as `transcribe` does, once it is normalised and encoded: what `encode` gave each model."""
     pairs = zip(decode(models, encoded), readable(models, encoded, frames, mask).tolist(), strict=True)
-    return [Reading(text.decode(ids), worth) for ids, worth in pairs]
+    return [Transcript(text.decode(ids), worth) for ids, worth in pairs]
 
 
 def readable(
@@ -126,7 +128,7 @@ def transcribe_store(
     decode: Decode = decode_greedily,
 ) -> list[str]:
     """Read clips of a store in batches of similar length; the answers come in the order of `clips`."""
-    return [reading.phrase for reading in read_store(models, store, clips, label, decode)]
+    return [transcript.phrase for transcript in read_store(models, store, clips, label, decode)]
 
 
 @torch.inference_mode()
@@ -136,11 +138,11 @@ def read_store(
     clips: Sequence[int] | np.ndarray,
     label: str = "reading",
     decode: Decode = decode_greedily,
-) -> list[Reading]:
+) -> list[Transcript]:
     """Read as `transcribe_store` does, and return what is behind the answers."""
     for model in models:
         model.eval()
-    readings: dict[int, Reading] = {}
+    transcripts: dict[int, Transcript] = {}
     for places, frames, mask in eval_batches(models[0], store, clips, label):
-        readings.update(zip(places, _read(models, frames, mask, decode), strict=True))
-    return [readings[clip] for clip in clips]
+        transcripts.update(zip(places, _read(models, frames, mask, decode), strict=True))
+    return [transcripts[clip] for clip in clips]

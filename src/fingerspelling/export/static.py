@@ -15,7 +15,7 @@ from pathlib import Path
 from tensorflow.lite.python import schema_py_generated as schema
 
 from fingerspelling.export.weights import read_model, to_bytes
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, write_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.runtime import OUTPUT
 from fingerspelling.scoring.submission import ARGUMENTS_FILE, calibration_in
@@ -75,8 +75,7 @@ def main() -> int:
     calibration = calibration_in(arguments.read_bytes()) if arguments.is_file() else None
     about = {"frameCounts": offsets, "confidence": calibration and asdict(calibration)}
     for name, written in (("model.tflite", content), ("model.json", json.dumps(about).encode())):
-        with written_whole(folder / name) as temporary:
-            temporary.write_bytes(written)
+        write_whole(folder / name, written)
     return 0
 
 

@@ -18,7 +18,7 @@ from torch.export import Dim, ExportedProgram
 from fingerspelling import text
 from fingerspelling.export.fold import fold_constants
 from fingerspelling.export.transcriber import ClipTranscriber
-from fingerspelling.files import TEMPORARY, disk_full_named, written_whole
+from fingerspelling.files import TEMPORARY, disk_full_named, write_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
 
@@ -78,8 +78,7 @@ def export_tflite(
             conversion.save(program, folder, None if loop else models[0].config.max_new_tokens)
         with _step(f"converting to TensorFlow Lite, {precision}"):
             content = conversion.convert(folder, precision)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content)
     print(f"{path.name}: {len(models)} model(s), {precision}, {len(content) / 1e6:.1f} MB", flush=True)
     return path
 

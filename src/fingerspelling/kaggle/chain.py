@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fingerspelling.data.competition import INPUT, SLUG, TABLES, WORKING, read_table
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES
 from fingerspelling.data.store import VALUES_PER_FRAME
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, write_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.runs.config import notebook_parameters
 from fingerspelling.training.limit import StoppedInTime
@@ -80,8 +80,7 @@ def take_over(
             f"{', '.join(unfinished)}: not trained to the end; push 03_training again until it is, and then this kernel"
         )
     _reckon(book, chapter)
-    with written_whole(WORKING / NOTE) as temporary:
-        temporary.write_text(json.dumps({"chapter": chapter, "run": run}) + "\n")
+    write_whole(WORKING / NOTE, json.dumps({"chapter": chapter, "run": run}) + "\n")
     _stop_without_error(namespace["get_ipython"]())
 
 

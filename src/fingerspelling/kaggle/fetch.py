@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import write_whole
 from fingerspelling.kaggle.chain import NOTE
 from fingerspelling.kaggle.client import Client
 from fingerspelling.processes import only_process
@@ -69,5 +69,4 @@ def merge(fetched: Path, run_dir: Path) -> Path | None:
 def _merge_records(fetched: Path, run_dir: Path) -> None:
     """Let the fetched run.json hold the chapters of both."""
     if records := provenance.read(fetched):
-        with written_whole(fetched / "run.json") as temporary:
-            temporary.write_text(json.dumps(provenance.read(run_dir) | records, indent=2) + "\n")
+        write_whole(fetched / "run.json", json.dumps(provenance.read(run_dir) | records, indent=2) + "\n")

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from fingerspelling.data.competition import INPUT, SCRATCH, SLUG, WORKING
-from fingerspelling.files import to_path, written_whole
+from fingerspelling.files import to_path, write_whole
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
@@ -136,8 +136,7 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
             raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
         metadata = json.dumps(kernel.metadata, indent=2) + "\n"
         for name, content in ((METADATA, metadata), (kernel.metadata["code_file"], built)):
-            with written_whole(kernel.folder / name) as temporary:
-                temporary.write_text(content, encoding="utf-8")
+            write_whole(kernel.folder / name, content)
     return kernels
 
 

@@ -16,7 +16,7 @@ import pydantic
 
 from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.decoding.search import Decode, make_decoder
-from fingerspelling.files import from_home
+from fingerspelling.files import PACKAGE, from_home
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
     ParameterError,
@@ -32,7 +32,6 @@ from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
 from fingerspelling.training.recipe import ModelConfig, Recipe, check_heads
 
-PACKAGE = Path(__file__).resolve().parents[1]
 PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a checkout, a kernel's folder
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
 ROOT = PROJECT if IN_PLACE else Path.cwd()  # where relative paths begin and a run's files go

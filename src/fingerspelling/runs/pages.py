@@ -18,7 +18,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 
-from fingerspelling.files import DataError, to_path, written_whole
+from fingerspelling.files import DataError, to_path, write_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
@@ -49,13 +49,11 @@ def build(run_dir: Path, pages: Path) -> None:
     for name, notebook in chapters.items():
         text, pictures = _markdown(name, notebook, pages)
         for file, content in {Path(f"{name}.md"): text.encode(), **pictures}.items():
-            with written_whole(pages / file) as temporary:
-                temporary.write_bytes(content)
+            write_whole(pages / file, content)
             kept.add(file)
         page = _linked(notebook, "html", book)
         html, _ = HTMLExporter(template_name="lab", raw_template=OFFLINE).from_notebook_node(page)
-        with written_whole(book / f"{name}.html") as temporary:
-            temporary.write_text(html, encoding="utf-8")
+        write_whole(book / f"{name}.html", html)
         title = notebook.cells[0].source.splitlines()[0].removeprefix("# ").partition(". ")[2]
         index.append(f"| [{name}]({name}.md) | {title} |")
     index += [
@@ -66,8 +64,7 @@ def build(run_dir: Path, pages: Path) -> None:
     ]
     texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
     for path, text in texts.items():
-        with written_whole(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     for file in pages.rglob("*"):
         if file.is_file() and file.relative_to(pages) not in kept:
             file.unlink()

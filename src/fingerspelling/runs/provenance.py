@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import PACKAGE, read_entries, write_whole
 
-PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parents[1]
 PACKAGES = ("torch", "transformers", "accelerate", "tensorflow", "numpy", "pandas", "pyarrow")
 LINE = 100  # characters; GitHub shows about as many without scrolling
@@ -89,16 +88,12 @@ def duration(seconds: float) -> str:
 def write(run_dir: Path, chapter: str, provenance: Mapping[str, Any]) -> None:
     """Keep a chapter's record in the run's run.json."""
     path = run_dir / "run.json"
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(read(run_dir) | {chapter: provenance}, indent=2) + "\n")
+    write_whole(path, json.dumps(read(run_dir) | {chapter: provenance}, indent=2) + "\n")
 
 
 def read(run_dir: Path) -> dict[str, Any]:
     """Return a run's records by chapter; none where it has no readable run.json."""
-    try:
-        return json.loads((run_dir / "run.json").read_text())
-    except (OSError, ValueError):
-        return {}
+    return read_entries(run_dir / "run.json")
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -31,7 +31,7 @@ from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.decoding.search import decoding_name
 from fingerspelling.export import check_parity, export_tflite
-from fingerspelling.files import DataError, read_json, to_path, written_whole
+from fingerspelling.files import DataError, read_json, to_path, write_whole
 from fingerspelling.landmarks import FACE, SELECTED_PLACES, as_columns
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.processes import exit_status, track
@@ -111,8 +111,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         "scores": {kind: round(float(score), 4) for kind, score in scores["score"].items()},
     }
     arguments = ARGUMENTS | {"confidence": asdict(calibration), "sample": SAMPLE, "made": made}
-    with written_whole(package / ARGUMENTS_FILE) as temporary:
-        temporary.write_text(json.dumps(arguments) + "\n")
+    write_whole(package / ARGUMENTS_FILE, json.dumps(arguments) + "\n")
     write_sample(reader, package / SAMPLE_FILE)
     _save(trained, pytorch)
     alike = _parity(pytorch, reader, submission)

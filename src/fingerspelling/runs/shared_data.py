@@ -13,11 +13,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import PACKAGE, write_whole
 
 NOTE = "data.txt"  # in a run's folder
 SIMULATED = "simulated signers"
-PACKAGE = Path(__file__).resolve().parents[1]
 # The code that decides what the files and the store hold.
 MAKERS = ["landmarks.py", "text.py", "simulation", "data/conventions.py", "data/extraction.py", "data/store.py"]
 
@@ -46,8 +45,7 @@ def read_note(run_dir: Path) -> Noted:
 def write_note(run_dir: Path, noted: Noted) -> None:
     """Note which data a run is on, and where they lie: relative to the run, so that both may be moved together."""
     lines = [noted.data, *([os.path.relpath(noted.home, run_dir)] if noted.home != run_dir else [])]
-    with written_whole(run_dir / NOTE) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines))
+    write_whole(run_dir / NOTE, "".join(f"{line}\n" for line in lines))
 
 
 def shared_folder(run_dir: Path, content: Mapping[str, Any]) -> Path:

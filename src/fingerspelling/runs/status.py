@@ -122,7 +122,7 @@ def _training(run_dir: Path, name: str, notes: dict[str, dict], clips: Path) -> 
     if (folder / "model").is_dir():
         if not is_whole(folder / "model"):
             return "damaged: a file of model/ is not as it was written"
-        if inputs["training"]["scores"] and notes.get(name, {}).get("of", [])[1:] != [_content(run_dir / SCORES)]:
+        if inputs["training"]["scores"] and notes.get(name, {}).get("of", [])[1:] != [content(run_dir / SCORES)]:
             return f"stale: trained with other scores than those in {SCORES}"
         pd.read_parquet(folder / PREDICTIONS, page_checksum_verification=True)
         return "done" if compared else f"done: on clips that are not in {clips} any more"
@@ -149,11 +149,7 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
             return "damaged, or of another run: it is not the file that was written"
         of = of["readers"]
     made_of = {training: written for training, written in of.items() if isinstance(written, list | None)}
-    contents = {Path(training).name: _content(run_dir / training / PREDICTIONS) for training in trainings}
+    contents = {Path(training).name: content(run_dir / training / PREDICTIONS) for training in trainings}
     if changed := [training for training, written in made_of.items() if contents.get(training) != written]:
         return f"stale: {', '.join(changed)} has changed since"
     return "done"
-
-
-def _content(file: Path) -> list[int] | None:
-    return content(file) if file.is_file() else None

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 import pandas as pd
 import yaml
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import read_entries, write_whole, written_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
@@ -65,15 +65,11 @@ class Run:
     @property
     def outcome(self) -> dict[str, Any]:
         """How it ended: score, seconds, failure ("" where it has finished); without them before that."""
-        try:
-            return json.loads(self.beside(".json").read_text())
-        except (OSError, ValueError):
-            return {}
+        return read_entries(self.beside(".json"))
 
     def keep(self, **outcome: Any) -> None:
         """Keep how it ended, or where it is."""
-        with written_whole(self.beside(".json")) as temporary:
-            temporary.write_text(json.dumps(outcome) + "\n")
+        write_whole(self.beside(".json"), json.dumps(outcome) + "\n")
 
 
 class Place(Protocol):
@@ -174,8 +170,7 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | Non
         contents[run] = f"# {params}, {name}\n" + yaml.safe_dump(own, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)
     for run, content in contents.items():
-        with written_whole(run.beside(".yaml")) as temporary:
-            temporary.write_text(content)
+        write_whole(run.beside(".yaml"), content)
     return [*contents]
 
 

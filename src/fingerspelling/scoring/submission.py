@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fingerspelling.files import DataError, parse_json, refuse_no_file, written_whole
+from fingerspelling.files import PACKAGE, DataError, parse_json, refuse_no_file, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.scoring.confidence import Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
@@ -25,7 +25,7 @@ from fingerspelling.text import CHARACTERS, CONSTANT_PHRASE
 
 MODEL_FILE, ARGUMENTS_FILE = "model.tflite", "inference_args.json"
 ARGUMENTS = {"selected_columns": SELECTED_COLUMNS}  # of the workbook's models
-WEIGHTS = Path(__file__).parents[1] / "weights"  # what the package ships: a submission's two files, and a sample clip
+WEIGHTS = PACKAGE / "weights"  # what the package ships: a submission's two files, and a sample clip
 NOTHING = "(nothing readable)"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
 # What damaged archives make zipfile raise.

@@ -174,5 +174,5 @@ def hand_shape(character: str) -> np.ndarray:
     if character not in SIGNS:
         raise ValueError(f"{character!r} is not one of the competition's 59 characters")
     postures = SIGNS[character].postures()
-    turned = rotate(rotations(postures[:, TURN]), joints(postures)) + postures[:, PLACE, None]
-    return turned.swapaxes(1, 2)
+    turned = rotate(rotations(postures[:, TURN].T), joints(postures)) + postures.T[PLACE, None]
+    return turned.T

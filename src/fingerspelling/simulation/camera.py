@@ -18,30 +18,30 @@ def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
     """Project the hands and the pose from space into the frame, in place.
 
     Args:
-        scene: float32 [frames, 3, 75], left hand, pose and right hand in metres in the camera's frame; then x and y
+        scene: float32 [3, 75, frames], left hand, pose and right hand in metres in the camera's frame; then x and y
             are shares of the frame's width and height, z is in frame widths from the wrist (hands) and the hips (pose).
         focal: focal length in frame widths.
-        shake: float32 [frames, 2], how far the picture is shifted, in frame widths.
+        shake: float32 [2, frames], how far the picture is shifted, in frame widths.
     """
-    depth = scene[:, 2]
+    depth = scene[2]
     scale = np.float32(focal) / depth
     for hand in (LEFT, RIGHT):
-        depth[:, hand] = _relative_depth(scene[:, :, hand], focal)
-    hips = depth[:, HIPS].mean(1, keepdims=True)
-    depth[:, POSED] = (depth[:, POSED] - hips) * (np.float32(focal) / hips)
-    scene[:, 0] *= scale
-    scene[:, 1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
-    scene[:, :2] += 0.5 + shake[:, :, None] * np.array([[1], [WIDTH_OVER_HEIGHT]], np.float32)
+        depth[hand] = _relative_depth(scene[:, hand], focal)
+    hips = (depth[HIPS[0]] + depth[HIPS[1]]) / 2
+    depth[POSED] = (depth[POSED] - hips) * (np.float32(focal) / hips)
+    scene[0] *= scale
+    scene[1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
+    scene[:2] += 0.5 + shake[:, None] * np.array([[[1]], [[WIDTH_OVER_HEIGHT]]], np.float32)
 
 
 def _relative_depth(hand: np.ndarray, focal: float) -> np.ndarray:
-    """Return the depth of a hand [frames, 3, 21] relative to its wrist in frame widths, [frames, 21]."""
-    relative = hand - hand[:, :, :1]
-    return (relative[:, 2] + DEPTH_LEAN * relative[:, 1]) * (focal / hand[:, 2, :1])
+    """Return the depth of a hand [3, 21, frames] relative to its wrist in frame widths, [21, frames]."""
+    _, y, z = hand
+    return (z - z[0] + DEPTH_LEAN * (y - y[0])) * (focal / z[0])
 
 
 def shake_camera(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the slow wandering of a hand-held camera, float32 [frames, 2] in frame widths."""
+    """Return the slow wandering of a hand-held camera, float32 [2, frames] in frame widths."""
     hertz = rng.uniform(0.1, 1.2, 8)
     reach = rng.normal(0, 0.006, 8).astype(np.float32)
-    return (swing(hertz, rng.random(8), frames, fps) * reach).reshape(frames, 4, 2).sum(1)
+    return (swing(hertz, rng.random(8), frames, fps) * reach[:, None]).reshape(4, 2, frames).sum(0)

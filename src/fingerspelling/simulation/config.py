@@ -30,7 +30,7 @@ class Wording:
     """What wild signers spell: the kinds' shares, relative to each other."""
 
     competition: NonNegativeFloat = 0.26  # addresses, names, web addresses, phone numbers
-    word: NonNegativeFloat = 0.38  # a word, of one letter or more; three in ten are invented
+    word: NonNegativeFloat = 0.38  # a word, of one letter or more; a quarter are invented
     words: NonNegativeFloat = 0.12  # two to four words
     name: NonNegativeFloat = 0.1  # given name, surname or both
     letters: NonNegativeFloat = 0.08  # 1-8 random letters
@@ -108,6 +108,8 @@ class Shapes:
     thumb_of_fist: Annotated[float, Field(ge=0, le=1)] = 0.35
     lax: Probability = 0.25  # how far a shape is left half-formed, at most
     skew: NonNegativeFloat = 0.07  # spread of scale and shear of the picture of a hand
+    # Share of letters, at most, that a signer forms as others that look like them, so that the word must tell.
+    slips: Probability = 0.25
 
 
 @parameters

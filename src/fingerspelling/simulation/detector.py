@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from fingerspelling.simulation.body import COUNT, FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
+from fingerspelling.landmarks import FACE, POINTS
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, WHOLE_FACE, other_hand
 from fingerspelling.simulation.config import SimulationConfig
 
 FACE_LOST = 0.007  # share of the frames without a face in the competition's recordings
@@ -29,28 +30,42 @@ BOTH = 0.15  # share of clips with a run in which one hand is seen as two
 NOISE_FRAMES = 512
 
 
-def detect(clip: np.ndarray, own: slice, lost: float, config: SimulationConfig, rng: np.random.Generator) -> slice:
+def detect(
+    clip: np.ndarray,
+    own: slice,
+    lost: float,
+    config: SimulationConfig,
+    rng: np.random.Generator,
+    face: tuple[int, ...] = WHOLE_FACE,
+) -> slice:
     """Spoil a perfectly seen clip in place, as MediaPipe would.
 
     Args:
-        clip: float32 [frames, 3, 543], all points in the frame's units.
+        clip: float32 [3, 543 or fewer, frames], points in the frame's units.
         own: place of the spelling hand's points.
         lost: how readily this hand is lost, about 1.
         config: strengths (noise, lost_hand).
         rng: source of chance.
+        face: numbers of the face's points that the clip has.
 
     Returns:
         Its frames from the first to the last with a hand.
     """
-    unseen = lost_frames(clip[:, :2, own], lost, config, rng) if config.lost_hand > 0 else None
-    add_jitter(clip, own, Jitter(config.noise), rng)
+    unseen = lost_frames(clip[:2, own], lost, config, rng) if config.lost_hand > 0 else None
+    add_jitter(clip, own, Jitter(config.noise), rng, face)
     if config.lost_hand > 0:
-        clip[unseen, :, own] = np.nan
+        clip[:, own, unseen] = np.nan
         confuse_hands(clip, own, rng)
         if rng.random() < FACE_LOST_CLIPS:
             _blank(clip, FACE_POINTS, rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS, rng)
-    seen = np.flatnonzero((~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]])).any(axis=1))
+    seen = frames_with_a_hand(clip)
     return slice(seen[0], seen[-1] + 1)
+
+
+def frames_with_a_hand(clip: np.ndarray) -> np.ndarray:
+    """Return the numbers of the frames in which a hand is seen."""
+    left, right = clip[0, LEFT_HAND.start], clip[0, RIGHT_HAND.start]
+    return np.flatnonzero(~np.isnan(left) | ~np.isnan(right))
 
 
 @dataclass(frozen=True)
@@ -58,71 +73,78 @@ class Jitter:
     """How a tracker misplaces points."""
 
     strength: float = 1.0  # relative to MediaPipe's usual
-    joints: np.ndarray | float = 1.0  # of each of the hand's joints, relative to all, float32 [21] or a single number
+    joints: np.ndarray | float = (
+        1.0  # of each of the hand's joints, relative to all, float32 [21, 1] or a single number
+    )
     # Share of this frame and of those before in what is written.
     smoothing: np.ndarray = field(default_factory=lambda: SMOOTHING)
 
 
 @cache
-def _noise() -> tuple[np.ndarray, np.ndarray]:
+def _noise(face: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return noise of the usual strength, float32 and periodic, for whole clips and for the spelling hand.
 
-    That of clips, [2 NOISE_FRAMES, 3, 543] in frame widths, is partly slow, and 0 for both hands; that of the hand,
-    [2 NOISE_FRAMES, 3, 21] in palms, is new in each frame.
+    That of clips with these points of the face, [3, points, 2 NOISE_FRAMES] in frame widths, is partly slow, and 0 for
+    both hands; that of the hand, [3, 21, 2 NOISE_FRAMES] in palms, is new in each frame.
     """
-    noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, COUNT), np.float32)
+    noise = np.random.default_rng(0).standard_normal((NOISE_FRAMES, 3, len(POINTS)), np.float32)
+    noise = noise.take([*face, *range(FACE, len(POINTS))], 2)
     hand = np.float32(HAND_JITTER) * noise[:, :, RIGHT_HAND]
     slow: np.ndarray = noise.copy()
     for _ in range(3):
         slow = (slow + np.roll(slow, 1, 0) + np.roll(slow, -1, 0)) / 3
     clip = np.float32(BODY_JITTER) * (0.4 * noise + 1.5 * slow)
     clip[:, :, LEFT_HAND] = clip[:, :, RIGHT_HAND] = 0
-    return np.concatenate([clip, clip]), np.concatenate([hand, hand])
+    of_clip, of_hand = (np.concatenate([noise, noise]).transpose(1, 2, 0).copy() for noise in (clip, hand))
+    return of_clip, of_hand
 
 
-def add_jitter(clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator) -> None:
-    """Misplace the points of a clip [frames, 3, 543] in place; those of the spelling hand by shares of its palm."""
-    frames = len(clip)
+def add_jitter(
+    clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator, face: tuple[int, ...] = WHOLE_FACE
+) -> None:
+    """Misplace the points of a clip in place, see `detect`; those of the spelling hand by shares of its palm."""
+    frames = clip.shape[2]
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
-    of_clip, of_hand = _noise()
+    of_clip, of_hand = _noise(face)
     strength = np.float32(jitter.strength)
-    clip += of_clip[rows] if strength == 1 else of_clip[rows] * strength  # the usual one needs no copy
-    hand = clip[:, :, own]
-    along = hand[:, :2, 9] - hand[:, :2, 0]
-    palm = np.sqrt((along * along).sum(1))[:, None, None]
+    clip += of_clip[..., rows] if strength == 1 else of_clip[..., rows] * strength  # the usual one needs no copy
+    hand = clip[:, own]
+    along = hand[:2, 9] - hand[:2, 0]
+    palm = np.sqrt((along * along).sum(0))
     wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
     wrong *= np.float32(jitter.strength * HAND_ERROR)
-    hand += palm * (of_hand[rows] * strength + wrong) * jitter.joints
-    hand[:, 2] -= hand[:, 2, :1].copy()  # depth stays relative to the wrist
+    hand += palm * (of_hand[..., rows] * strength + wrong) * jitter.joints
+    hand[2] -= hand[2, 0].copy()  # depth stays relative to the wrist
     before = len(jitter.smoothing) - 1
-    padded = np.concatenate([np.repeat(hand[:1], before, 0), hand])
-    hand[:] = sum(share * padded[before - back : len(padded) - back] for back, share in enumerate(jitter.smoothing))
+    padded = np.concatenate([np.repeat(hand[..., :1], before, -1), hand], -1)
+    shares = enumerate(jitter.smoothing)
+    hand[:] = sum(share * padded[..., before - back : before - back + frames] for back, share in shares)
 
 
-def wandering_noise(rng: np.random.Generator, frames: int, every: int, columns: int = 1) -> np.ndarray:
-    """Return noise that wanders, [frames, columns]: normal draws every so many frames, straight lines between them."""
-    knots = rng.standard_normal((max(2, frames // every), columns), np.float32)
-    place = np.arange(frames, dtype=np.float32) * np.float32((len(knots) - 1) / max(frames - 1, 1))
-    left = np.minimum(place.astype(int), len(knots) - 2)
-    share = (place - left.astype(np.float32))[:, None]
-    return knots[left] * (1 - share) + knots[left + 1] * share
+def wandering_noise(rng: np.random.Generator, frames: int, every: int, rows: int = 1) -> np.ndarray:
+    """Return noise that wanders, [rows, frames]: normal draws every so many frames, straight lines between them."""
+    knots = rng.standard_normal((max(2, frames // every), rows), np.float32).T
+    place = np.arange(frames, dtype=np.float32) * np.float32((knots.shape[1] - 1) / max(frames - 1, 1))
+    left = np.minimum(place.astype(int), knots.shape[1] - 2)
+    share = place - left.astype(np.float32)
+    return knots.take(left, 1) * (1 - share) + knots.take(left + 1, 1) * share
 
 
 def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw the frames in which a hand [frames, 2, 21] is lost: runs, most often in fast movement or near the edge."""
-    frames = len(hand)
-    palm = np.abs(hand[:, 1, 9] - hand[:, 1, 0]).mean()
-    speed, finger_speed = _speed(hand) / palm, _speed(hand - hand[:, :, :1]) / palm
-    edge = np.maximum(np.abs(hand - 0.5).max((1, 2)) - 0.45, 0) * 10
+    """Draw the frames in which a hand [2, 21, frames] is lost: runs, most often in fast movement or near the edge."""
+    frames = hand.shape[2]
+    palm = np.abs(hand[1, 9] - hand[1, 0]).mean()
+    speed, finger_speed = _speed(hand) / palm, _speed(hand - hand[:, :1]) / palm
+    edge = np.maximum(np.abs(hand - 0.5).max((0, 1)) - 0.45, 0) * 10
     share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
     share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
     lost = _draw_runs(np.clip(share, 0.005, 0.97), 2 * frames, rng)
     # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
     trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
-    stretches = [lost[first : first + frames] for first in rng.integers(0, frames, STRETCHES)]
-    lost = max(stretches, key=lambda stretch: trouble[stretch].sum())
+    stretches = lost[rng.integers(0, frames, STRETCHES)[:, None] + np.arange(frames)]
+    lost = stretches[np.argmax(stretches @ trouble)]
     if rng.random() < ENDS_SEEN or lost.all():
         lost[[0, -1]] = False
     return lost
@@ -130,7 +152,8 @@ def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng:
 
 def _speed(hand: np.ndarray) -> np.ndarray:
     """Return how far a hand's points move from each frame to the next, the mean of every fourth: [frames]."""
-    return np.abs(np.diff(hand[:, :, ::4], axis=0, append=hand[-1:, :, ::4])).mean((1, 2))
+    moves = np.abs(np.diff(hand[:, ::4], append=hand[:, ::4, -1:]))
+    return moves.reshape(-1, moves.shape[-1]).T.copy().mean(1)  # summed point by point
 
 
 def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
@@ -175,14 +198,15 @@ def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> Non
     draw = rng.random()
     if draw < FLIP + BOTH:
         length = int(rng.integers(1, 16))
-        start = int(rng.integers(0, len(clip)))
+        start = int(rng.integers(0, clip.shape[2]))
         run = slice(start, start + length)
-        clip[run, :, other] = clip[run, :, own]
+        clip[:, other, run] = clip[:, own, run]
         if draw < FLIP:
-            clip[run, :, own] = np.nan
+            clip[:, own, run] = np.nan
 
 
 def _blank(clip: np.ndarray, part: slice, share: float, rng: np.random.Generator) -> None:
-    length = int(share * len(clip)) + 1
-    start = int(rng.integers(0, max(1, len(clip) - length)))
-    clip[start : start + length, :, part] = np.nan
+    frames = clip.shape[2]
+    length = int(share * frames) + 1
+    start = int(rng.integers(0, max(1, frames - length)))
+    clip[:, part, start : start + length] = np.nan

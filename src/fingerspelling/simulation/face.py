@@ -5,8 +5,11 @@ recordings, rounded to half a millimetre on a face 140 mm wide and made symmetri
 an ellipsoid with nose, eye sockets, lips and chin.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from fingerspelling.landmarks import FACE
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import product, swing
 
@@ -73,6 +76,7 @@ def _expressions() -> list[tuple[int, int, np.ndarray]]:
 
 
 EXPRESSIONS = _expressions()
+NUMBERS, AXES, REACHES = map(list, zip(*EXPRESSIONS, strict=True))
 
 
 def sample_face(rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +90,13 @@ def sample_face(rng: np.random.Generator) -> np.ndarray:
 
 
 def photograph_face(
-    face: np.ndarray, turn: np.ndarray, place: np.ndarray, focal: float, shake: np.ndarray, amounts: np.ndarray
+    face: np.ndarray,
+    turn: np.ndarray,
+    place: np.ndarray,
+    focal: float,
+    shake: np.ndarray,
+    amounts: np.ndarray,
+    points: Sequence[int] = range(FACE),
 ) -> np.ndarray:
     """Show a face in the picture.
 
@@ -95,39 +105,44 @@ def photograph_face(
 
     Args:
         face: float32 [3, 468] in metres, the face at rest, upright and straight to the camera.
-        turn: float32 [frames, 3, 3], the head's rotation.
-        place: float32 [frames, 3, 1] in metres from the lens, the head's middle.
+        turn: float32 [3, 3, frames], the head's rotation.
+        place: float32 [3, frames] in metres from the lens, the head's middle.
         focal: focal length in frame widths.
-        shake: float32 [frames, 2], how far the picture is shifted, in frame widths.
-        amounts: float [frames, 4], of `move_face`.
+        shake: float32 [2, frames], how far the picture is shifted, in frame widths.
+        amounts: float [4, frames], of `move_face`.
+        points: numbers of those that are wanted.
 
     Returns:
-        float64 [frames, 3, 468]: x and y as shares of the frame, z in frame widths from the head's middle.
+        float64 [3, points, frames]: x and y as shares of the frame, z in frame widths from the head's middle.
     """
-    scale = focal / place[:, 2:]
-    numbers, axes, reaches = zip(*EXPRESSIONS, strict=True)
-    moving = turn[:, :, list(axes)] * amounts[:, None, list(numbers)]
-    terms = np.concatenate([turn, moving, place], 2) * scale * [[1], [WIDTH_OVER_HEIGHT], [1]]
-    terms[:, 2, -1] = 0  # depth is relative to the head's middle
-    nearness = place[:, 2].mean() / (place[:, 2].mean() + face[2])
-    shift = np.zeros((len(turn), 3, 1))
-    shift[:, :2, 0] = 0.5 + shake * [1, WIDTH_OVER_HEIGHT]
-    shift[:, 2, 0] = -scale[:, 0, 0] * (face[2] * nearness)[SIDES].mean()
+    depth = place[2].mean()
+    nearness = depth / (depth + face[2])
+    scale = focal / place[2]
+    terms = np.empty((3, 5 + len(EXPRESSIONS), len(scale)))
+    terms[:, :3] = turn
+    terms[:, 3:-2] = turn[:, AXES] * amounts[NUMBERS]
+    terms[:, -2] = place
+    terms[:, :-1] *= scale
+    terms[1] *= WIDTH_OVER_HEIGHT
+    terms[2, -2] = 0  # depth is relative to the head's middle
+    terms[0, -1] = 0.5 + shake[0].astype(float)
+    terms[1, -1] = 0.5 + shake[1].astype(float) * WIDTH_OVER_HEIGHT
+    terms[2, -1] = -scale * (face[2] * nearness)[SIDES].mean()
     flat = np.ones((1, face.shape[1]))
-    basis = np.concatenate([np.concatenate([face, reaches, flat]) * nearness, flat])
-    return product(np.concatenate([terms, shift], 2), basis)
+    basis = np.concatenate([np.concatenate([face, REACHES, flat]) * nearness, flat])
+    return product(basis.take(points, 1).T, terms)
 
 
 def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
     """Let a face mouth, as lively as `restless` says, about 1, blink and raise its brows.
 
     Returns:
-        float [frames, 4]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.
+        float [4, frames]: how far the mouth is open, the lips spread, the eyes closed and the brows raised; 1 is fully.
     """
     rate = rng.uniform([2, 2, 4, 1, 0.2, 0.3], [5, 5, 7, 3, 1, 1])
-    wave = swing(rate, rng.random(6), frames, fps).T
+    wave = swing(rate, rng.random(6), frames, fps)
     blinks = np.cumsum(rng.exponential(3.5, 2 + int(frames / fps)))
-    from_blink = np.abs(np.arange(frames)[:, None] / fps - blinks).min(1)
+    from_blink = np.abs(np.arange(frames) / fps - blinks[:, None]).min(0)
     closed = np.maximum(1 - (from_blink / BLINK) ** 2, 0)
     return np.stack(
         [
@@ -135,6 +150,5 @@ def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator
             wave[1] * wave[5] * 0.5 * restless,
             closed * closed,
             np.maximum(wave[3] * wave[5], 0) * 0.5,
-        ],
-        1,
+        ]
     )

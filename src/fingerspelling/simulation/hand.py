@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerspelling.simulation.geometry import sine_cosine
+from fingerspelling.simulation.geometry import sine_cosine, solve
 
 DIGITS = ("thumb", "index", "middle", "ring", "little")
 # Thumb: direction of the metacarpal in the palm's plane (away from the fingers) and out of it (opposition),
@@ -99,40 +99,42 @@ def touching(angles: np.ndarray, skeleton: Skeleton, finger: np.ndarray, gap: np
     angles = angles.copy()
     for _ in range(TOUCHING_STEPS):
         tried = np.repeat(angles[None], 1 + moved.shape[1], 0)
-        for number in range(moved.shape[1]):
-            tried[1 + number, hands, moved[:, number]] += 1
-        placed = joints(tried.reshape(-1, angles.shape[1]), skeleton).reshape(*tried.shape[:2], 3, 21)
-        between = (placed[:, hands, :, 4 * (1 + finger)] - placed[:, :, :, 4].swapaxes(0, 1)).swapaxes(0, 1)
+        tried[1 + np.arange(moved.shape[1])[:, None], hands, moved.T] += 1
+        placed = joints(tried.reshape(-1, angles.shape[1]), skeleton).reshape(3, 21, *tried.shape[:2])
+        between = (placed[:, 4 * (1 + finger), :, hands] - placed[:, 4].transpose(2, 0, 1)).transpose(2, 0, 1)
         slopes = (between[1:] - between[0]).transpose(1, 2, 0)  # [hands, 3, angles moved], palms per degree
         distance = np.linalg.norm(between[0], axis=1)
         toward = between[0] * np.minimum(gap / np.maximum(distance, 1e-6) - 1, 0)[:, None]
-        gram = slopes @ slopes.transpose(0, 2, 1) + TOUCHING_DAMPING * np.eye(3, dtype=np.float32)
-        steps = slopes.transpose(0, 2, 1) @ np.linalg.solve(gram, toward[:, :, None])
-        angles[hands[:, None], moved] += steps[:, :, 0].astype(np.float32)
+        gram = (slopes[:, :, None] * slopes[:, None]).sum(3) + TOUCHING_DAMPING * np.eye(3, dtype=np.float32)
+        steps = (slopes * solve(gram, toward)[:, :, None]).sum(1)
+        angles[hands[:, None], moved] += steps.astype(np.float32)
         angles[:, : len(ANGLES)] = within_limits(angles[:, : len(ANGLES)])
     return angles
 
 
 def joints(angles: np.ndarray, skeleton: Skeleton = MEAN_SKELETON) -> np.ndarray:
-    """Place the 21 joints by forward kinematics, float32 [frames, 3, 21] in palms, in the hand's own frame.
+    """Place the 21 joints by forward kinematics, float32 [3, 21, frames] in palms, in the hand's own frame.
 
     Angles are float [frames, 20 or more] in degrees, in the order of ANGLES; further columns are ignored.
     """
     # Frames come last here, so that NumPy's inner loops are long.
     angles = np.asarray(angles, np.float32).T[: len(ANGLES)].reshape(5, 4, -1)
     flexion = np.zeros((5, 3, angles.shape[2]), np.float32)
-    flexion[0, 1:] = np.cumsum(angles[0, 2:], 0)
-    flexion[1:] = np.cumsum(angles[1:, [0, 2, 3]], 1)
+    flexion[0, 1:] = angles[0, 2:]
+    flexion[1:] = angles[1:, [0, 2, 3]]
+    for joint in (1, 2):
+        flexion[:, joint] += flexion[:, joint - 1]
     sine, cosine = sine_cosine(flexion)
     along, bend = _directions(angles)
-    digits = np.empty((3, 5, 4, angles.shape[2]), np.float32)
+    placed = np.zeros((3, 21, angles.shape[2]), np.float32)
+    digits = placed[:, 1:].reshape(3, 5, 4, -1)  # a view
     digits[:, :, 0] = skeleton.roots.T[:, :, None]
     digits[:, :, 1:] = (cosine * along[:, :, None] + sine * bend[:, :, None]) * skeleton.bones[:, :, None]
     if skeleton.thumb_of_fist:
         closed = np.clip((flexion[2:, 1].mean(0) - CLOSED[0]) / (CLOSED[1] - CLOSED[0]), 0, 1)
         digits[:, 0, 1:] *= 1 + np.float32(skeleton.thumb_of_fist) * closed
-    placed = np.zeros((angles.shape[2], 3, 21), np.float32)
-    placed[:, :, 1:] = np.cumsum(digits, 2).reshape(3, 20, -1).transpose(2, 0, 1)
+    for joint in (1, 2, 3):
+        digits[:, :, joint] += digits[:, :, joint - 1]
     return placed
 
 

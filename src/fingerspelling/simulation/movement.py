@@ -7,6 +7,7 @@ for are reached only in part (undershoot). Each finger, the wrist's turn and the
 """
 
 import math
+import string
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,9 @@ from fingerspelling.simulation.signer import Signer
 # (degrees/s; palms/s for the place).
 GROUPS = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 16), slice(16, 20), TURN, PLACE]
 STARTS = [group.start for group in GROUPS]
-GROUP_OF = np.searchsorted(STARTS, np.arange(CHANNELS), side="right") - 1
+# The channels of each group, [7, 4], where the last of three stands twice; and where each channel first stands there.
+MEMBERS = np.array([[min(group.start + i, group.stop - 1) for i in range(4)] for group in GROUPS])
+PLACES = np.unique(MEMBERS, return_index=True)[1]
 SPEED_LIMITS = np.array([1000.0, 1200, 1200, 1200, 1200, 700, 9], np.float32)
 PEAK = 1.875  # peak speed of a minimum-jerk movement, times its mean speed
 LONGEST_OVERLAP = 1.8  # slots; a movement lasts at most this long, so that about two run at a time
@@ -29,6 +32,12 @@ STROKE = 0.55  # slots; the time of each further station of a sign that moves
 SPACE = 0.7  # the time of a space, relative to that of another character
 POSTURE_NOISE = np.array([3.0] * TURN.start + [3.5] * 3, np.float32)  # from one time to the next, degrees
 CLIP_NOISE = np.array([1.5] * TURN.start + [4.0] * 3 + [0.0] * 3, np.float32)
+# Letters that are taken for each other, by learners and by readers.
+_ALIKE = ("aemnst", "ceo", "ghpq", "kpv", "hruv", "ijy", "dglxz", "bfw")
+LOOKALIKES = {
+    letter: sorted({other for group in _ALIKE if letter in group for other in group} - {letter})
+    for letter in string.ascii_lowercase
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Manner:
     stagger: float = 0.012  # seconds by which fingers do not start as one
     wobble: float = 1.0  # how far postures differ from one time to the next, relative to the usual
     pause: float = 1.0  # time of a space, relative to the usual
+    slips: float = 0.0  # share of the letters that are formed as one that looks like them
     start: str = "relaxed"  # shape of the hand before the first character
     end: str = "relaxed"  # and after the last one
 
@@ -61,7 +71,7 @@ def sign(
     seconds = slots * signer.seconds_per_character * log_normal(rng, 0.14) / config.tempo
     seconds *= np.linspace(1, log_normal(rng, 0.12), len(seconds))  # getting slower or faster
     motion, halfway = _movements(postures, seconds, signer, rng, config.fps, manner)
-    motion += _drift(len(motion), config.fps, signer, rng)
+    motion[:, TURN.start :] += _drift(len(motion), config.fps, signer, rng)
     motion[:, : TURN.start] = within_limits(motion[:, : TURN.start])
     return motion, characters[np.searchsorted(halfway, np.arange(len(motion)) / config.fps, side="right")]
 
@@ -75,6 +85,8 @@ def _stations(
         keys = signer.postures[character]
         if character == previous != " " and len(keys) == 1:
             keys = keys + signer.doubling
+        if manner.slips and character in LOOKALIKES and rng.random() < manner.slips:
+            keys = _slip(keys, character, signer, rng)
         rows.append(keys)
         slots.append(np.array([1.0] + [STROKE] * (len(keys) - 1)) * (SPACE * manner.pause if character == " " else 1))
     uneven = log_normal(rng, manner.uneven, len(slots))
@@ -90,6 +102,12 @@ def _stations(
     characters = np.repeat(np.arange(-1, len(phrase) + 1), [len(keys) for keys in rows])
     characters[-1] = -1
     return postures, np.concatenate(slots), characters
+
+
+def _slip(keys: np.ndarray, letter: str, signer: Signer, rng: np.random.Generator) -> np.ndarray:
+    """Return the postures of a letter formed wrongly: as one that looks like it, alone, or before or after its own."""
+    other = signer.postures[str(rng.choice(LOOKALIKES[letter]))][:1]
+    return np.concatenate([[other], [other, keys], [keys, other]][int(rng.integers(3))])
 
 
 def _away(shape: str, rng: np.random.Generator) -> np.ndarray:
@@ -116,14 +134,13 @@ def _movements(
     begins = ends[:-1, None] - signer.anticipation * lasts
     begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
-    progress = ((times[:, None, None] - begins) / lasts).astype(np.float32)
+    progress = ((times - begins.T[:, :, None]) / lasts.T[:, :, None]).astype(np.float32)
     np.clip(progress, 0, 1, out=progress)
     progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
-    changes = np.zeros((len(postures) - 1, len(GROUPS), CHANNELS))
-    changes[:, GROUP_OF, np.arange(CHANNELS)] = np.diff(postures, axis=0)
-    moved = product(progress.reshape(len(times), -1), changes.reshape(-1, CHANNELS))
+    changes = np.diff(postures.T).take(MEMBERS, 0)
+    moved = product(changes, progress).reshape(-1, len(times))[PLACES]
     halfway = np.maximum.accumulate((begins + lasts / 2).mean(1))
-    return (postures[0] + moved).astype(np.float32), halfway
+    return (postures[0][:, None] + moved).astype(np.float32).T, halfway
 
 
 def _needed(postures: np.ndarray) -> np.ndarray:
@@ -133,10 +150,10 @@ def _needed(postures: np.ndarray) -> np.ndarray:
 
 
 def _drift(frames: int, fps: float, signer: Signer, rng: np.random.Generator) -> np.ndarray:
-    """Return the slow wandering of an arm held up: [frames, 26], turn and place only."""
+    """Return the slow wandering of an arm held up: turn and place, float32 [frames, 6]."""
     hertz = 1 / np.repeat([rng.uniform(1.5, 3), rng.uniform(4, 9)], 6)
     reach = rng.normal(0, 1, (2, 6)) * [2.5, 2.5, 2.5, 0.08, 0.08, 0.08]
-    drift = np.zeros((frames, CHANNELS), np.float32)
-    drift[:, TURN.start :] = (swing(hertz, rng.random(12), frames, fps).reshape(-1, 2, 6) * reach).sum(1)
-    drift[:, PLACE.start] += np.linspace(0, signer.outward * frames / fps / 3, frames)
-    return drift
+    waves = swing(hertz, rng.random(12), frames, fps).reshape(2, 6, frames)
+    drift = (waves * reach[:, :, None]).sum(0).astype(np.float32)
+    drift[3] += np.linspace(0, signer.outward * frames / fps / 3, frames)
+    return drift.T

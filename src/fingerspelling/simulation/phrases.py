@@ -169,10 +169,10 @@ def _url(rng: np.random.Generator) -> str:
 
 def _word(rng: np.random.Generator) -> str:
     draw = rng.random()
-    if draw < 0.7:
-        return _pick(rng, words.KNOWN)
+    if draw < 0.75:
+        return _pick(rng, words.COMMON if draw < 0.25 else words.KNOWN if draw < 0.5 else words.DICTIONARY)
     word = _invented(rng, int(rng.integers(1, 4)))
-    return word if draw < 0.9 else word[: int(rng.integers(1, 5))]  # down to single letters, and cut anywhere
+    return word if draw < 0.92 else word[: int(rng.integers(1, 5))]  # down to single letters, and cut anywhere
 
 
 def _name(rng: np.random.Generator) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fingerspelling.simulation.body import COUNT, FACE_POINTS, hand_of, pose_person, sway_head
+from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, WHOLE_FACE, hand_of, pose_person, sway_head
 from fingerspelling.simulation.camera import photograph, shake_camera
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
@@ -21,12 +21,24 @@ def render_clip(signer: Signer, phrase: str, rng: np.random.Generator, config: S
 
 
 def render_aligned_clip(
-    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+    signer: Signer,
+    phrase: str,
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    face: tuple[int, ...] = WHOLE_FACE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a signer who spells a phrase.
 
+    Args:
+        signer: who.
+        phrase: what.
+        rng: source of chance.
+        config: of the simulation.
+        face: numbers of the face's points that are wanted; the others need not be computed.
+
     Returns:
-        float32 [frames, 543, 3]: points in the order of landmarks.POINTS, NaN where not detected.
+        float32 [frames, 543, 3]: points in the order of landmarks.POINTS, those of the face first; NaN where not
+            detected.
         int [frames]: place in the phrase of the character that is signed; -1 for none (see `movement.sign`).
 
     Raises:
@@ -35,7 +47,7 @@ def render_aligned_clip(
     if not encode(phrase):
         raise ValueError("an empty phrase cannot be spelled")
     if signer.wild:
-        return film(signer, phrase, rng, config)
+        return film(signer, phrase, rng, config, face)
     motion, characters = sign(phrase, signer, rng, config)
     if rng.random() < config.junk:
         part = _cut_off(len(motion), rng)
@@ -43,17 +55,17 @@ def render_aligned_clip(
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
-    clip = np.empty((frames, 3, COUNT), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
-    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
     body = pose_person(signer, motion, turn, place, rng)
     photograph(body, signer.focal, shake)
-    clip[:, :, FACE_POINTS.stop :] = body
-    shown = detect(clip, hand_of(signer), signer.lost, config, rng)
+    clip = np.empty((3, len(face) + body.shape[1], frames), np.float32)
+    clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
+    clip[:, LEFT_HAND.start :] = body
+    shown = detect(clip, hand_of(signer), signer.lost, config, rng, face)
     tracker = config.wild.tracker
     if tracker.others and rng.random() < tracker.others:
         leave_out(clip, hand_of(signer), tracker, rng)
-    return clip[shown].swapaxes(1, 2), characters[shown]
+    return clip[..., shown].T, characters[shown]
 
 
 def _cut_off(frames: int, rng: np.random.Generator) -> slice:

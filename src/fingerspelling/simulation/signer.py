@@ -95,24 +95,35 @@ class Signer:
         )
 
 
+_USUAL = {character: sign.postures() for character, sign in SIGNS.items()}
+_OTHERWISE = {character: [(share, sign.postures()) for share, sign in signs] for character, signs in VARIANTS.items()}
+
+
+def _way(character: str, draw: float) -> np.ndarray:
+    """Return how a signer forms a character who is at such a place, 0..1, among all."""
+    for share, postures in _OTHERWISE.get(character, []):
+        if draw < share:
+            return postures
+        draw -= share
+    return _USUAL[character]
+
+
 def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:
     general = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * GENERAL * spread
-    postures = {}
-    for character, sign in SIGNS.items():
-        draw = rng.random()
-        for share, variant in VARIANTS.get(character, []):
-            if draw < share:
-                sign = variant
-                break
-            draw -= share
-        base = sign.postures()
+    bases, personal = [], []
+    for character in SIGNS:
+        base = _way(character, rng.random())
         if still and character in STILL and rng.random() < still:
             change = STILL[character][int(rng.integers(len(STILL[character])))] - base[:, : TURN.stop]
             partly = np.abs(change[:, TURN]).max() < OTHER_WAY  # nobody signs halfway between up and down
+            base = base.copy()
             base[:, : TURN.stop] += change * np.float32(rng.random() if partly else 1.0)
-        personal = in_unison(rng.standard_normal(CHANNELS, np.float32), unison) * PERSONAL * spread
-        postures[character] = base + general + personal
-    return postures
+        bases.append(base)
+        personal.append(rng.standard_normal(CHANNELS, np.float32))
+    habits = in_unison(np.stack(personal), unison) * PERSONAL * spread
+    lengths = [len(base) for base in bases]
+    postures = np.concatenate(bases) + general + np.repeat(habits, lengths, 0)
+    return dict(zip(SIGNS, np.split(postures, np.cumsum(lengths)[:-1]), strict=True))
 
 
 def _doubling(rng: np.random.Generator) -> np.ndarray:

@@ -11,12 +11,10 @@ import numpy as np
 from fingerspelling.landmarks import HAND
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.body import (
-    COUNT,
     FACE_POINTS,
     LEFT_HAND,
     MIN_DEPTH,
     POSE_POINTS,
-    RIGHT_HAND,
     hand_of,
     other_hand,
     pose_person,
@@ -24,9 +22,16 @@ from fingerspelling.simulation.body import (
 )
 from fingerspelling.simulation.camera import LEFT, RIGHT, WIDTH_OVER_HEIGHT, photograph, shake_camera
 from fingerspelling.simulation.config import Footage, Shapes, SimulationConfig, Tracker, View
-from fingerspelling.simulation.detector import Jitter, add_jitter, confuse_hands, lost_frames, wandering_noise
+from fingerspelling.simulation.detector import (
+    Jitter,
+    add_jitter,
+    confuse_hands,
+    frames_with_a_hand,
+    lost_frames,
+    wandering_noise,
+)
 from fingerspelling.simulation.face import move_face, photograph_face
-from fingerspelling.simulation.geometry import log_normal, rotate, rotations
+from fingerspelling.simulation.geometry import log_normal, mean_over_time, rotate, rotations
 from fingerspelling.simulation.hand import Skeleton, joints, touching
 from fingerspelling.simulation.movement import Manner, sign
 from fingerspelling.simulation.phrases import sample_phrase, sample_wording
@@ -41,6 +46,7 @@ HELD = 0.45  # share of a character's frames that is cut off at most
 FEWEST = 8  # frames that are left, where there are so many
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
+RELAXED = np.array(SHAPES["relaxed"][: TURN.start], np.float32).reshape(5, 4)
 FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
 SMOOTHED = 6  # frames that a running mean reaches back
 MOST_LOST = 1.3  # relative to the usual
@@ -83,19 +89,23 @@ def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
 
 def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
-    relaxed = np.array(SHAPES["relaxed"][: TURN.start], np.float32)
-    lax, own = np.float32(rng.random() * shapes.lax), {}
-    for character, posture in postures.items():
-        own[character] = posture.copy()
-        angles = own[character][:, : TURN.start].reshape(-1, 5, 4)  # a view
-        folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
-        error = (rng.standard_normal((5, 4), np.float32) * shapes.folded).astype(np.float32)
-        angles[:, 0] += error[0] * folded[:, :3].mean(1, keepdims=True)
-        angles[:, 1:, 2:] += error[1:, 2:] * folded[:, :, None]
-        angles += lax * np.float32(rng.random()) * (relaxed.reshape(5, 4) - angles)
-        if character in SIDEWAYS:
-            own[character][:, TURN] += rng.standard_normal(3, np.float32) * np.float32(shapes.turned)
-    return own
+    lax = np.float32(rng.random() * shapes.lax)
+    errors, half, turned = [], [], []
+    for character in postures:
+        errors.append(rng.standard_normal((5, 4), np.float32))
+        half.append(rng.random())
+        turned.append(rng.standard_normal(3, np.float32) if character in SIDEWAYS else np.zeros(3, np.float32))
+    lengths = [len(posture) for posture in postures.values()]
+    error, half_formed, aside = (np.repeat(np.array(drawn, np.float32), lengths, 0) for drawn in (errors, half, turned))
+    error *= np.float32(shapes.folded)
+    own = np.concatenate(list(postures.values()))
+    own[:, TURN] += aside * np.float32(shapes.turned)
+    angles = own[:, : TURN.start].reshape(-1, 5, 4)  # a view
+    folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
+    angles[:, 0] += error[:, 0] * folded[:, :3].mean(1, keepdims=True)
+    angles[:, 1:, 2:] += error[:, 1:, 2:] * folded[:, :, None]
+    angles += (lax * half_formed)[:, None, None] * (RELAXED - angles)
+    return dict(zip(postures, np.split(own, np.cumsum(lengths)[:-1]), strict=True))
 
 
 def _touching(
@@ -112,7 +122,7 @@ def _touching(
 
 
 def film(
-    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig
+    signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig, face: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
     footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
@@ -130,17 +140,17 @@ def film(
         _show_other_hand(body, signer, rng)
     turn, place = _from_aside(body, turn, place, view, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(rng.random() if signer.handheld else 0.1)
-    clip = np.empty((frames, 3, COUNT), np.float32)
+    clip = np.empty((3, len(face) + body.shape[1], frames), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
-    clip[:, :, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression)
+    clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
-    clip[:, :, FACE_POINTS.stop :] = body
-    _hide_outside(clip[:, :, other_hand(hand_of(signer))])
-    _skew_hand(clip[:, :, hand_of(signer)], config.wild.shapes.skew, rng)
-    shown = _track(clip, away, signer, tracker, config, rng)
+    clip[:, LEFT_HAND.start :] = body
+    _hide_outside(clip[:, other_hand(hand_of(signer))])
+    _skew_hand(clip[:, hand_of(signer)], config.wild.shapes.skew, rng)
+    shown = _track(clip, away, signer, tracker, config, rng, face)
     _reframe(clip, view, rng)
     leave_out(clip, hand_of(signer), tracker, rng)
-    return clip[shown].swapaxes(1, 2), characters[shown]
+    return clip[..., shown].T, characters[shown]
 
 
 def _paced(
@@ -164,6 +174,7 @@ def _paced(
         pause=1 + 3 * rng.random() if rng.random() < config.wild.footage.pause else 1.0,
         start=str(rng.choice(IDLE_SHAPES)),
         end=str(rng.choice(IDLE_SHAPES)),
+        slips=rng.random() * config.wild.shapes.slips,
     )
     return replace(config, fps=fps, tempo=tempo, lost_hand=lost_hand), manner
 
@@ -214,36 +225,36 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     rest[0, : TURN.stop] = SHAPES[str(rng.choice(IDLE_SHAPES))]
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
-    shape = rotate(rotations(rest[:, TURN]), joints(rest, signer.skeleton))
-    shape = shape * (signer.palm * np.array([[side], [1], [1]], np.float32))
-    wrist = body[:, :, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
-    body[:, :, RIGHT if side > 0 else LEFT] = wrist + shape
+    shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton))
+    shape *= signer.palm * np.array([[[side]], [[1]], [[1]]], np.float32)
+    wrist = body[:, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
+    body[:, RIGHT if side > 0 else LEFT] = wrist + shape
 
 
 def _hide_outside(hand: np.ndarray) -> None:
-    """Leave out a hand [frames, 3, 21] where it is out of the picture, in place."""
-    wrist = np.abs(hand[:, :2, 0] - 0.5).max(1)
-    hand[wrist > 0.55] = np.nan
+    """Leave out a hand [3, 21, frames] where it is out of the picture, in place."""
+    wrist = np.abs(hand[:2, 0] - 0.5).max(0)
+    hand[..., wrist > 0.55] = np.nan
 
 
 def _from_aside(
     body: np.ndarray, turn: np.ndarray, place: np.ndarray, view: View, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn the whole person about the head, as a camera aside, above or below sees them; the body in place."""
-    camera = np.broadcast_to(rotations(rng.normal(0, view.angles, (1, 3))), (len(body), 3, 3))
-    pivot = place.mean(0)
+    camera = rotations(rng.normal(0, view.angles, (1, 3)).T)  # [3, 3, 1], for all frames
+    pivot = mean_over_time(place)[:, None]
     body[:] = rotate(camera, body - pivot) + pivot
-    np.maximum(body[:, 2], MIN_DEPTH, out=body[:, 2])
-    return rotate(camera, turn), rotate(camera, place - pivot) + pivot
+    np.maximum(body[2], MIN_DEPTH, out=body[2])
+    return rotate(camera, turn), (rotate(camera, place[:, None] - pivot) + pivot)[:, 0]
 
 
 def _skew_hand(hand: np.ndarray, skew: float, rng: np.random.Generator) -> None:
-    """Scale and shear a hand [frames, 3, 21] in the picture, a little and the same throughout the clip, in place."""
+    """Scale and shear a hand [3, 21, frames] in the picture, a little and the same throughout the clip, in place."""
     stretch = np.eye(2) + rng.normal(0, skew, (2, 2))
     stretch *= [[1, 1 / WIDTH_OVER_HEIGHT], [WIDTH_OVER_HEIGHT, 1]]  # x is in widths, y in heights
-    x, y = (hand[:, axis] - hand[:, axis, :1] for axis in range(2))
+    x, y = hand[:2] - hand[:2, :1]
     for axis, (of_x, of_y) in enumerate(stretch.astype(np.float32)):
-        hand[:, axis] = hand[:, axis, :1] + of_x * x + of_y * y
+        hand[axis] = hand[axis, :1] + of_x * x + of_y * y
 
 
 def _track(
@@ -253,30 +264,33 @@ def _track(
     tracker: Tracker,
     config: SimulationConfig,
     rng: np.random.Generator,
+    face: tuple[int, ...],
 ) -> slice:
     """Spoil a perfectly seen clip in place, as trackers would; returns the frames that are kept."""
     own = hand_of(signer)
     unseen = away.copy()
     if config.lost_hand:
-        lost = lost_frames(clip[:, :2, own], signer.lost, config, rng)
+        lost = lost_frames(clip[:2, own], signer.lost, config, rng)
         if lost.mean() < MOST_UNSEEN:  # what is hardly seen at all teaches to invent
             unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
-    add_jitter(clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND), smoothing), rng)
-    hand = clip[:, :, own]
-    depth = rng.random()
-    if depth < tracker.odd_depth:
-        hand[:, 2] = wandering_noise(rng, len(clip), DEPTH_FRAMES, HAND) * np.abs(hand[:, 2]).mean()
+    add_jitter(
+        clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND)[:, None], smoothing), rng, face
+    )
+    depth = clip[2, own]
+    if rng.random() < tracker.odd_depth:
+        usual = np.abs(depth).T.copy().mean()  # summed frame by frame
+        depth[:] = wandering_noise(rng, clip.shape[2], DEPTH_FRAMES, HAND) * usual
     else:
-        hand[:, 2] *= np.float32(between(rng, (0.4, 2.0)))
-    clip[unseen, :, own] = np.nan
+        depth *= np.float32(between(rng, (0.4, 2.0)))
+    clip[:, own, unseen] = np.nan
     if config.lost_hand:
         confuse_hands(clip, own, rng)
     if rng.random() < tracker.doubled:
         _double_hand(clip, own, rng)
-    seen = np.flatnonzero(~np.isnan(clip[:, 0, [LEFT_HAND.start, RIGHT_HAND.start]]).all(axis=1))
-    return slice(0, len(clip)) if away.any() else slice(seen[0], seen[-1] + 1)
+    seen = frames_with_a_hand(clip)
+    return slice(0, clip.shape[2]) if away.any() or not len(seen) else slice(seen[0], seen[-1] + 1)
 
 
 def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
@@ -284,39 +298,36 @@ def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None
 
     What it then sees is the hand, or its mirror image: a right hand's thumb where the left one's would be.
     """
-    frames = len(clip)
-    found = wandering_noise(rng, frames, DOUBLED_FRAMES)[:, 0] > rng.normal(0, 0.7)
-    double = clip[:, :, own].copy()
+    frames = clip.shape[2]
+    found = wandering_noise(rng, frames, DOUBLED_FRAMES)[0] > rng.normal(0, 0.7)
+    double = clip[:, own].copy()
     if rng.random() < 0.5:
-        double[:, 0] = 2 * double[:, 0, :1] - double[:, 0]
-    double += wandering_noise(rng, frames, DOUBLED_FRAMES, 63).reshape(double.shape) * (
-        np.float32(0.1) * np.abs(double[:, 1, 9] - double[:, 1, 0])[:, None, None]
-    )
-    clip[found, :, other_hand(own)] = double[found]
+        double[0] = 2 * double[0, :1] - double[0]
+    palm = np.abs(double[1, 9] - double[1, 0])
+    double += wandering_noise(rng, frames, DOUBLED_FRAMES, 63).reshape(double.shape) * (np.float32(0.1) * palm)
+    clip[:, other_hand(own), found] = double[..., found]
 
 
 def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
     """Turn coordinates of the portrait picture into those of another one, in place."""
     narrower = np.float32(WIDTH_OVER_HEIGHT / rng.choice(view.aspects))
-    clip[:, 0] = (clip[:, 0] - np.float32(0.5)) * narrower + np.float32(rng.normal(0.5, 0.05))
-    clip[:, 1] += np.float32(rng.normal(0, 0.05))
-    clip[:, 2] *= narrower
+    clip[0] = (clip[0] - np.float32(0.5)) * narrower + np.float32(rng.normal(0.5, 0.05))
+    clip[1] += np.float32(rng.normal(0, 0.05))
+    clip[2] *= narrower
 
 
 def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
     other = other_hand(own)
     if rng.random() < tracker.swapped:
-        clip[:, :, [*range(own.start, own.stop), *range(other.start, other.stop)]] = clip[
-            :, :, [*range(other.start, other.stop), *range(own.start, own.stop)]
-        ]
+        clip[:, own], clip[:, other] = clip[:, other], clip[:, own].copy()
     alone = rng.random() < tracker.hand_alone
     if rng.random() < tracker.no_face or alone:
-        clip[:, :, FACE_POINTS] = np.nan
+        clip[:, FACE_POINTS] = np.nan
     if rng.random() < tracker.no_pose or alone:
-        clip[:, :, POSE_POINTS] = np.nan
+        clip[:, POSE_POINTS] = np.nan
     if rng.random() < tracker.no_depth:
-        clip[:, 2] = np.nan
+        clip[2] = np.nan
     if rng.random() < tracker.zeros:
         np.nan_to_num(clip, copy=False)
 

@@ -148,6 +148,45 @@ we got lost twice | the food was amazing | i miss you already | write to me ofte
 it was worth the wait | the best is yet to come
 """
 SENTENCES = [sentence.strip() for sentence in _SENTENCES.split("|")]
+# The words that are commonest in English, roughly, most frequent first, and those of everyday talk.
+COMMON = _listed(
+    "the of and to in a is that it was for on are as with his they at be this from have or by one had not but what "
+    "all were when we there can an your which their said if do will each about how up out them then she many some so "
+    "these would other into has more her two like him see time could no make than first been its who now people my "
+    "made over did down only way find use may water long little very after words called just where most know get "
+    "through back much before go good new write our used me man too any day same right look think also around another "
+    "came come work three word must because does part even place well such here take why things help put years "
+    "different away again off went old number great tell men say small every found still between name should home big "
+    "give air line set own under read last never us left end along while might next sound below saw something thought "
+    "both few those always looked show large often together asked house don world going want school important until "
+    "form food keep children feet land side without boy once animals life enough took sometimes four head above kind "
+    "began almost live page got earth need far hand high year mother light parts country father let night following "
+    "picture being study second eyes soon times story boys since white days ever paper hard near sentence better best "
+    "across during today others however sure means knew try told young miles sun ways thing whole hear example heard "
+    "several change answer room sea against top turned learn point city play toward five using himself usually money "
+    "seen car morning body upon family later turn move face door cut done group true half red fish plants living "
+    "black eat short united run book gave order open ground cold really table remember tree course front space inside "
+    "ago sad early learned brought close nothing though started idea call lived makes became looking add become grow "
+    "draw yet less wind behind cannot letter among able dog shown mean english rest perhaps certain six feel fire "
+    "ready green yes built special ran full town complete oh person hot anything hold state list stood hundred ten "
+    "fast felt kept notice strong voice probably area horse matter stand box start class piece surface river common "
+    "stop am talk whether fine round dark girl past ball road blue instead either held already warm gone finally cat "
+    "summer understand moon mind outside power problem longer winter deep heavy carefully follow beautiful everyone "
+    "leave everything game system bring watch shall dry within floor ice ship themselves begin fact third quite carry "
+    "distance although sat possible heart real simple snow rain suddenly easy leaves lay size wild weather miss sky "
+    "walked main someone center field stay itself boat question wide least tiny hour happened foot care low else gold "
+    "build glass rock tall alone bottom check fall poor map friend language job music buy window mark meet baby "
+    "coffee tea milk bread phone happy hello thanks please sorry love friday monday sunday doctor nurse bus train "
+    "bank store shop park church party week month tomorrow yesterday tonight husband wife son daughter brother sister "
+    "aunt uncle cousin mom dad deaf hearing sign student teacher college"
+)
 # Words that exist: everyday ones, abbreviations, first names, places, and those of the lists above.
 ENGLISH = Path(__file__).with_name("english.txt").read_text().split()
+# 30,000 more of up to nine letters, rare ones among them; after the notice, in lines that begin with #.
+DICTIONARY = [
+    word
+    for line in Path(__file__).with_name("dictionary.txt").read_text().splitlines()
+    if not line.startswith("#")
+    for word in line.split()
+]
 KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS, *ENGLISH})

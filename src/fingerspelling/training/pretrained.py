@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
-from fingerspelling.files import read_json
+from fingerspelling.files import read_entries
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.training.recipe import Recipe
@@ -80,10 +80,7 @@ def _shapes(sizes: FingerspellingConfig) -> Shapes:
 
 def _other_sizes(file: Path, sizes: FingerspellingConfig) -> str:
     """Say which parameters of the model there make its weights other ones; "" where that is not known."""
-    try:
-        there = dict(read_json(file))
-    except (OSError, ValueError, TypeError):
-        return ""
+    there = read_entries(file)
     ours = {name: json.loads(json.dumps(getattr(sizes, name))) for name in FingerspellingConfig.__annotations__}
     differ = [name for name, value in ours.items() if there.get(name, value) != value]
     return ", ".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import write_whole
 
 PROGRESS_SECONDS = 10.0
 
@@ -39,8 +39,10 @@ class TextProgress(TrainerCallback):
         if not state.is_world_process_zero:
             return
         # Written anew each time: after a resumption the history holds just what led to this state.
-        with written_whole(Path(str(args.output_dir)).parent / "metrics.jsonl") as temporary:
-            temporary.write_text("".join(json.dumps(entry) + "\n" for entry in state.log_history))
+        write_whole(
+            Path(str(args.output_dir)).parent / "metrics.jsonl",
+            "".join(json.dumps(entry) + "\n" for entry in state.log_history),
+        )
 
 
 def _last(state: TrainerState) -> list[str]:

@@ -20,8 +20,17 @@ from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.stages import PREDICTIONS, checkpoints
 from fingerspelling.data.store import COLUMNS, ClipStore
-from fingerspelling.decoding.transcribe import Reading, read_store
-from fingerspelling.files import DataError, content, disk_full_named, is_whole, read_json, seal, written_whole
+from fingerspelling.decoding.transcribe import Transcript, read_store
+from fingerspelling.files import (
+    DataError,
+    content,
+    disk_full_named,
+    is_whole,
+    read_json,
+    seal,
+    write_whole,
+    written_whole,
+)
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
@@ -176,8 +185,7 @@ def _train(
     callbacks = [*_callbacks(config, arguments, run_dir), limit]
     trainer = FingerspellingTrainer(model, arguments, store, targets, split, plan, config, callbacks)
     if arguments.should_save:
-        with written_whole(run_dir / INPUTS) as temporary:
-            temporary.write_text(json.dumps(inputs, indent=2))
+        write_whole(run_dir / INPUTS, json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
         checkpoint = last_checkpoint(checkpoints)
     if checkpoint:
@@ -191,11 +199,11 @@ def _train(
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
-    readings = read_store([trainer.result], store, share, "held-out clips")
-    reading_of = dict(gather_object(list(zip(share.tolist(), readings, strict=True))))
+    transcripts = read_store([trainer.result], store, share, "held-out clips")
+    transcript_of = dict(gather_object(list(zip(share.tolist(), transcripts, strict=True))))
     if arguments.should_save:
         clips = store.table.iloc[split.validation]
-        in_order = [reading_of[clip] for clip in split.validation]
+        in_order = [transcript_of[clip] for clip in split.validation]
         write_predictions(run_dir / PREDICTIONS, clips, in_order, training=content(run_dir / INPUTS))
         whole = run_dir / ".model.tmp"
         shutil.rmtree(whole, ignore_errors=True)  # what a killed run has left
@@ -216,7 +224,7 @@ def _stopped(config: TrainingConfig, progress: str) -> str:
 
 
 def write_predictions(
-    path: Path, clips: pd.DataFrame, readings: Sequence[Reading], **attributes: object
+    path: Path, clips: pd.DataFrame, transcripts: Sequence[Transcript], **attributes: object
 ) -> pd.DataFrame:
     """Write what was read of clips, rows of a store's table, as a parquet file, which appears only when whole.
 
@@ -224,7 +232,8 @@ def write_predictions(
         The clips with the columns prediction and score, of the answers, and raw_score, of what was decoded whether or
         not the clip is readable: the target of the confidence head, which decides that. Its attrs are the attributes.
     """
-    predictions, decoded = [reading.phrase for reading in readings], [reading.decoded for reading in readings]
+    predictions = [transcript.phrase for transcript in transcripts]
+    decoded = [transcript.decoded for transcript in transcripts]
     scores, raw_scores = (metric.clip_scores(phrases, clips["phrase"]) for phrases in (predictions, decoded))
     table = clips.assign(prediction=predictions, score=scores, raw_score=raw_scores)
     table.attrs |= attributes

@@ -230,16 +230,16 @@ class FingerspellingTrainer(Trainer):
                 frames = normalize(batch["frames"])
                 encoded = model.encode(frames, batch["mask"])
                 loss = model.losses(*encoded, batch["labels"], None, batch["scores"]).loss.item()
-                readings = read_encoded([model], [encoded], frames, batch["mask"])
-            results += [(request.clip, read.phrase, loss) for request, read in zip(requests, readings, strict=True)]
-        places, transcripts, losses = zip(*sorted(gather_object(results)), strict=True)
+                transcripts = read_encoded([model], [encoded], frames, batch["mask"])
+            results += [(request.clip, read.phrase, loss) for request, read in zip(requests, transcripts, strict=True)]
+        places, predictions, losses = zip(*sorted(gather_object(results)), strict=True)
         phrases = self.store.table["phrase"].iloc[list(places)].tolist()
-        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(transcripts, phrases)}
+        metrics = {"eval_loss": float(np.mean(losses)), "eval_score": metric.score(predictions, phrases)}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(args, self.state, self.control, metrics)
         whose = "unseen signers" if self.config.validation_fold >= 0 else "signers that training sees"
         print(f"validation on {len(clips)} clips of {whose}: score {metrics['eval_score']:.3f}")
         for i in rng.choice(len(places), min(3, len(places)), replace=False):
-            print(f"    {phrases[i]!r} was read as {transcripts[i]!r}")
+            print(f"    {phrases[i]!r} was read as {predictions[i]!r}")
         self._since += time.monotonic() - began
         return metrics

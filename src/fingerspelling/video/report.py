@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fingerspelling.files import DataError, written_whole
+from fingerspelling.files import DataError, write_whole, written_whole
 from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
 from fingerspelling.text import visible
 from fingerspelling.video.reading import Letter, Reading
@@ -57,8 +57,7 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
     data = json.dumps(clip, separators=(",", ":")).replace("<", "\\u003c")  # or "</script>" would end it
     phrases = _phrases(readings)
     page = Template(TEMPLATE.read_text(encoding="utf-8"))
-    with written_whole(path) as temporary:
-        temporary.write_text(page.substitute(title=escape(title), phrases=escape(phrases), clip=data), encoding="utf-8")
+    write_whole(path, page.substitute(title=escape(title), phrases=escape(phrases), clip=data))
 
 
 def write_picture(path: Path, recording: Recording, readings: Sequence[Reading]) -> None:

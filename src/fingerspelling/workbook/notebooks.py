@@ -16,7 +16,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler, papermill_io
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import write_whole, written_whole
 from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -99,8 +99,7 @@ class _WholeFiles(LocalHandler):
     """What papermill writes after every cell, so that a kill leaves what the last one before it has written."""
 
     def write(self, buf: str, path: str) -> None:
-        with written_whole(Path(path)) as temporary:
-            temporary.write_text(buf, encoding="utf-8")
+        write_whole(Path(path), buf)
 
 
 def _last_cell(notebook: Path) -> int:

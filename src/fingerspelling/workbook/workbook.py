@@ -40,7 +40,7 @@ from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decoding_name, make_decoder
 from fingerspelling.decoding.transcribe import read_store, transcribe_store
 from fingerspelling.export import export_tflite
-from fingerspelling.files import DataError, content, read_json, written_whole
+from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
@@ -237,8 +237,7 @@ class Workbook:
         with only_process(self.run_dir), displayed(self.run_dir / "training.log", lambda: self._curves(trainings)):
             if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
                 params = self.run_dir / "params.yaml"
-                with written_whole(params) as temporary:
-                    temporary.write_text(yaml.safe_dump(self.values))
+                write_whole(params, yaml.safe_dump(self.values))
                 said = train_in_processes(params, processes)  # all of the run; what is wanted here is then loaded
                 if not all(map(_finished, self.trainings)):
                     raise StoppedInTime(said)
@@ -247,7 +246,7 @@ class Workbook:
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
                 models.append(train(store, recipe, folder, self.run_dir).cpu())
-                inputs = [content(folder / "training.json"), _content(self.run_dir / SCORES)]
+                inputs = [content(folder / "training.json"), content(self.run_dir / SCORES)]
                 note(self.run_dir, str(folder.relative_to(self.run_dir)), inputs)
         return models
 
@@ -281,8 +280,8 @@ class Workbook:
         if torch.cuda.is_available():
             for model in models:
                 torch.nn.Module.cuda(model)
-        readings = read_store(models, self.store, places, "held-out clips", submission.decode)
-        read = write_predictions(path, self.store.table.iloc[places], readings, readers=readers)
+        transcripts = read_store(models, self.store, places, "held-out clips", submission.decode)
+        read = write_predictions(path, self.store.table.iloc[places], transcripts, readers=readers)
         note(self.run_dir, PREDICTIONS, readers)
         return read
 
@@ -298,7 +297,7 @@ class Workbook:
         archive, settings, models = self.run_dir / SUBMISSION, self.config.submission, self.train()
         made_of = {"readers": self.readers | {"precision": settings.precision}, "code": provenance.code()["sources"]}
         kept = read_notes(self.run_dir).get(SUBMISSION, {}).get("of")
-        if kept != json.loads(json.dumps(made_of | {"content": _content(archive)})):
+        if kept != json.loads(json.dumps(made_of | {"content": content(archive)})):
             tflite = export_tflite(
                 models,
                 self.run_dir / "submission/model.tflite",
@@ -384,15 +383,11 @@ class Workbook:
             All that it holds.
         """
         path, readers = self.run_dir / METRICS, self.readers
-        try:
-            metrics = dict(read_json(path))
-        except (OSError, ValueError, TypeError):  # missing or damaged: made anew
-            metrics = {}
+        metrics = read_entries(path)
         if metrics.pop("seal", None) != _checksum(readers, metrics):
             metrics = {}
         metrics |= {name: round(float(value), 6) for name, value in figures.items()}
-        with written_whole(path) as temporary:
-            temporary.write_text(json.dumps(metrics | {"seal": _checksum(readers, metrics)}, indent=2) + "\n")
+        write_whole(path, json.dumps(metrics | {"seal": _checksum(readers, metrics)}, indent=2) + "\n")
         note(self.run_dir, METRICS, readers)
         return metrics
 
@@ -435,11 +430,7 @@ def _finished(folder: Path) -> bool:
 
 def _contents(trainings: Iterable[Path]) -> dict[str, list[int] | None]:
     """Return the content of the predictions of each training: what two models that differ have not in common."""
-    return {folder.name: _content(folder / PREDICTIONS) for folder in trainings}
-
-
-def _content(file: Path) -> list[int] | None:
-    return content(file) if file.is_file() else None
+    return {folder.name: content(folder / PREDICTIONS) for folder in trainings}
 
 
 def _checksum(*values: Any) -> str:
