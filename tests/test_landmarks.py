@@ -19,6 +19,7 @@ from fingerspelling.landmarks import (
     as_columns,
     as_points,
     hand_seen,
+    spelling_hand,
 )
 
 either_library = pytest.mark.parametrize("library", [np.asarray, torch.tensor], ids=["NumPy", "PyTorch"])
@@ -105,3 +106,14 @@ def test_mirror_images_are_the_winners(real_data: Path) -> None:
     with (real_data / "competition-meta/symmetry.csv").open() as file:
         images = {row["id"]: row["corresponding_id"] for row in csv.DictReader(file)}
     assert [SELECTED[place] for place in MIRROR] == [images[point] for point in SELECTED]
+
+
+def test_the_hand_whose_fingers_move_spells_however_often_the_other_one_is_seen() -> None:
+    rng = np.random.default_rng(0)
+    resting = np.repeat(rng.random((1, 21, 3)), 40, 0) + rng.normal(0, 1e-4, (40, 21, 3)) + np.arange(40)[:, None, None]
+    moving = rng.random((40, 21, 3))
+    moving[::2] = np.nan
+    assert spelling_hand({"left_hand": resting, "right_hand": moving}) == "right_hand"
+    assert spelling_hand({"left_hand": moving, "right_hand": resting}) == "left_hand"
+    seen_once, never = np.concatenate([moving[1:2], moving[:1]]), np.full((2, 21, 3), np.nan)
+    assert spelling_hand({"left_hand": never, "right_hand": seen_once}) == "right_hand"

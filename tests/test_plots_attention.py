@@ -33,9 +33,9 @@ def test_maps_show_what_each_character_was_read_from() -> None:
     np.testing.assert_array_equal(looks.lines[0].get_xydata(), [[10, 0], [30, 1]])
     label = figure.get_label()
     assert "**100%** of its attention" in label and f"within {NEAR} frames" in label
-    assert "letters are read in the middle" in label
+    assert "letter is read in the middle of the time" in label
     late = plots.attention(clip(), "ba", "ba", seen(True)._replace(read_at=np.array([20, 34])), signed)
-    assert "letters are read 8 frames after the middle of being signed" in late.get_label()
+    assert "letter is read 8 frames after the middle" in late.get_label()
 
 
 def test_without_ctc_and_without_known_letters_the_rest_is_drawn() -> None:
@@ -44,7 +44,7 @@ def test_without_ctc_and_without_known_letters_the_rest_is_drawn() -> None:
         "the hand",
         "where the decoder looks as it spells each character; dots: where the character is read",
     ]
-    assert "being signed" not in figure.get_label()
+    assert "it is signed" not in figure.get_label()
     nothing = seen(False)._replace(read_at=np.array([], int), attention=np.eye(1, 20))
     assert plots.attention(clip(), "ba", "", nothing).get_label().endswith("Nothing was read.")
 

@@ -8,7 +8,7 @@ from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 from fingerspelling.video.report import letters_figure
 
-RIGHT = POINTS.index("right_hand_0")
+LEFT, RIGHT = POINTS.index("left_hand_0"), POINTS.index("right_hand_0")
 
 
 def recording() -> Recording:
@@ -40,3 +40,13 @@ def test_each_letter_stands_over_the_hand_in_the_colours_of_its_fingers(confiden
         assert {to_hex(colour) for colour in hand.get_colors()} == set(FINGERS)
         left, right = axes.get_xlim()
         assert left < points[:, 0].min() and right > points[:, 0].max()
+
+
+def test_the_other_hand_that_only_rests_in_the_picture_is_not_shown() -> None:
+    points = np.full((3, len(POINTS), 3), np.nan, np.float32)
+    points[:, LEFT : LEFT + HAND, :2] = np.random.default_rng(1).uniform(0.7, 0.9, (HAND, 2))  # in every frame
+    points[:, RIGHT : RIGHT + HAND, :2] = np.random.default_rng(2).uniform(0.1, 0.3, (3, HAND, 2))
+    both = Recording(as_columns(points).reshape(3, len(COLUMNS)), np.arange(3.0), 10, 10)
+    figure = letters_figure(both, [Reading(0, 2, [Letter("a", 1.0, 1.0)], 0.9, 1.0)])
+    left, right = figure.axes[0].get_xlim()
+    assert left < 2 and right < 5 and figure.axes[0].get_title(loc="center") == "a"

@@ -1,13 +1,15 @@
 """Hands as text: a known hand's dots, and rows that fit into the terminal."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fingerspelling.landmarks import COLUMNS, HAND, HAND_BONES, POINTS, as_columns
+from fingerspelling.landmarks import COLUMNS, HAND, HAND_BONES, POINTS, as_columns, as_points
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 from fingerspelling.video.terminal import BLANK, TALL, WIDE, hands
 
-RIGHT = POINTS.index("right_hand_0")
+LEFT, RIGHT = POINTS.index("left_hand_0"), POINTS.index("right_hand_0")
 
 
 def recording_of(hand: np.ndarray) -> Recording:
@@ -55,6 +57,15 @@ def test_the_hand_is_that_of_the_nearest_frame_in_which_it_is_seen() -> None:
     shown = hands(recording_of(clip), [Reading(0, 1, [Letter("b", 0.5, 1.0)], 1.0, 1.0)])
     alone = hands(recording_of(clip[9:10]), [Reading(0, 1, [Letter("b", 0.5, 1.0)], 1.0, 1.0)])
     assert shown == alone
+
+
+def test_the_other_hand_that_only_rests_is_not_drawn() -> None:
+    rng = np.random.default_rng(0)
+    spelling, reading = recording_of(rng.random((3, HAND, 2))), reading_of("a")
+    points = as_points(spelling.landmarks).copy()
+    points[:, LEFT : LEFT + HAND, :2] = rng.random((HAND, 2))
+    both = replace(spelling, landmarks=as_columns(points).reshape(spelling.landmarks.shape))
+    assert hands(both, reading) == hands(spelling, reading)
 
 
 def test_rows_fit_into_the_terminal() -> None:

@@ -8,6 +8,7 @@ nearer to the camera, relative to the wrist (hands), the middle of the hips (pos
 The functions take NumPy arrays and PyTorch tensors alike.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -109,3 +110,18 @@ def hand_seen(frames: Array) -> Array:
     """
     x = frames[..., WRISTS, :][..., 0]  # in this order for TensorFlow Lite, which gathers quickly and slices slowly
     return (x == x).any(-1)  # only NaN differs from itself
+
+
+def spelling_hand(hands: Mapping[str, np.ndarray]) -> str:
+    """Return which hand spells: the one whose fingers move more, or where none do, the one that is seen more often.
+
+    Args:
+        hands: name -> float [frames, 21, >= 2], NaN where it was not found.
+    """
+
+    def moved(name: str) -> tuple[float, int]:
+        points = np.asarray(hands[name], np.float32)[..., :2]
+        seen = points[np.isfinite(points).all((1, 2))]
+        return float(np.abs(np.diff(seen - seen[:, :1], axis=0)).sum()), len(seen)
+
+    return max(hands, key=moved)

@@ -102,5 +102,5 @@ def _reading(phrase: str, prediction: str, seen: Inspection, signed: np.ndarray 
     if lags:
         lag = median(lags)
         moment = "in" if abs(lag) < 1 else f"{abs(lag):.0f} frames {'after' if lag > 0 else 'before'}"
-        text += f" In the median, letters are read {moment} the middle of being signed."
+        text += f" The median letter is read {moment} the middle of the time for which it is signed."
     return text

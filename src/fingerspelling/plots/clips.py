@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from fingerspelling import landmarks
 from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 from fingerspelling.text import visible
@@ -90,9 +91,8 @@ def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
 
 
 def spelling_hand(frames: np.ndarray) -> str:
-    """Return which hand is seen more often, "left_hand" or "right_hand"."""
-    left, right = np.isfinite(frames[:, WRISTS, 0]).sum(0)
-    return "left_hand" if left >= right else "right_hand"
+    """Return which hand of a clip, float [frames, 130, 3], spells: "left_hand" or "right_hand"."""
+    return landmarks.spelling_hand({hand: frames[:, PARTS[hand]] for hand in ("left_hand", "right_hand")})
 
 
 def close_up(axes: Axes, points: np.ndarray) -> None:

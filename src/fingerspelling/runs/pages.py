@@ -7,9 +7,11 @@ Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips 
 
 import argparse
 import io
+import itertools
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import nbformat
@@ -22,6 +24,7 @@ from fingerspelling.files import DataError, to_path, write_whole
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
+LONGEST_LINE = 100  # characters of what was printed
 COLOURS = 128  # of a picture; figures have few, and more make the pages larger than they look better
 # What nbconvert would load from the network: MathJax, RequireJS and Mermaid, which no chapter needs.
 OFFLINE = """{% extends 'lab/index.html.j2' %}
@@ -81,9 +84,15 @@ def _read(path: Path) -> NotebookNode:
         CoalesceStreamsPreprocessor().preprocess_cell(cell, {}, 0)
         for output in cell.outputs:
             if "text" in output:
-                output.text = PROGRESS.sub("", output.text).lstrip("\n")
+                output.text = _wrapped(PROGRESS.sub("", output.text).lstrip("\n"))
         cell.outputs = [output for output in cell.outputs if output.get("text", "shown")]
     return notebook
+
+
+def _wrapped(text: str) -> str:
+    """Break lines that GitHub would cut at the right, such as those of a training's progress."""
+    lines = [textwrap.wrap(line, LONGEST_LINE, subsequent_indent=" " * 8) or [""] for line in text.split("\n")]
+    return "\n".join(itertools.chain.from_iterable(lines))
 
 
 def _linked(notebook: NotebookNode, suffix: str, folder: Path) -> NotebookNode:

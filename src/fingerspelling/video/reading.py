@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from fingerspelling.files import DataError, InputError
-from fingerspelling.landmarks import HAND, MIRROR, PARTS, SELECTED_COLUMNS, WRISTS, as_columns, as_points, hand_seen
+from fingerspelling.landmarks import (
+    HAND,
+    MIRROR,
+    PARTS,
+    SELECTED_COLUMNS,
+    as_columns,
+    as_points,
+    hand_seen,
+    spelling_hand,
+)
 from fingerspelling.scoring.submission import Answer, Submission, shipped
 from fingerspelling.text import CONSTANT_PHRASE, align
 from fingerspelling.video.recording import FPS, Recording
@@ -134,7 +143,7 @@ def _shorter(frames: np.ndarray, piece: slice) -> list[slice]:
 def _movement(frames: np.ndarray) -> np.ndarray:
     """Return how much the hand moves around each frame: [frames], 0 where it is not seen."""
     points = as_points(frames)
-    hand = PARTS["left_hand" if np.isfinite(points[:, WRISTS, 0]).sum(0).argmax() == 0 else "right_hand"]
+    hand = PARTS[spelling_hand({name: points[:, PARTS[name]] for name in ("left_hand", "right_hand")})]
     steps = np.abs(np.diff(points[:, hand, :2], axis=0, append=points[-1:, hand, :2])).sum((1, 2)) / HAND
     window = np.ones(round(STILL * FPS))
     return np.convolve(np.nan_to_num(steps), window / len(window), "same")

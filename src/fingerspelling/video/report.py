@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fingerspelling.files import DataError, write_whole, written_whole
-from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
+from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points, spelling_hand
 from fingerspelling.text import visible
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
@@ -99,13 +99,13 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.add_collection(LineCollection([points[frame, list(bone)] for bone in ARM_BONES], colors=GREY))
         for first in (LEFT, RIGHT):
             draw_hand(axis, points[frame, first : first + HAND], 2)
-        axis.set_title(visible(letter.character), fontsize=15, fontweight="bold", family="monospace")
+        axis.set_title(visible(letter.character), loc="center", fontsize=15, fontweight="bold", family="monospace")
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
         axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     for axis in axes[0]:
         axis.set(xticks=[], yticks=[], aspect="equal")
     figure.suptitle(_phrases(readings), family="monospace")
-    drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it"
+    drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it."
     return finished(figure, drawn, _doubt(letters))
 
 
@@ -126,8 +126,8 @@ def _phrases(readings: Sequence[Reading]) -> str:
 
 
 def _hand_corners(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frames in which the hand that is seen more often is, and its corners there, float [frames, 2, 2]."""
-    hands = [points[:, first : first + HAND] for first in (LEFT, RIGHT)]
-    hand = max(hands, key=lambda hand: np.isfinite(hand).all((1, 2)).sum())
+    """Return the frames in which the spelling hand was found, and its corners there, float [frames, 2, 2]."""
+    hands = {"left": points[:, LEFT : LEFT + HAND], "right": points[:, RIGHT : RIGHT + HAND]}
+    hand = hands[spelling_hand(hands)]
     frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
     return frames, np.stack([hand[frames].min(1), hand[frames].max(1)], 1)

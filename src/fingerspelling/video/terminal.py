@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fingerspelling.landmarks import HAND, HAND_BONES, PARTS, WRISTS, as_points
+from fingerspelling.landmarks import HAND_BONES, PARTS, as_points, spelling_hand
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 
@@ -31,12 +31,11 @@ def _row(recording: Recording, letters: Sequence[Letter]) -> str:
 def _hand_at(recording: Recording, second: float) -> np.ndarray:
     """Return the spelling hand in the frame nearest to a moment, float [21, 2] in units of the picture's height."""
     points = as_points(recording.selected)[..., :2]
-    seen = np.isfinite(points[:, WRISTS]).all(-1)
-    hand = int(seen.sum(0).argmax())
-    frames = np.flatnonzero(seen[:, hand])
+    both = {name: points[:, PARTS[name]] for name in ("left_hand", "right_hand")}
+    hand = both[spelling_hand(both)]
+    frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
     nearest = frames[np.abs(recording.seconds[frames] - second).argmin()]
-    first = PARTS[("left_hand", "right_hand")[hand]][0]
-    return points[nearest, first : first + HAND] * [recording.width / recording.height, 1]
+    return hand[nearest] * [recording.width / recording.height, 1]
 
 
 def _picture(hand: np.ndarray) -> list[str]:
