@@ -62,8 +62,9 @@ def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
 
 
 @cache
-def _logarithms(ends: tuple[float, float]) -> list[float]:
-    return np.log(ends).tolist()
+def _logarithms(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = np.log(ends).tolist()
+    return low, high
 
 
 def _idle_shape(rng: np.random.Generator) -> str:
