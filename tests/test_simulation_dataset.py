@@ -191,7 +191,9 @@ def test_bad_parameters_are_named(parameter: str, value: object) -> None:
 
 def test_a_competition_without_clips_is_possible(tmp_path: Path) -> None:
     simulate(replace(CONFIG, clips=0, supplemental_clips=0), tmp_path)
-    assert len(read_table(tmp_path)) == len(read_table(tmp_path, "supplemental")) == 0
+    assert read_table(tmp_path, "supplemental").empty
+    with pytest.raises(DataError, match=r"train\.csv: names no clip"):
+        read_table(tmp_path)
 
 
 def test_phrases_of_a_wanted_length(tmp_path: Path) -> None:
