@@ -82,7 +82,7 @@ def extract(
     summary = pd.DataFrame([row | facts for row, facts in zip(tables, facts_of, strict=True)])
     if not shards:
         reasons = [reason for facts in facts_of for reason in (facts["error"], *facts["skipped"]) if reason]
-        raise DataError(f"{data_dir}: no clip could be extracted; first reason: {(reasons or ['no rows'])[0]}")
+        raise DataError(f"{data_dir}: no clip could be extracted; first reason: {reasons[0]}")
     prints = summary.pop("prints").explode().dropna()
     summary["copies"] = prints.duplicated(keep=False).groupby(level=0).sum().reindex(summary.index, fill_value=0)
     if waiting:
