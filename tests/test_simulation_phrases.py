@@ -5,7 +5,7 @@ import pytest
 
 from fingerspelling.simulation import words
 from fingerspelling.simulation.config import Wording
-from fingerspelling.simulation.phrases import KINDS, sample_phrase, sample_wording, training_phrases
+from fingerspelling.simulation.phrases import KINDS, _weighted, sample_phrase, sample_wording, training_phrases
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS, unknown_characters
 
@@ -81,3 +81,11 @@ def test_wild_signers_mostly_spell_words_that_exist() -> None:
     assert 0.25 < np.mean([word in common for word in spelled]) < 0.4  # some of them are among the others, too
     assert 0.18 < np.mean([word in known for word in spelled]) < 0.32
     assert 0.15 < np.mean([word in rare for word in spelled]) < 0.3
+
+
+def test_weighted_draws_are_those_of_numpy() -> None:
+    shares = [0.02, 0.06, 0.12, 0.5, 0.18, 0.12]
+    for seed in range(200):
+        drawn, expected = (np.random.default_rng(seed) for _ in range(2))
+        assert _weighted(drawn, range(6), shares) == expected.choice(6, p=shares)
+        assert drawn.random() == expected.random()
