@@ -5,7 +5,7 @@ import pytest
 
 from fingerspelling.simulation import words
 from fingerspelling.simulation.config import Wording
-from fingerspelling.simulation.phrases import KINDS, sample_phrase, sample_wording, training_phrases
+from fingerspelling.simulation.phrases import KINDS, _weighted, sample_phrase, sample_wording, training_phrases
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS, unknown_characters
 
