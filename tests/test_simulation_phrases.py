@@ -74,3 +74,11 @@ def test_wild_signers_mostly_spell_words_that_exist() -> None:
     rng = np.random.default_rng(1)
     spelled = [sample_wording(rng, wording) for _ in range(600)]
     assert 0.65 < np.mean([word in words.KNOWN for word in spelled]) < 0.8
+
+
+def test_weighted_draws_are_those_of_numpy() -> None:
+    shares = [0.02, 0.06, 0.12, 0.5, 0.18, 0.12]
+    for seed in range(200):
+        drawn, expected = (np.random.default_rng(seed) for _ in range(2))
+        assert _weighted(drawn, range(6), shares) == expected.choice(6, p=shares)
+        assert drawn.random() == expected.random()
