@@ -429,9 +429,12 @@ def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
 
 
 def _refuse_mixing(run_dir: Path, data_dir: Path) -> None:
-    """Raise a ParameterError where a run's files would lie among the data, or these among the run's files."""
+    """Raise a ParameterError where a run's files would lie among the data, or these among the run's files.
+
+    A run's own competition/ is a place for them.
+    """
     run, data = run_dir.resolve(), data_dir.resolve()
-    if run.is_relative_to(data) or data.is_relative_to(run):
+    if run.is_relative_to(data) or (data.is_relative_to(run) and data != run / "competition"):
         how = "are the same folder" if run == data else "lie one inside the other"
         raise ParameterError(f"run_dir: {run_dir} and the data, {data_dir}, {how}; choose another run_dir")
 
