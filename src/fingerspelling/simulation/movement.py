@@ -92,7 +92,7 @@ def _stations(
         slot = SPACE * manner.pause if character == " " else 1.0
         slots += [slot] + [STROKE * slot] * (len(keys) - 1)
     lengths = [len(keys) for keys in rows]
-    times = slots * np.repeat(log_normal(rng, manner.uneven, len(rows)), lengths)
+    times = np.array(slots) * np.repeat(log_normal(rng, manner.uneven, len(rows)), lengths)
     times[1] += rng.uniform(0.1, 1.0)  # the first character is held longer, and so is the last
     times[-1] += rng.uniform(0, 1.2)
     rows.append(_away(manner.end, rng))
