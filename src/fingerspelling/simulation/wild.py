@@ -58,7 +58,8 @@ DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
     """Draw from a range, evenly in the logarithm."""
-    return float(np.float32(np.exp(rng.uniform(*_logarithms(ends)))))  # the last bits of exp are the processor's own
+    low, high = _logarithms(ends)
+    return float(np.float32(np.exp(rng.uniform(low, high))))  # the last bits of exp are the processor's own
 
 
 @cache
