@@ -248,13 +248,14 @@ def test_what_papermill_writes_is_there_only_when_whole(tmp_path: Path, monkeypa
     params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run")}))
     states = [nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{n} cells")]) for n in (1, 2)]
 
-    def full(path: Path, text: str, **_: object) -> None:
-        path.write_bytes(text.encode()[: len(text) // 2])
+    def full(path: Path, written: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(written[: len(written) // 2])
         raise OSError(errno.ENOSPC, "no space left", str(path))
 
     def execute(_: Path, target: Path, *__: object, **___: object) -> None:
         write_ipynb(states[0], str(target))
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(Path, "write_bytes", full)
         write_ipynb(states[1], str(target))
 
     monkeypatch.setattr(papermill, "execute_notebook", execute)

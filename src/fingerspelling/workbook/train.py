@@ -36,6 +36,7 @@ def train_all(params: Path, data_dir: Path | None) -> int:
         with state.main_process_first():  # it simulates and extracts
             book = open_run(params, data_dir)
             book.extract()
+        state.wait_for_everyone()  # a training clears its run's folder of what others have begun to write
         try:
             book.train()
             print(f"trained; the models are in {book.run_dir}")
