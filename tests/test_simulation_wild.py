@@ -16,7 +16,7 @@ from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.phrases import sample_wording
 from fingerspelling.simulation.render import render_aligned_clip
 from fingerspelling.simulation.still_letters import STILL
-from fingerspelling.simulation.wild import phrase_of, sample_signer, wild_signer
+from fingerspelling.simulation.wild import _double_hand, phrase_of, sample_signer, wild_signer
 from fingerspelling.text import encode
 
 # Every frame shows all parts; tests turn on what they look at.
@@ -306,3 +306,12 @@ def test_a_share_of_the_other_clips_is_recorded_by_such_trackers_too() -> None:
         np.testing.assert_array_equal(recorded[2][:, own], plain[2][:, own])
     half = record(60, Wild(tracker=replace(hands, others=0.5)), "other")
     assert 0.3 < share(half, missing(FACE_POINTS)) < 0.7
+
+
+def test_a_hand_taken_for_the_other_one_is_not_erased_by_doubling() -> None:
+    flipped = np.full((3, 543, 6), np.nan, np.float32)
+    flipped[:, LEFT_HAND] = 0.5  # of a right-handed signer
+    for seed in range(20):
+        clip = flipped.copy()
+        _double_hand(clip, RIGHT_HAND, np.random.default_rng(seed))
+        np.testing.assert_array_equal(clip, flipped)

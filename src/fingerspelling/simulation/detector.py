@@ -74,9 +74,8 @@ class Jitter:
     """How a tracker misplaces points."""
 
     strength: float = 1.0  # relative to MediaPipe's usual
-    joints: np.ndarray | float = (
-        1.0  # of each of the hand's joints, relative to all, float32 [21, 1] or a single number
-    )
+    # Of each of the hand's joints, relative to all, float32 [21, 1], or a single number.
+    joints: np.ndarray | float = 1.0
     # Share of this frame and of those before in what is written.
     smoothing: np.ndarray = field(default_factory=lambda: SMOOTHING)
 

@@ -304,7 +304,7 @@ def _track(
     if rng.random() < tracker.doubled:
         _double_hand(clip, own, rng)
     seen = frames_with_a_hand(clip)
-    return slice(0, clip.shape[2]) if away.any() or not len(seen) else slice(seen[0], seen[-1] + 1)
+    return slice(0, clip.shape[2]) if away.any() else slice(seen[0], seen[-1] + 1)
 
 
 def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:
@@ -319,6 +319,7 @@ def _double_hand(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None
         double[0] = 2 * double[0, :1] - double[0]
     palm = np.abs(double[1, 9] - double[1, 0])
     double += wandering_noise(rng, frames, DOUBLED_FRAMES, 63).reshape(double.shape) * (np.float32(0.1) * palm)
+    found &= ~np.isnan(double[0, 0])  # where it is taken for the other hand already, that one is left as it is
     clip[:, other_hand(own), found] = double[..., found]
 
 

@@ -59,9 +59,8 @@ class TrainingConfig:
     # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
     # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
-    num_workers: Annotated[int, Field(ge=0, le=256)] = (
-        0  # processes that read and join clips; 0 does it in the training process
-    )
+    # Processes that read and join clips; 0 does it in the training process.
+    num_workers: Annotated[int, Field(ge=0, le=256)] = 0
     # Start from the weights of this trained model, a folder as weights/reader, instead of random ones: to adapt it to
     # other recordings, or to train it further. Its sizes must be those of model, whose encoder may be deeper. Of a
     # Kaggle kernel, a folder below /kaggle/input, which is then attached to it.
