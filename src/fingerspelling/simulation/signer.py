@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VARIANTS
+from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, STILL, TURN, VARIANTS
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.face import sample_face
 from fingerspelling.simulation.geometry import log_normal
 from fingerspelling.simulation.hand import Skeleton, in_unison, sample_skeleton
-from fingerspelling.simulation.still_letters import STILL
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
 PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)

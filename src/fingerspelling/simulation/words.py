@@ -81,73 +81,7 @@ SYLLABLES = [
 # Letters that seldom come up, to be inserted.
 RARE_LETTERS = "jqxzkvwyfp"
 
-_SENTENCES = """
-what time is it now | where is the station | the train is late again | please open the window | i forgot my keys |
-see you tomorrow | thank you very much | how much does it cost | nice to meet you | can you help me |
-i am learning to sign | the soup is too hot | we are almost there | call me after lunch | it rained all night |
-the dog wants out | my sister lives abroad | turn left at the church | the shop is closed | happy birthday to you |
-have a safe trip | good luck with the exam | the milk went sour | i need a new phone | water the plants |
-the bus stops here | coffee without sugar | a table for two | the movie was great | wait for me outside |
-this seat is taken | the lights went out | he plays the guitar | she paints the fence | they moved last week |
-the door is locked | dinner is ready | the baby is asleep | tell me the truth | an early bird | i read that book |
-the sun is setting | bring an umbrella | we missed the ferry | the kettle is boiling | my shoes are wet |
-the map is upside down | take the second exit | keep the change | no parking here | the meeting was moved |
-write it down | the printer has no paper | send me a picture | the battery is empty | what is the password |
-save your work | the market opens at dawn | fresh bread every day | a dozen brown eggs | pass the salt please |
-the cake fell apart | peel the potatoes | the tea is cold | a bowl of cherries | we ran out of butter |
-the knife is sharp | the river is high | snow covers the hills | a fox crossed the road | the wind is strong |
-birds fly south | the moon is full | stars above the lake | a quiet morning | the leaves turn yellow |
-spring is coming | the children laugh | grandma tells a story | my brother is a pilot | her name is zoe |
-his cat is called max | we sing in a choir | the team won the cup | run faster next time | the goal keeper jumped |
-he broke the record | the doctor will see you | take two a day | my back hurts | wash your hands | get well soon |
-i feel much better | the bill is wrong | pay by card | a small discount | the parcel arrived | sign here please |
-the office is upstairs | the elevator is broken | a quick question | jump over the puddle | the quiz was easy |
-six boxes of wax | the judge was fair | a vexing problem | pack my jacket | the zebra drinks | we just fixed it |
-quite a journey | the exact same thing | maybe next year | never give up | all is well | better late than never |
-practice makes perfect | where did you park | the cat sleeps all day | my phone is dead | i will be back soon |
-turn the music down | the shelf is too high | she speaks three languages | open the top drawer |
-the paint is still wet | we grow our own beans | the clock is slow | put it on the scale | a letter for you |
-the bridge is closed | he forgot the bread | do not touch the stove | the garden needs rain | lend me a pencil |
-the roof leaks | his uncle fixes bikes | the soup needs pepper | take off your coat | the flight was delayed |
-where are my glasses | that was a close call | the fire is out | let us start over | the map is on page six |
-cut the paper in half | it is your turn | the ink ran dry | a nest in the chimney | the queue is long |
-our neighbors are kind | the jar is empty | mix flour and eggs | add a pinch of salt | bake for half an hour |
-the crust is golden | set the alarm for seven | i overslept again | brush your teeth | the mirror is foggy |
-the towel is on the hook | fold the laundry | the sock has a hole | sew the button on | sweep the kitchen floor |
-take out the trash | the sink is clogged | call a plumber | the key is under the mat | lock the back door |
-who rang the bell | come in and sit down | the chair is wobbly | light a candle | the curtain is blue |
-hang the picture here | the bulb burned out | we need more chairs | the guests are early | pour the juice |
-cheers to all of us | the joke was funny | they danced until two | the band plays jazz | sing it once more |
-the drum is too loud | i play the cello | the choir was flat | buy two get one free | the price went up |
-do you have change | keep the receipt | this size is too big | try on the gray one | the zipper is stuck |
-it fits like a glove | the store opens at nine | where is the exit | the escalator stopped | i lost my ticket |
-the bus was crowded | change trains in the city | mind the gap | the tunnel is dark | the road is icy |
-slow down please | turn on the lights | fill up the tank | check the tires | the engine is noisy | the trunk is full |
-we are out of gas | a detour through the woods | the view is stunning | pitch the tent | the trail is steep |
-watch your step | bears live here | boil the water first | the stream is clear | we saw a moose | the fish are biting |
-row to the island | the tide is low | waves crash on the rocks | build a sand castle | the sun burned my nose |
-pack a swimsuit | the pool is heated | dive in head first | float on your back | the lifeguard whistled |
-the match ended in a tie | she scored twice | the referee was late | a perfect serve | kick the ball |
-catch it if you can | the coach is strict | warm up before you run | my knee is swollen | take a deep breath |
-drink plenty of tea | the fever is gone | rest for a week | the nurse was gentle | open your mouth wide |
-i have a toothache | the pills are bitter | see you at the clinic | the test came back fine | stay at home |
-read the first chapter | the library is quiet | return it by monday | the ending is sad | learn it by heart |
-the exam is on friday | raise your hand | the chalk squeaks | sharpen your pencil | solve for x | the answer is seven |
-check your spelling | a short summary | the teacher is ill | class starts at eight | copy the second line |
-the printer is jammed | restart the computer | i forgot the code | the screen froze | plug in the charger |
-send it by mail | the file is too large | my inbox is full | the link is broken | join the call at noon |
-you are on mute | share your screen | the deadline is near | we met the target | ask for a raise | the boss is away |
-sign the contract | the lease is up | move in by june | the rent is due | a room with a view | the walls are thin |
-who lives upstairs | feed the goldfish | walk the dog at six | the parrot talks back | the horse needs hay |
-milk the cows | the rooster crows early | pick the ripe plums | rake the dry leaves | plant the bulbs deep |
-the frost killed the figs | bees love clover | a spider in the tub | the owl hoots at night | it might snow today |
-the fog will lift | thunder woke me up | the sky turned pink | save some for later | share it with everyone |
-make a wish | blow out the candles | welcome to the family | she said yes | the vows were short | throw the bouquet |
-the twins look alike | he has his eyes | grandpa naps at three | the crib is ready | tell me about your trip |
-we got lost twice | the food was amazing | i miss you already | write to me often | keep in touch |
-it was worth the wait | the best is yet to come
-"""
-SENTENCES = [sentence.strip() for sentence in _SENTENCES.split("|")]
+SENTENCES = Path(__file__).with_name("sentences.txt").read_text().splitlines()
 # Words that exist: everyday ones, abbreviations, first names, places, and those of the lists above.
 ENGLISH = Path(__file__).with_name("english.txt").read_text().split()
 KNOWN = sorted({word for sentence in SENTENCES for word in sentence.split()} | {*SITE_WORDS, *PLACE_WORDS, *ENGLISH})

@@ -14,7 +14,7 @@ from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import FACE, POINTS, SELECTED_PLACES
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.wild import phrase_of, sample_signer
+from fingerspelling.simulation.wild_signer import phrase_of, sample_signer
 
 BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
 CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
