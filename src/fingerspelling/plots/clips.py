@@ -142,7 +142,7 @@ def selected_points(frame: np.ndarray) -> Figure:
         (left, top), (right, bottom) = np.nanmin(points[:, :2], 0) - 0.05, np.nanmax(points[:, :2], 0) + 0.05
         axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
-    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     names = {"pose": "arms"}
     seen = [
         f"{np.isfinite(frame[places, 0]).sum()} of the {names.get(part, part.replace('_', ' '))}"
@@ -170,7 +170,7 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     axes.set_yticks(range(len(names)), names, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
     patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
-    figure.legend(handles=patches, frameon=False, fontsize=9, loc="outside upper center", ncols=len(patches))
+    figure.legend(handles=patches, fontsize=9, loc="outside upper center", ncols=len(patches))
     axes.grid(False)
     none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
     frames_in_all = max(sum(map(len, store_frames)), 1)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import weakref
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,10 @@ def load_runner(model: bytes, threads: int | None = None) -> Any:
 
 
 def _interpreter_class() -> type:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            from tflite_runtime.interpreter import Interpreter
-        except ImportError:
-            import tensorflow
-
-            Interpreter = tensorflow.lite.Interpreter
-    return Interpreter
+    for runtime in ("ai_edge_litert", "tflite_runtime"):
+        with suppress(ImportError):
+            return import_module(f"{runtime}.interpreter").Interpreter
+    return import_module("tensorflow").lite.Interpreter
 
 
 class ModelProcess:

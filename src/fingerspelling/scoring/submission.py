@@ -7,10 +7,7 @@ What the package ships is a submission, too, which also says how sure it is.
 """
 
 import json
-import lzma
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,18 +24,6 @@ ARGUMENTS = {"selected_columns": SELECTED_COLUMNS}  # of the workbook's models
 WEIGHTS = PACKAGE / "weights"  # what the package ships: a submission's two files, and a sample clip
 NOTHING = "(nothing readable)"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
-# What damaged archives make zipfile raise.
-BROKEN_ARCHIVE = (
-    OSError,
-    KeyError,
-    ValueError,
-    RuntimeError,
-    EOFError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
 LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
 
@@ -133,7 +118,9 @@ def _read_member(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             _refuse_large(path, name, archive.getinfo(name).file_size)
             return archive.read(name)
-    except BROKEN_ARCHIVE as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes zipfile raise
         raise DataError(f"{path}: cannot read {name} ({error})") from error
 
 

@@ -78,16 +78,13 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.ndarray:
-    """Return sine waves over the time of a clip.
+    """Return sine waves over the time of a clip, float32 [waves, frames] in -1..1.
 
     Args:
         hertz: float [waves], how often per second.
         phase: float [waves], where each begins, in turns.
         frames: how many.
-        fps: frames per second.
-
-    Returns:
-        float32 [waves, frames] in -1..1.
+        fps: of them per second.
     """
     time = np.arange(frames) / fps
     return _SINES.take(_steps(360 * (time * hertz[:, None] + phase[:, None])))

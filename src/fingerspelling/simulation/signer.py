@@ -59,7 +59,7 @@ class Signer:
             left_handed: share of signers who spell with the left hand.
             spread: how much people differ in the shapes of their hands, relative to the usual.
             still: share of letters that are formed, in part or wholly, as still hands.
-            unison: share of the fingers' deviations that is common to all four.
+            unison: see `Signer`.
         """
         side = -1 if rng.random() < left_handed else 1
         palm = max(rng.normal(0.092, 0.005), 0.075)

@@ -14,6 +14,7 @@ from fingerspelling.simulation.body import (
     FACE_POINTS,
     LEFT_HAND,
     MIN_DEPTH,
+    MIRROR,
     POSE_POINTS,
     hand_of,
     other_hand,
@@ -76,7 +77,8 @@ def film(
     clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
     clip[:, LEFT_HAND.start :] = body
-    _hide_outside(clip[:, other_hand(hand_of(signer))])
+    other = clip[:, other_hand(hand_of(signer))]
+    other[..., np.abs(other[:2, 0] - 0.5).max(0) > 0.55] = np.nan  # where its wrist is out of the picture
     _skew_hand(clip[:, hand_of(signer)], config.wild.shapes.skew, rng)
     shown = _track(clip, away, signer, config, rng, face)
     _reframe(clip, view, rng)
@@ -154,16 +156,9 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     rest[0, : TURN.stop] = SHAPES[_idle_shape(rng)]
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
-    shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton))
-    shape *= signer.palm * np.array([[[side]], [[1]], [[1]]], np.float32)
+    shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton)) * (signer.palm * MIRROR[side])
     wrist = body[:, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
     body[:, RIGHT if side > 0 else LEFT] = wrist + shape
-
-
-def _hide_outside(hand: np.ndarray) -> None:
-    """Leave out a hand [3, 21, frames] where it is out of the picture, in place."""
-    wrist = np.abs(hand[:2, 0] - 0.5).max(0)
-    hand[..., wrist > 0.55] = np.nan
 
 
 def _from_aside(
