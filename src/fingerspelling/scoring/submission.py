@@ -46,18 +46,16 @@ class Submission:
         calibration: what inference_args.json says about the model's confidence; None if it says nothing.
         model: the bytes of model.tflite.
         process: in which the model runs.
+
+    Args:
+        path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
+        threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
+
+    Raises:
+        DataError: a file is missing or is not what it should be.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        """Load a submission.
-
-        Args:
-            path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
-            threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
-
-        Raises:
-            DataError: a file is missing or is not what it should be.
-        """
         path = Path(path)
         if path.suffix == ".tflite":
             arguments, self.model = json.dumps(ARGUMENTS).encode(), _read_member(path.parent, path.name)
@@ -152,11 +150,7 @@ def calibration_in(arguments: bytes) -> Calibration | None:
 
 
 def write_submission(tflite: str | Path, zip_path: str | Path) -> Path:
-    """Write submission.zip: the model and the columns that it reads.
-
-    Args:
-        tflite: a file of `export_tflite`.
-        zip_path: the archive; it appears only when whole.
+    """Write submission.zip: a model of `export_tflite` and the columns that it reads; it appears only when whole.
 
     Raises:
         ValueError: they are larger than `LIMIT_MB`, unpacked.

@@ -47,9 +47,7 @@ def _per_character(edits: pd.Series, characters: pd.Series) -> tuple[float, floa
 def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
     """Score all clips with the constant phrase wherever the reader is less sure than a threshold, for each threshold.
 
-    Args:
-        sure: float [clips], how sure the reader is.
-        clips: a row per clip: phrase, prediction.
+    Clips are rows of phrase and prediction; how sure the reader is of each, is float [clips].
 
     Returns:
         A row per threshold that makes a difference, rising from 0, where everything is read: threshold, score, share of
