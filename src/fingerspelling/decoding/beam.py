@@ -26,15 +26,6 @@ class Beam(NamedTuple):
     prefixes: tuple[Prefixes, ...]  # what CTC knows of them, for each model
 
 
-def following_log_probabilities(logits: Tensor, end: int) -> Tensor:
-    """Return the decoder's log probabilities of each next character and the end, float32 [..., characters + 1].
-
-    The likeliest special token is the end, whichever it is, as in greedy search.
-    """
-    by_decoder = logits.float().log_softmax(-1)
-    return torch.cat([by_decoder[..., :end], by_decoder[..., end:].amax(-1, keepdim=True)], -1)
-
-
 class BeamSearch:
     """A `search.Search` that keeps num_beams hypotheses per clip; the CTC heads' log probabilities are averaged.
 
@@ -77,7 +68,10 @@ class BeamSearch:
         return torch.where(self.ended(state), self.config.mask_token_id, state.tokens)
 
     def advance(self, state: Beam, step: int | Tensor, logits: Tensor) -> tuple[Beam, Tensor]:
-        following = following_log_probabilities(logits, self.end)
+        by_decoder = logits.float().log_softmax(-1)
+        # The likeliest special token is the end, whichever it is, as in greedy search.
+        special = by_decoder[:, self.end :].amax(1, keepdim=True)
+        following = torch.cat([by_decoder[:, : self.end], special], 1)
         if self.scorers:
             pairs = zip(self.scorers, state.prefixes, strict=True)
             by_ctc = [scorer.next_log_probabilities(prefixes, state.tokens) for scorer, prefixes in pairs]

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.beam import following_log_probabilities
 from fingerspelling.decoding.transcribe import eval_batches, predicted_scores
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
@@ -54,8 +53,9 @@ def _search(
         row[: len(phrase) + 1] = torch.tensor([*text.encode(phrase), config.eos_token_id])
     labels, real = labels.to(device), (labels != config.pad_token_id).to(device)
     logits: list[Any] = [model.losses(*clip, labels).logits for model, clip in zip(models, encoded, strict=True)]
-    end = config.pad_token_id
-    following = following_log_probabilities(torch.stack(logits).mean(0), end)
+    by_decoder = torch.stack(logits).mean(0).float().log_softmax(-1)
+    end = config.pad_token_id  # whichever special token is likeliest ends the phrase
+    following = torch.cat([by_decoder[..., :end], by_decoder[..., end:].amax(-1, keepdim=True)], -1)
     tokens = following.gather(2, labels.clamp(max=end)[..., None])[..., 0]
     total = (tokens * real).sum(1)
     if ctc_weight:
