@@ -180,7 +180,8 @@ def book(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Export the chapters as they have run; returns the folder of the HTML pages."""
     folder = tmp_path_factory.mktemp("book")
     shutil.copytree(lab.project / "notebooks", folder / "run/notebooks", ignore=shutil.ignore_patterns("params"))
-    build(folder / "run", folder / "pages")
+    shutil.copytree(lab.project / "outputs/demo/figures", folder / "run/figures")
+    build(folder / "run", folder / "pages", folder / "images")
     return folder / "run/book"
 
 
