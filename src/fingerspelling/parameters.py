@@ -23,9 +23,19 @@ from pydantic_core import ErrorDetails
 from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
+Number = TypeVar("Number", int, float)
 LINE = 120  # characters of a value that an error shows
 LARGEST = 2**31 - 1  # of any number; with larger ones libraries overflow, each in its own way
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+def _rising(ends: tuple[Any, Any]) -> tuple[Any, Any]:
+    if ends[1] < ends[0]:
+        raise ValueError(f"expected the lower end first, got {list(ends)}")
+    return ends
+
+
+Between = Annotated[tuple[Number, Number], pydantic.AfterValidator(_rising)]  # a range
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

@@ -12,11 +12,15 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor
 
 from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
-from fingerspelling.parameters import Probability, parameters
+from fingerspelling.parameters import Between, Probability, parameters
+
+Few = Annotated[int, Field(ge=0, le=100)]  # memory grows with them
+Some = Annotated[int, Field(ge=1, le=100)]
+Speed = Annotated[float, Field(gt=0, le=100)]  # new length / old length
 
 
 @parameters
@@ -25,28 +29,25 @@ class SpatialAugmentation:
 
     mirror: Probability = 0.5  # probability of swapping left and right
     affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
-    scale: tuple[float, float] = (0.7, 1.3)  # new size / old size
+    scale: Between[PositiveFloat] = (0.7, 1.3)  # new size / old size
     shear: NonNegativeFloat = 0.2  # at most, in either direction, of one of the two axes
     shift: NonNegativeFloat = 0.15  # at most, in either direction, in standard deviations of the clip
     rotation: NonNegativeFloat = 30.0  # at most, in either direction, in degrees
     finger_drop: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
-    finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
-    finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
+    finger_windows: Few = 2  # windows in which fingers are dropped
+    finger_window: Between[Probability] = (0.25, 0.5)  # share of the clip that a window covers
     # Fewest and most draws from the ten fingers, with replacement: 12 draws hit 7.2 different ones on average; the
     # winner meant (2, 5).
-    finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
+    finger_draws: Between[Few] = (12, 12)
     part_drop: Probability = 0.5  # probability of dropping points of the arms, or the face
     arms: Probability = 7 / 12  # share of these draws that fall to the arms; the others fall to the face
     arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
     hand_drop: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
     time_mask: Probability = 0.5  # probability of masking frames
     # Numbers of masks, one of which is drawn; each mask covers 20-40 % of the clip, divided by that number.
-    time_mask_counts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
+    time_mask_counts: Annotated[tuple[Some, ...], Field(min_length=1)] = (1, 2, 4)
     spatial_mask: Probability = 0.5  # probability of dropping the points inside a square
-    spatial_mask_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
-
-    def __post_init__(self) -> None:
-        _check_ranges(self, "scale", "finger_window", "finger_draws", "spatial_mask_size")
+    spatial_mask_size: Between[Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
 
 
 @parameters
@@ -55,23 +56,13 @@ class TemporalAugmentation:
 
     cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
     resample: Probability = 0.8  # probability of playing the clip faster or slower
-    resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
+    resample_range: Between[Speed] = (0.3, 2.0)  # new length / old length
     local_resample: Probability = 0.25  # probability of doing so in each of some windows of the clip
-    local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many of them, at least and at most
+    local_windows: Between[Some] = (20, 29)  # how many of them, at least and at most
     # A window's new length / old length, rounded down to whole frames, so most are shortened.
-    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    local_range: Between[Speed] = (0.9, 1.1)
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
     shift_range: NonNegativeInt = 10  # frames: at most that many are missing, or one less are empty
-
-    def __post_init__(self) -> None:
-        _check_ranges(self, "resample_range", "local_windows", "local_range")
-
-
-def _check_ranges(config: SpatialAugmentation | TemporalAugmentation, *names: str) -> None:
-    for name in names:
-        low, high = getattr(config, name)
-        if low > high:
-            raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
 NO_TEMPORAL_AUGMENTATION = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)

@@ -119,7 +119,8 @@ class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
-    num_beams: pydantic.PositiveInt = 1  # hypotheses of a beam search; with 1, and ctc_weight 0, decoding is greedy
+    # Hypotheses of a beam search; with 1, and ctc_weight 0, decoding is greedy.
+    num_beams: Annotated[int, pydantic.Field(ge=1, le=1000)] = 1
     # Weight of the CTC heads in the hypotheses' scores. Decoder and CTC together read far better where a model was
     # trained with model.ctc_weight, and take up to half as long again.
     ctc_weight: Probability = 0.0

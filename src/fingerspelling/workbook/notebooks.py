@@ -80,10 +80,13 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
         except RuntimeError as error:
-            if not str(error).startswith("Kernel died"):
+            if str(error).startswith("Kernel didn't respond"):
+                print(f"{name}: its kernel did not start in {START_SECONDS} s; try again", file=sys.stderr)
+            elif str(error).startswith("Kernel died"):
+                cell = _last_cell(executed / f"{name}.ipynb")
+                print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
+            else:
                 raise
-            cell = _last_cell(executed / f"{name}.ipynb")
-            print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
         _sign(executed / f"{name}.ipynb", book)
