@@ -217,7 +217,7 @@ def run(arguments: argparse.Namespace) -> None:
         frames = ((second, cv2.imdecode(jpeg, cv2.IMREAD_COLOR)) for second, jpeg in taken)
     stride = max(1, -(-expected // PICTURES)) if arguments.pictures else 0
     seconds, (width, height) = extract(frames, arguments.folder, expected, stride)
-    content = {"seconds": seconds, "width": width, "height": height, "length": length, "stride": stride}
+    content = {"seconds": seconds, "width": width, "height": height, "length": length}
     (arguments.folder / "recording.json").write_text(json.dumps(content))
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fingerspelling.data.parquet import FRAME, SEQUENCE, read_clip
 from fingerspelling.files import DataError, InputError, written_whole
-from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns
+from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns, as_points, spelling_hand
 from fingerspelling.video.environment import python_with_mediapipe
 
 SCRIPT = Path(__file__).with_name("extract.py")
@@ -42,6 +42,13 @@ class Recording:
     def selected(self) -> np.ndarray:
         """The 390 columns of the winning solution, float32 [frames, 390]."""
         return self.landmarks[:, _SELECTED]
+
+    def spelling_hand(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return in which frames the spelling hand was found, and its points in pixels, float [those frames, 21, 2]."""
+        points = as_points(self.selected)[..., :2] * [self.width, self.height]
+        hand = points[:, spelling_hand(points)]
+        frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
+        return frames, hand[frames]
 
     def write(self, path: Path) -> None:
         """Write a parquet file of one clip in the competition's format, with the times in its metadata."""
@@ -114,8 +121,7 @@ def record(
         about = json.loads((folder / "recording.json").read_text())
         landmarks = np.fromfile(folder / "landmarks.f32", np.float32).reshape(-1, len(POINTS), 3)
         images = {int(file.stem): file.read_bytes() for file in sorted(folder.glob("*.jpg"))}
-    seen = {key: about[key] for key in ("width", "height", "length")}
-    return Recording(as_columns(landmarks), np.array(about["seconds"]), pictures=images, **seen)
+    return Recording(as_columns(landmarks), np.array(about.pop("seconds")), pictures=images, **about)
 
 
 def _run(command: list[str], name: str) -> None:
