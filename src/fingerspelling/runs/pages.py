@@ -145,14 +145,10 @@ def main() -> int:
     parser.add_argument("run_dir", type=to_path, help="a run whose notebooks have been executed")
     parser.add_argument("--pages", type=to_path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
     options = parser.parse_args()
-
-    def run() -> int:
-        build(options.run_dir, options.pages)
-        print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
-        return 0
-
-    return exit_status(run)
+    build(options.run_dir, options.pages)
+    print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -11,11 +11,11 @@ seen and, by benchmarks/real_clips.py, on real clips where any are at hand.
 """
 
 import argparse
-import importlib.metadata
 import json
 import sys
 import tempfile
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
     made = {
         "run": run.name,
         **provenance.code(),
-        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tensorflow")},
+        "versions": {name: version(name) for name in ("torch", "transformers", "tensorflow")},
         "recipe": recipe,
         "search": search,
         "scores": {kind: round(float(score), 4) for kind, score in scores["score"].items()},
@@ -236,13 +236,10 @@ def main() -> int:
     parser.add_argument("--params", type=named_file, default=READER, help="the run's YAML file (default: the reader's)")
     options = parser.parse_args()
 
-    def run() -> int:
-        config = RunConfig.from_values({"params": str(options.params.absolute())})
-        release(options.run or config.run_dir, config.submission)
-        return 0
-
-    return exit_status(run)
+    config = RunConfig.from_values({"params": str(options.params.absolute())})
+    release(options.run or config.run_dir, config.submission)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

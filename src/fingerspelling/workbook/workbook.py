@@ -16,7 +16,6 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 
 import json
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -33,7 +32,7 @@ from matplotlib.figure import Figure
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.conventions import AS_THEY_ARE
 from fingerspelling.data.extraction import extract
-from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note, read_notes
+from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, is_kept, keep, note
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
@@ -301,8 +300,7 @@ class Workbook:
         """Convert the models into submission.zip, unless these models and this code have already; returns it."""
         archive, settings, models = self.run_dir / SUBMISSION, self.config.submission, self.train()
         made_of = {"readers": self.readers | {"precision": settings.precision}, "code": provenance.code()["sources"]}
-        kept = read_notes(self.run_dir).get(SUBMISSION, {}).get("of")
-        if kept != json.loads(json.dumps(made_of | {"content": content(archive)})):
+        if not is_kept(self.run_dir, SUBMISSION, made_of):
             tflite = export_tflite(
                 models,
                 self.run_dir / "submission/model.tflite",
@@ -311,7 +309,7 @@ class Workbook:
                 ctc_weight=settings.ctc_weight,
             )
             write_submission(tflite, archive)
-            note(self.run_dir, SUBMISSION, made_of | {"content": content(archive)})
+            keep(self.run_dir, SUBMISSION, made_of)
         return archive
 
     def score_decodings(self, most: int = 128) -> pd.DataFrame:
@@ -387,13 +385,11 @@ class Workbook:
         Returns:
             All that it holds.
         """
-        path, readers = self.run_dir / METRICS, self.readers
-        metrics = read_entries(path)
-        if metrics.pop("seal", None) != _checksum(readers, metrics):
-            metrics = {}
+        path, made_of = self.run_dir / METRICS, {"readers": self.readers}
+        metrics = read_entries(path) if is_kept(self.run_dir, METRICS, made_of) else {}
         metrics |= {name: round(float(value), 6) for name, value in figures.items()}
-        write_whole(path, json.dumps(metrics | {"seal": _checksum(readers, metrics)}, indent=2) + "\n")
-        note(self.run_dir, METRICS, readers)
+        write_whole(path, json.dumps(metrics, indent=2) + "\n")
+        keep(self.run_dir, METRICS, made_of)
         return metrics
 
     def keep_provenance(self, chapter: str) -> str:
@@ -447,8 +443,3 @@ def _finished(folder: Path) -> bool:
 def _contents(trainings: Iterable[Path]) -> dict[str, list[int] | None]:
     """Return the content of the predictions of each training: what two models that differ have not in common."""
     return {folder.name: content(folder / PREDICTIONS) for folder in trainings}
-
-
-def _checksum(*values: Any) -> str:
-    """Return a checksum of JSON values."""
-    return f"{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"
