@@ -22,7 +22,8 @@ def _model_config(values: object) -> FingerspellingConfig:
         raise ValueError("expected names with values")
     declared = {name: kind for name, kind in FingerspellingConfig.__annotations__.items() if name not in SETTLED}
     if unknown := [name for name in values if name not in declared]:
-        raise ParameterError("; ".join(unknown_name(f"model.{name}", declared) for name in unknown))
+        names = [f"model.{name}" for name in declared]
+        raise ParameterError("; ".join(unknown_name("model", name, names) for name in unknown))
     if switches := [name for name, value in values.items() if isinstance(value, bool) and declared[name] is not bool]:
         raise ParameterError("; ".join(f"model.{name}: expected a number, got {values[name]}" for name in switches))
     try:
