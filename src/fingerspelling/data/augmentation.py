@@ -72,12 +72,9 @@ def augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor
     """Apply the recipe to a batch, in its order.
 
     Args:
-        frames: float32 [batch, frames, 130, 3], normalised, NaN where missing and on padding frames.
+        frames: float32 [batch, frames, 130, 3], normalised, NaN where missing and on padding frames, as in the result.
         mask: bool [batch, frames], True on real frames.
         config: probabilities and ranges.
-
-    Returns:
-        float32, the same shape; padding frames stay NaN.
     """
     if config.mirror:
         frames = mirror(frames, config)
@@ -146,14 +143,11 @@ def affine(frames: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def _windows(mask: Tensor, shares: Tensor) -> Tensor:
-    """Place windows anywhere in the clips.
+    """Place windows anywhere in the clips: bool [batch, windows, frames].
 
     Args:
         mask: bool [batch, frames], True on real frames.
         shares: float [batch, windows], share of its clip's frames that a window covers; 0 leaves it empty.
-
-    Returns:
-        bool [batch, windows, frames].
     """
     places = torch.rand(shares.shape)
     shares, places = torch.stack([shares, places]).to(mask.device)
@@ -170,12 +164,9 @@ _FINGERS = torch.cat([hand[1:] for hand in _HANDS])
 
 
 def drop_fingers(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop fingers in windows of the clip, with new draws for each window.
+    """Return where fingers are dropped in windows of the clip, drawn for each window: bool [batch, frames, 130].
 
     The winner meant two to five fingers of ten; what was executed, and helped, are twelve draws with replacement.
-
-    Returns:
-        bool [batch, frames, 130], True where a point is dropped.
     """
     shape = (len(mask), config.finger_windows)
     shares = _between(*config.finger_window, shape) * _chance(config.finger_drop, shape[:1])[:, None]
@@ -206,14 +197,11 @@ _FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat
 
 
 def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
+    """Return where points of the arms, or the face, are dropped, or, rarely, both hands instead: bool [batch, 1, 130].
 
     The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. But the points were
     not in pairs, and what was executed is the left arm, with all or some of the right one. Nor was 0.05 the
     probability of the hands: next to the 0.5 of the parts it was a weight, one in eleven.
-
-    Returns:
-        bool [batch, 1, 130], True where a point is dropped.
     """
     each = (len(mask), 1)
     arms = _ARMS[config.arm_points][torch.randint(4, each[:1])]
@@ -222,11 +210,7 @@ def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Blank one long, two shorter or four short stretches of the clip.
-
-    Returns:
-        bool [batch, frames, 1], True where a frame is blanked.
-    """
+    """Return where one long, two shorter or four short stretches of the clip are blanked: bool [batch, frames, 1]."""
     each, most = (len(mask), 1), max(config.time_mask_counts)
     number = torch.tensor(config.time_mask_counts)[torch.randint(len(config.time_mask_counts), each)]
     shares = _between(0.2, 0.4, (len(mask), most)) / number
@@ -235,12 +219,9 @@ def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def mask_square(frames: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop the points that lie in a square of the picture, in all frames.
+    """Return where points lie in a square of the picture, and are dropped: bool [batch, frames, 130].
 
     The winner's code computed this mask and returned its input unchanged; this does what was meant.
-
-    Returns:
-        bool [batch, frames, 130], True where a point is dropped.
     """
     each = (len(frames), 1, 1)
     size = _between(*config.spatial_mask_size, each).to(frames.device)

@@ -37,7 +37,7 @@ def write_clips(
 
     Args:
         data_dir: the competition's data.
-        table: rows of its table: path (relative to data_dir), sequence_id, phrase, and any other columns.
+        table: rows of its table: path (relative to data_dir), sequence_id, and any other columns.
         folder: receives the files: <the source's path>/<sequence_id>.parquet.
         config: what is to be changed in the files' points.
 
@@ -94,11 +94,7 @@ def _split(source: Path, note: Path, targets: dict[int, Path], config: Extractio
 def _whole_clips(
     source: Path, file: pq.ParquetFile, wanted: set[int], config: ExtractionConfig
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the wanted clips of a file, each with all of its rows, in the order of their frames' numbers.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
+    """Yield the wanted clips of a file, each with all of its rows, in the order of their frames' numbers."""
     with readable(source):
         ids = row_clips(source, file.read([SEQUENCE]), [*wanted])
         left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, by clip

@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 def extract(
     data_dir: Path, store: Path, dask_address: str | None = None, config: ExtractionConfig = AS_THEY_ARE
 ) -> pd.DataFrame:
-    """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
+    """Extract all clips of the competition's tables.
 
     A shard whose source file and rows are unchanged is kept, so that a killed run resumes where it was. A file or a
     clip that cannot be used is reported and skipped. `health.report` puts the summary in words.
@@ -45,9 +45,8 @@ def extract(
     Args:
         data_dir: the competition's data.
         store: receives the shards.
-        dask_address: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
-            paths. By default this machine extracts, and if there is much to do, several files at a time, as many as
-            cores and memory allow.
+        dask_address: of a dask cluster ("tcp://host:8786") whose workers see both folders under the same paths. By
+            default this machine extracts, if there is much to do, as many files at a time as cores and memory allow.
         config: what is to be changed in the files' points.
 
     Returns:
@@ -111,16 +110,11 @@ def read_source(
 
     A file without the index sequence_id holds a single clip, the one that its only row of the table names.
 
-    Args:
-        source: a parquet file in the competition's format.
-        rows: the rows of the competition's table that name this file.
-        config: what is to be changed in the file's points.
-
     Returns:
         The clips (the rows that could be used, in the file's order, with n_frames), their landmarks, float16
-        [frames, 130, 3], and facts for the summary: clips, frames, sorted (clips whose frames
-        were out of order), gaps (missing or doubled frames), skipped (list of "sequence_id: reason"), changed (how the
-        points have been put right, in words), and those of `health.examine`.
+        [frames, 130, 3], and facts for the summary: clips, frames, sorted (clips whose frames were out of order), gaps
+        (missing or doubled frames), skipped (list of "sequence_id: reason"), changed (how the points have been put
+        right, in words), and those of `health.examine`.
 
     Raises:
         DataError: the file cannot be read or lacks a column.
@@ -151,11 +145,7 @@ def read_source(
 def _in_order(
     ids: np.ndarray, numbers: np.ndarray, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Bring a clip's rows together, in the order of its frames' numbers; else the rows stay as they are.
-
-    Returns:
-        The arguments in order, and the number of clips whose frames were not.
-    """
+    """Bring clips' rows together, in the order of their frames' numbers; also returns how many clips were not in it."""
     starts = clip_starts(ids)
     falls = 1 + np.flatnonzero((np.diff(numbers) < 0) & (np.diff(ids) == 0))
     if not len(falls) and len(np.unique(ids[starts])) == len(starts):
@@ -185,11 +175,7 @@ def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dic
 def _read_columns(
     source: Path, expected: list[int], config: ExtractionConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Convention | None]:
-    """Return each row's clip and `frame_numbers`, int64 [rows], and points, float16 [rows, 130, 3]; how those changed.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
+    """Return each row's clip and `frame_numbers`, int64 [rows], points, float16 [rows, 130, 3], and their change."""
     convention, row = None, 0
     # Buffering ahead, made for distant storage, would cost a fifth of the speed and 250 MB.
     with open_parquet(source, STORE_COLUMNS, pre_buffer=False) as file, readable(source):
@@ -241,10 +227,7 @@ def _values(column: pa.Array) -> tuple[torch.Tensor, np.ndarray | bool]:
 
 
 def _drop(columns: np.ndarray, present: np.ndarray) -> None:
-    """Replace what is not there or beyond `FARTHEST` by NaN in place, in one pass; Arrow would need one of its own.
-
-    It goes by the bits, as NumPy compares half precision in software.
-    """
+    """Replace what is not there or beyond `FARTHEST` by NaN in place; by the bits, which NumPy compares in hardware."""
     farthest, nan = np.array([FARTHEST, np.nan], np.float16).view(np.uint16)
     tens = (-1, 10, columns.shape[1])  # ten columns stay in the cache
     for bits, there in zip(columns.reshape(tens).view(np.uint16), present.reshape(tens), strict=True):

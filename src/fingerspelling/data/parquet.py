@@ -99,12 +99,6 @@ def read_clip(
 ) -> np.ndarray:
     """Read one clip as the competition's scorer does, all rows of a parquet file; or a certain one as `read_clips`.
 
-    Args:
-        path: a parquet file that holds one clip.
-        columns: the landmark columns to read; by default the 390 of the winning solution.
-        sequence_id: which clip to read, if the file holds several.
-        mark: as of `read_clips`.
-
     Returns:
         float32 [frames, columns], NaN where a point was not detected.
 
@@ -159,11 +153,7 @@ def in_pixels(points: np.ndarray) -> bool:
 
 
 def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
-    """Tell whether a file's coordinates are pixels, as `in_pixels`, and the mark of undetected points, as `detected`.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
+    """Return whether a file's coordinates are pixels, and the mark of undetected points, as `detected` does."""
     with open_parquet(path, []) as file, readable(path):
         _, points = sample_points(file.read([*SAMPLE_COLUMNS]))
     there, mark = detected(*points)

@@ -133,9 +133,8 @@ def build(
         built = _assemble(ROOT / f"notebooks/{kernel.chapter}.ipynb", run, archive)
         if len(built.encode()) > LIMIT_BYTES:
             raise ParameterError(f"{kernel.chapter}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
-        metadata = json.dumps(kernel.metadata, indent=2) + "\n"
-        for name, content in ((METADATA, metadata), (kernel.metadata["code_file"], built)):
-            write_whole(kernel.folder / name, content)
+        write_whole(kernel.folder / METADATA, json.dumps(kernel.metadata, indent=2) + "\n")
+        write_whole(kernel.folder / kernel.metadata["code_file"], built)
     return kernels
 
 

@@ -34,20 +34,12 @@ def push(
     uncommitted: bool = False,
     suffix: str = "",
 ) -> str:
-    """Build a kernel from the working tree and push it; returns "owner/slug/version".
+    """Build a kernel from the working tree, see `build`, and push it; returns "owner/slug/version".
 
-    A kernel that goes on where its last version stopped reads from itself once there is one.
-
-    Args:
-        client: of the user whom the kernel will belong to.
-        number: of the notebook, such as "03".
-        params: a YAML file of parameters; None for those of the trial.
-        simulated: whether to run on simulated signers.
-        uncommitted: whether files may differ from the last commit.
-        suffix: of the kernel's name, for one that stands beside the run's own.
+    A kernel that goes on where its last version stopped reads from itself once there is one. With `uncommitted`, files
+    may differ from the last commit.
 
     Raises:
-        ParameterError: the parameters cannot be used.
         KaggleError: something would be pushed that nobody could see in the commit, an input is not there, the week's
             GPU hours are used up, or Kaggle refuses.
     """
@@ -66,11 +58,7 @@ def push(
 
 
 def refuse_hidden(params: Path | None) -> None:
-    """Refuse to push what the last commit does not hold: on Kaggle, nobody could tell what ran.
-
-    Raises:
-        KaggleError: files differ from the commit; names them.
-    """
+    """Raise a KaggleError where files differ from the last commit: on Kaggle, nobody could tell what ran."""
     paths = [ROOT / "src", ROOT / "notebooks", *([params.absolute()] if params else [])]
     if changed := changed_files(paths):
         names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
@@ -78,10 +66,10 @@ def refuse_hidden(params: Path | None) -> None:
 
 
 def check_inputs(client: Client, metadata: dict[str, Any]) -> None:
-    """Return once a kernel's inputs are there: Kaggle starts it without those that are not.
+    """Return once a kernel's datasets are ready: Kaggle starts it without those that are not.
 
     Raises:
-        KaggleError: a dataset does not exist, or a kernel that it reads from has not completed.
+        KaggleError: there is no such dataset, or a kernel that it reads from has not completed.
     """
     for dataset in metadata["dataset_sources"]:
         client.wait_for_dataset(dataset)

@@ -1,7 +1,4 @@
-"""The parameters of a run: everything that a YAML file or a notebook's parameters cell may say, checked.
-
-A module of its own, so that what a run is told can be read in one place, apart from what `workbook` then does.
-"""
+"""The parameters of a run: everything that a YAML file or a notebook's parameters cell may say, checked."""
 
 import ast
 import os
@@ -127,6 +124,11 @@ class SubmissionConfig:
     clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
 
     @property
+    def search(self) -> dict[str, Any]:
+        """How the submission finds the characters: arguments of `make_decoder` and `export_tflite`."""
+        return {"num_beams": self.num_beams, "ctc_weight": self.ctc_weight}
+
+    @property
     def decode(self) -> Decode:
         """How the submission finds the characters."""
         return make_decoder(self.num_beams, self.ctc_weight)
@@ -165,13 +167,10 @@ class RunConfig:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Check the values of a YAML file or a notebook, laid over the file that `params` names.
+        """Check the values of a YAML file or a notebook, laid over the file that `params` names; see `build`.
 
         Names without a value (None or "") keep their defaults. Where neither a file nor a section is given, it is the
         demo's run.
-
-        Raises:
-            ParameterError: a name does not exist or a value cannot be used.
         """
         return build(cls, effective_values(values))
 

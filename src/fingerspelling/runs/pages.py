@@ -37,14 +37,9 @@ STYLE = re.compile(r"<style.*?</style>\s*", re.S)  # of pandas' tables; GitHub w
 
 
 def build(run_dir: Path, pages: Path) -> None:
-    """Write a run's chapters as pages, and an index of them.
+    """Write the executed chapters of a run as pages, and an index of them.
 
-    Args:
-        run_dir: a run whose notebooks have been executed.
-        pages: receives README.md, a page per chapter and its pictures; other pages and pictures there are removed.
-
-    Raises:
-        DataError: a chapter has not been executed.
+    Files of the folder of pages that are none of these are removed. A DataError names a chapter that was not executed.
     """
     chapters = {name: _read(run_dir / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
     kept, book = {Path("README.md")}, run_dir / "book"

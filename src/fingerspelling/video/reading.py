@@ -60,14 +60,7 @@ class Reader:
     """A model that reads the 130 points, ready to read."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Load a model.
-
-        Args:
-            path: as `Submission` takes it; by default the weights that are shipped.
-
-        Raises:
-            DataError: there is none, or it cannot be used.
-        """
+        """Load a model as `Submission` does, by default the one that is shipped; raises as that does."""
         path = path or shipped()
         self._submission = Submission(path)
         if self._submission.columns != SELECTED_COLUMNS:

@@ -69,10 +69,8 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """Read a parquet file of `Recording.write`, or one clip of the competition's at 30 frames per second.
 
-    Of the columns, those of the 130 points must be there.
-
     Raises:
-        DataError: it cannot be read, lacks columns or holds no frame.
+        DataError: it cannot be read, lacks a column of the 130 points or holds no frame.
     """
     selected = read_clip(path, SELECTED_COLUMNS)
     if not len(selected):
@@ -101,7 +99,7 @@ def record(
         source: a video file, or the number of a camera.
         seconds: how long a camera records.
         pictures: whether to keep small pictures.
-        mediapipe: a Python that has MediaPipe; by default one is found, or made.
+        mediapipe: a Python that has MediaPipe, see `python_with_mediapipe`.
 
     Raises:
         InputError: there is no MediaPipe, no such file or camera, or nothing in it that can be decoded.

@@ -61,11 +61,7 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
 
 
 def write_picture(path: Path, recording: Recording, readings: Sequence[Reading]) -> None:
-    """Write `letters_figure` as a PNG.
-
-    Raises:
-        DataError: matplotlib is not installed.
-    """
+    """Write `letters_figure` as a PNG; a DataError says that matplotlib is not installed."""
     try:
         figure = letters_figure(recording, readings)
     except ImportError as error:

@@ -33,9 +33,7 @@ def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = NOTEB
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError: there is no such notebook, the file cannot be read, a parameter does not exist, or its value
-            cannot be used.
-        DataError: the data cannot be used.
+        ParameterError, DataError: there is no such notebook, or as `open_run`.
         FolderInUse: another process is at work in run_dir.
     """
     if unknown := [name for name in names if name not in NOTEBOOKS]:
