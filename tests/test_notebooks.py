@@ -127,6 +127,14 @@ def test_all_notebooks_run_and_leave_a_submission_and_its_score(executed: Path) 
     assert metrics["submission_clips"] == TINY["submission"]["clips"]
     assert -1 <= metrics["submission_score"] <= 1
     assert len(list((executed / "figures").glob("*.png"))) >= 14
+    first = nbformat.read(executed / "notebooks/00_start.ipynb", 4)
+    shown = "".join(
+        output["data"].get("text/html", "")
+        for cell in first.cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+    )
+    assert "submission.zip" in shown and "metrics.json" in shown, "it does not show what the run has made"
 
 
 def test_no_parameter_of_a_run_is_unknown_to_papermill(executed: Path) -> None:
@@ -292,6 +300,16 @@ def test_a_kernel_that_is_killed_is_one_line_and_the_same_command_goes_on(tmp_pa
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert not [*tmp_path.rglob("*.tmp")]
+
+
+def test_a_kernel_that_does_not_start_in_time_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run")}))
+    monkeypatch.setattr("fingerspelling.workbook.notebooks.START_SECONDS", 0)
+    assert run(params, names=["01_eda"]) == 1
+    assert capsys.readouterr().err == "01_eda: its kernel did not start in 0 s; try again\n"
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,9 @@ def _needed(purpose: str, extras: str = "workbook") -> Iterator[None]:
 def run_notebooks(options: argparse.Namespace) -> int:
     """Run a run's chapters."""
     with _needed("this"):
-        from fingerspelling.runs.config import NOTEBOOKS, named_file
-        from fingerspelling.workbook.notebooks import run
-    return run(named_file(options.params), options.data, options.notebooks or NOTEBOOKS)
+        from fingerspelling.runs.config import named_file
+        from fingerspelling.workbook.notebooks import IN_ORDER, run
+    return run(named_file(options.params), options.data, options.notebooks or IN_ORDER)
 
 
 def train(options: argparse.Namespace) -> int:

@@ -10,8 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fingerspelling import landmarks
-from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
+from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS, spelling_hand
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 from fingerspelling.text import visible
 
@@ -58,12 +57,11 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
         signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
     """
     frames = np.asarray(frames, np.float32)
-    hand = PARTS[spelling_hand(frames)]
-    moments = _moments(frames, phrase, signed)
-    chosen = np.linspace(0, len(moments) - 1, min(n_frames, len(moments))).round().astype(int)
-    figure, axes = plt.subplots(2, len(chosen), figsize=(WIDTH * min(1, len(chosen) / 8), 3.3), squeeze=False)
+    hand = spelling_hand(frames)
+    shown = evenly(moments(frames, phrase, signed), n_frames)
+    figure, axes = plt.subplots(2, len(shown), figsize=(WIDTH * min(1, len(shown) / 8), 3.3), squeeze=False)
     figure.suptitle(f"{phrase!r}, {len(frames)} frames", x=0.01, ha="left", fontsize=11)
-    for column, (i, letter) in enumerate(moments[place] for place in chosen):
+    for column, (i, letter) in enumerate(shown):
         _draw_body(axes[0, column], frames[i])
         bare(axes[0, column], f"frame {i}")
         draw_hand(axes[1, column], frames[i, hand], 2.2)
@@ -75,7 +73,7 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
     return finished(figure, drawn, f"The spelling hand was found in **{share:.0%}** of the {len(frames)} frames.")
 
 
-def _moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[tuple[int, str]]:
+def moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[tuple[int, str]]:
     """Return frames to show and the letter that is signed in each: the middle of every letter, if that is known."""
     if signed is None:
         return [(i, "") for i in range(len(frames))]
@@ -83,16 +81,17 @@ def _moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list
     return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for run, letter in runs if len(run)]
 
 
+def evenly(moments: Sequence[tuple[int, str]], most: int) -> list[tuple[int, str]]:
+    """Return at most so many of the moments, the first and the last among them."""
+    chosen = np.linspace(0, len(moments) - 1, min(most, len(moments))).round().astype(int)
+    return [moments[place] for place in chosen]
+
+
 def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
     """Return the frame nearest to one, and within reach of it, in which the spelling hand was found, or else itself."""
-    seen = np.flatnonzero(np.isfinite(frames[:, PARTS[spelling_hand(frames)][0], 0]))
+    seen = np.flatnonzero(np.isfinite(frames[:, spelling_hand(frames)[0], 0]))
     near = seen[np.abs(seen - frame) <= reach]
     return int(near[np.abs(near - frame).argmin()]) if len(near) else frame
-
-
-def spelling_hand(frames: np.ndarray) -> str:
-    """Return which hand of a clip, float [frames, 130, 3], spells: "left_hand" or "right_hand"."""
-    return landmarks.spelling_hand({hand: frames[:, PARTS[hand]] for hand in ("left_hand", "right_hand")})
 
 
 def close_up(axes: Axes, points: np.ndarray) -> None:

@@ -31,7 +31,7 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
         marks = competition.get(label, {})
         axis.plot(list(marks.values()), list(marks), "o", color="black", markersize=4, label="the competition's 67,208")
         axis.set(xlabel=label, yticks=[0, 25, 50, 75, 100], ylim=(0, 101), xlim=(0, None))
-        axis.yaxis.set_major_formatter("{x:.0f} %")
+        axis.yaxis.set_major_formatter("{x:.0f}%")
     axes[0, 0].set_ylabel("of the clips have at most ...")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper left", ncols=2)  # no dot of it among the dots

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from fingerspelling.plots.render3d import Canvas
 from fingerspelling.plots.style import FINGERS, WIDTH, finished
 
-SKIN = np.array(mpl.colors.to_rgb("#f5e6da"))
 FINGER_JOINTS = np.arange(1, 21).reshape(5, 4)  # from the thumb to the little finger, from the knuckle to the tip
 # Palms, of a middle finger's joints; the thumb is thicker, the little finger thinner.
 RADII = np.array([0.115, 0.105, 0.1, 0.088])
 WIDTHS = [1.15, 1.0, 1.0, 0.97, 0.88]
 PALM = len(FINGER_JOINTS)  # the part after the fingers
-COLOURS = np.array([0.85 * np.array(mpl.colors.to_rgb(colour)) + 0.15 * SKIN for colour in FINGERS] + [SKIN])
+SKIN = "#fff7f0"  # so pale that even in the shade it is no finger's colour, whoever looks
+COLOURS = np.array([mpl.colors.to_rgb(colour) for colour in (*FINGERS, SKIN)])  # of parts
 PALM_RADIUS, WEB_RADIUS = 0.12, 0.085
 TRIANGLES = [(0, 1, 5), (0, 5, 9), (0, 9, 13), (0, 13, 17), (1, 2, 5)]
 EDGES = [(0, 1), (1, 5), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17)]

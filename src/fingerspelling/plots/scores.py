@@ -30,8 +30,8 @@ def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
     for place, row in zip(places, table.itertuples(), strict=True):
         signers = f", {row.signers:.0f} signers" if row.signers > 1 else ""
         axes.text(right, place, f"{row.score:.3f}   {row.clips:.0f} clips{signers}", va="center", fontsize=9)
-    axes.set(xlabel="score; the lines hold 95 % of the bootstrap's draws; dashed: all clips", xlim=(None, right))
-    return finished(figure, f"Bars of the score by {label}, with 95 % intervals.", _spread(table, label))
+    axes.set(xlabel="score; the lines hold 95% of the bootstrap's draws; dashed: all clips", xlim=(None, right))
+    return finished(figure, f"Bars of the score by {label}, with 95% intervals.", _spread(table, label))
 
 
 def _spread(table: pd.DataFrame, label: str) -> str:

@@ -24,18 +24,17 @@ from fingerspelling.runs import provenance
 from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
 from fingerspelling.workbook.workbook import Workbook, open_run
 
+IN_ORDER = [*NOTEBOOKS[1:], NOTEBOOKS[0]]  # the first chapter shows how far the run is, which the others take further
 START_SECONDS = 600  # that a kernel may take to start: on a busy machine, papermill's 60 are too few
 
 
-def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = NOTEBOOKS) -> int:
+def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = IN_ORDER) -> int:
     """Execute notebooks with one file of parameters; returns the exit status.
 
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError: there is no such notebook, the file cannot be read, a parameter does not exist, or its value
-            cannot be used.
-        DataError: the data cannot be used.
+        ParameterError, DataError: there is no such notebook, or as `open_run`.
         FolderInUse: another process is at work in run_dir.
     """
     if unknown := [name for name in names if name not in NOTEBOOKS]:
@@ -80,10 +79,13 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
         except RuntimeError as error:
-            if not str(error).startswith("Kernel died"):
+            if str(error).startswith("Kernel didn't respond"):
+                print(f"{name}: its kernel did not start in {START_SECONDS} s; try again", file=sys.stderr)
+            elif str(error).startswith("Kernel died"):
+                cell = _last_cell(executed / f"{name}.ipynb")
+                print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
+            else:
                 raise
-            cell = _last_cell(executed / f"{name}.ipynb")
-            print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
         _sign(executed / f"{name}.ipynb", book)
