@@ -27,7 +27,7 @@ from fingerspelling.parameters import (
 )
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.training import TrainingConfig
-from fingerspelling.training.recipe import ModelConfig, Recipe, check_heads
+from fingerspelling.training.recipe import ModelConfig, Recipe
 
 PROJECT = PACKAGE.parents[1]  # where the package is installed in place: a checkout, a kernel's folder
 IN_PLACE = (PROJECT / "pyproject.toml").is_file()
@@ -159,7 +159,7 @@ class RunConfig:
             object.__setattr__(self, "seeds", (self.training.seed,))
         if folder := self.training.pretrained:
             object.__setattr__(self, "training", replace(self.training, pretrained=_in_project(folder)))
-        check_heads(self.model, self.training)
+        Recipe(self.model, self.training)  # refuses what does not go together
         if self.first_round and not self.model.confidence_head:
             raise ValueError("first_round: its scores teach the confidence head, which model.confidence_head omits")
         if self.submission.ctc_weight and not self.model.ctc_weight:

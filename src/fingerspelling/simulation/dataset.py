@@ -40,8 +40,6 @@ CLIP_MEMORY = 4e6  # for each clip of a row group, of the usual length at 30 fra
 GOLDEN = 0.6180339887  # multiples of the golden ratio fill 0..1 evenly
 # First words of the spawn keys of the random streams.
 PEOPLE, PHRASES, CASTING, CLIPS = range(4)
-
-
 # As pandas would write it, with sequence_id as the index.
 _EMPTY = pd.DataFrame(columns=COLUMNS, index=pd.Index([], name="sequence_id", dtype=np.int64), dtype=np.float32)
 _EMPTY.insert(0, "frame", np.array([], np.int16))
@@ -114,8 +112,7 @@ def participant(config: SimulationConfig, number: int) -> Signer:
     rng = config.generator(PEOPLE, number)
     if _is_wild(config, number):
         return wild_signer(rng, config)
-    left_handed = number * GOLDEN % 1 < config.left_handed
-    return Signer.sample(rng, float(left_handed))
+    return Signer.sample(rng, left_handed=float(number * GOLDEN % 1 < config.left_handed))
 
 
 def _is_wild(config: SimulationConfig, number: int) -> bool:

@@ -42,9 +42,10 @@ def render_aligned_clip(
     if signer.wild:
         return film(signer, phrase, rng, config, face)
     motion, characters = sign(phrase, signer, rng, config)
-    if rng.random() < config.junk:
-        part = _cut_off(len(motion), rng)
-        motion, characters = motion[part], characters[part]
+    if rng.random() < config.junk:  # the recording began too late or ended too early
+        length = max(1, int(len(motion) * rng.uniform(*JUNK)))
+        start = rng.integers(0, len(motion) - length + 1)
+        motion, characters = motion[start : start + length], characters[start : start + length]
     frames, fps = len(motion), config.fps
     turn, place = sway_head(signer, frames, fps, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(1.0 if signer.handheld else 0.1)
@@ -56,10 +57,3 @@ def render_aligned_clip(
     clip[:, LEFT_HAND.start :] = body
     shown = detect(clip, hand_of(signer), signer.lost, config, rng, face)
     return clip[..., shown].T, characters[shown]
-
-
-def _cut_off(frames: int, rng: np.random.Generator) -> slice:
-    """Return the frames that are left of a recording which began too late or ended too early."""
-    length = max(1, int(frames * rng.uniform(*JUNK)))
-    start = rng.integers(0, frames - length + 1)
-    return slice(start, start + length)

@@ -37,12 +37,6 @@ _MODEL_SCHEMA = core_schema.no_info_plain_validator_function(_model_config)
 ModelConfig = Annotated[FingerspellingConfig, pydantic.GetPydanticSchema(lambda *_: _MODEL_SCHEMA)]
 
 
-def check_heads(model: FingerspellingConfig, training: TrainingConfig) -> None:
-    """Raise a ValueError where a training teaches a head that the model does not have."""
-    if training.alignment and not model.ctc_weight:
-        raise ValueError("training.alignment teaches the CTC head: set model.ctc_weight as well")
-
-
 @parameters
 class Recipe:
     """A model and how it is trained; what is not given is the winner's second round."""
@@ -51,7 +45,8 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        check_heads(self.model, self.training)
+        if self.training.alignment and not self.model.ctc_weight:
+            raise ValueError("training.alignment teaches the CTC head: set model.ctc_weight as well")
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "Recipe":
