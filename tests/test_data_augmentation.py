@@ -317,8 +317,11 @@ def test_a_clip_without_any_point_stays_so() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("scale", [1.3, 0.7], "begins with 1.3, above its end 0.7"),
-        ("finger_draws", [5, 2], "begins with 5"),
+        ("scale", [1.3, 0.7], r"expected the lower end first, got \[1.3, 0.7\]"),
+        ("scale", [-1.0, 1.0], "greater than 0"),
+        ("finger_draws", [5, 2], "expected the lower end first"),
+        ("finger_draws", [5, 2_000_000_000], "less than or equal to 100"),
+        ("finger_windows", 2_000_000_000, "less than or equal to 100"),
         ("finger_window", [0.5, 1.5], "less than or equal to 1"),
         ("time_mask_counts", [], "at least 1 item"),
         ("arm_points", "both", "'executed' or 'meant'"),

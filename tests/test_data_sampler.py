@@ -235,5 +235,5 @@ def test_something_of_every_clip_stays_and_no_clip_is_too_long(
 
 @pytest.mark.parametrize("name", ["resample_range", "local_windows", "local_range"])
 def test_ranges_that_end_before_they_begin_are_refused(name: str) -> None:
-    with pytest.raises(ParameterError, match=f"training.temporal: {name} begins with 3"):
+    with pytest.raises(ParameterError, match=f"training.temporal.{name}: expected the lower end first"):
         build(TemporalAugmentation, {name: [3, 2]}, "training.temporal")

@@ -31,12 +31,12 @@ def metadata(monkeypatch: pytest.MonkeyPatch, kaggle: KaggleStub) -> dict:
         "kernel_sources": [BEFORE],
     }
 
-    def build(folder: Path, owner: str, params: Path | None, simulated: bool) -> list[Kernel]:
+    def build(folder: Path, *_: object) -> list[Kernel]:
         folder = folder / "03-training"
         folder.mkdir()
         (folder / "kernel-metadata.json").write_text(json.dumps(metadata))
         (folder / "03-training.ipynb").write_text(json.dumps({"cells": []}))
-        return [Kernel("03", folder, metadata, True)]
+        return [Kernel("03_training", folder, metadata, True)]
 
     monkeypatch.setattr(push_module, "build", build)
     monkeypatch.setattr(push_module, "changed_files", lambda paths: [])
@@ -68,28 +68,6 @@ def test_what_nobody_could_see_is_not_pushed(
     assert push(Client(), "03", uncommitted=True) == f"{KERNEL}/1"
     monkeypatch.setattr(push_module, "changed_files", lambda paths: None)  # no git checkout
     assert push(Client(), "03") == f"{KERNEL}/2"
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"id": "somebody/fingerspelling-trial-03-training"}, "id: belongs to somebody, the credentials to signer"),
-        ({"id": KERNEL.split("/")[1]}, "no metadata of a kernel"),
-        ({"id": f"{OWNER}/another"}, "title: Kaggle makes fingerspelling-trial-03-training of it, not another"),
-        ({"title": "Fingerspelling: Training"}, "title: Kaggle makes fingerspelling-training of it"),
-        ({"title": "abc", "id": f"{OWNER}/abc"}, "title: Kaggle wants 5 characters"),
-        ({"enable_internet": None}, "enable_internet: has to be true or false"),
-        ({"is_private": "true"}, "is_private: has to be true or false"),
-        ({"code_file": "absent.ipynb"}, "no metadata of a kernel .*absent.ipynb"),
-    ],
-)
-def test_metadata_are_checked_before_kaggle_misunderstands_them(
-    change: dict, said: str, metadata: dict, kaggle: KaggleStub
-) -> None:
-    metadata |= change
-    with pytest.raises(KaggleError, match=said):
-        push(Client(), "03")
-    assert "SaveKernel" not in kaggle.calls
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,18 @@ def test_mirror_images_are_the_winners(real_data: Path) -> None:
     assert [SELECTED[place] for place in MIRROR] == [images[point] for point in SELECTED]
 
 
+def of_hands(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    frames = np.full((len(left), len(SELECTED), 3), np.nan)
+    frames[:, PARTS["left_hand"]], frames[:, PARTS["right_hand"]] = left, right
+    return frames
+
+
 def test_the_hand_whose_fingers_move_spells_however_often_the_other_one_is_seen() -> None:
     rng = np.random.default_rng(0)
     resting = np.repeat(rng.random((1, 21, 3)), 40, 0) + rng.normal(0, 1e-4, (40, 21, 3)) + np.arange(40)[:, None, None]
     moving = rng.random((40, 21, 3))
     moving[::2] = np.nan
-    assert spelling_hand({"left_hand": resting, "right_hand": moving}) == "right_hand"
-    assert spelling_hand({"left_hand": moving, "right_hand": resting}) == "left_hand"
+    assert spelling_hand(of_hands(resting, moving)) is PARTS["right_hand"]
+    assert spelling_hand(of_hands(moving, resting)) is PARTS["left_hand"]
     seen_once, never = np.concatenate([moving[1:2], moving[:1]]), np.full((2, 21, 3), np.nan)
-    assert spelling_hand({"left_hand": never, "right_hand": seen_once}) == "right_hand"
+    assert spelling_hand(of_hands(never, seen_once)) is PARTS["right_hand"]

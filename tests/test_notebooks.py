@@ -302,6 +302,16 @@ def test_a_kernel_that_is_killed_is_one_line_and_the_same_command_goes_on(tmp_pa
     assert not [*tmp_path.rglob("*.tmp")]
 
 
+def test_a_kernel_that_does_not_start_in_time_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run")}))
+    monkeypatch.setattr("fingerspelling.workbook.notebooks.START_SECONDS", 0)
+    assert run(params, names=["01_eda"]) == 1
+    assert capsys.readouterr().err == "01_eda: its kernel did not start in 0 s; try again\n"
+
+
 @pytest.mark.parametrize(
     ("parameters", "error"),
     [

@@ -170,7 +170,7 @@ def test_a_file_that_holds_no_parameters_is_an_error(tmp_path: Path, content: by
 
 
 def test_the_closest_name_is_offered() -> None:
-    assert unknown_name("training.lerning_rate", ["seed", "learning_rate"]) == (
+    assert unknown_name("training", "lerning_rate", ["training.seed", "training.learning_rate"]) == (
         "training.lerning_rate: no such parameter; did you mean learning_rate?"
     )
 

@@ -164,7 +164,12 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
         ({"model": {"encoder_layers": -1}}, r"model: encoder_layers -1 must be a whole number from 1 to 65,536"),
         ({"model": {"decoder_ffn_dim": 10**6}}, r"model: decoder_ffn_dim 1000000 must be a whole number"),
         ({"model": {"dropout": 1.5}}, r"model: dropout 1\.5 must be a number from 0 to 1"),
-        ({"model": {"vocab_size": -1}}, r"model: vocab_size -1 must be"),
+        ({"model": {"vocab_size": 100}}, r"model\.vocab_size: no such parameter"),
+        (
+            {"simulation": {"clips": 2_000_000_000}},
+            r"simulation\.clips: .*less than or equal to 10000000, got 2000000000",
+        ),
+        ({"submission": {"num_beams": 2_000_000_000}}, r"submission\.num_beams: .*less than or equal to 1000"),
         ({"seeds": [-1]}, r"seeds: .* got \[-1\]"),
         ({"first_round": 3}, r"first_round: expected a path, got 3"),
         ({"first_round": "nowhere.yaml"}, r"first_round: .*/nowhere\.yaml: No such file"),

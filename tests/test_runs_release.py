@@ -21,6 +21,7 @@ from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
 from fingerspelling.model import FingerspellingModel
+from fingerspelling.processes import exit_status
 from fingerspelling.runs import release
 from fingerspelling.runs.config import ROOT, SubmissionConfig
 from fingerspelling.scoring.submission import MODEL_FILE, NOTHING, WEIGHTS, Submission, shipped
@@ -138,10 +139,10 @@ def test_what_the_command_cannot_do_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr("sys.argv", ["release", str(tmp_path)])
-    assert release.main() == 2
+    assert exit_status(release.main) == 2
     assert capsys.readouterr().err == f"{tmp_path}: has 0 trained models, and one is shipped\n"
     monkeypatch.setattr("sys.argv", ["release", "--params", str(tmp_path / "absent.yaml")])
-    assert release.main() == 2
+    assert exit_status(release.main) == 2
     assert capsys.readouterr().err == f"params: {tmp_path / 'absent.yaml'}: No such file or directory\n"
 
 

@@ -56,20 +56,14 @@ def refuse_no_file(path: Path) -> None:
 def visible_files(folder: Path, pattern: str) -> list[Path]:
     """Return the files of a folder at any depth, sorted, without hidden ones or folders, such as macOS' and Jupyter's.
 
-    Args:
-        folder: where to look; it may itself lie in a hidden one.
-        pattern: of the names, such as "*.parquet".
+    The folder may itself lie in a hidden one.
     """
     found = folder.rglob(pattern)
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def parse_json(content: str | bytes) -> Any:
-    """Parse JSON that somebody else may have written.
-
-    Raises:
-        ValueError: it is no JSON, or nested too deeply.
-    """
+    """Parse JSON that somebody else may have written; a ValueError says that it is none, or nested too deeply."""
     try:
         return json.loads(content)
     except RecursionError:
@@ -114,11 +108,7 @@ def content(file: Path) -> list[int] | None:
 
 
 def read_json(file: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        OSError, ValueError: it is missing or damaged.
-    """
+    """Read a JSON file; an OSError or a ValueError says that it is missing or damaged."""
     return parse_json(file.read_text())
 
 

@@ -8,7 +8,6 @@ nearer to the camera, relative to the wrist (hands), the middle of the hips (pos
 The functions take NumPy arrays and PyTorch tensors alike.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -112,16 +111,18 @@ def hand_seen(frames: Array) -> Array:
     return (x == x).any(-1)  # only NaN differs from itself
 
 
-def spelling_hand(hands: Mapping[str, np.ndarray]) -> str:
-    """Return which hand spells: the one whose fingers move more, or where none do, the one that is seen more often.
+def spelling_hand(frames: np.ndarray) -> np.ndarray:
+    """Return the places of the hand that spells among the selected points, int [21], the wrist first.
+
+    It is the one whose fingers move more, or where none do, the one that is seen more often.
 
     Args:
-        hands: name -> float [frames, 21, >= 2], NaN where it was not found.
+        frames: float [frames, 130, >= 2], NaN where a point was not found.
     """
 
-    def moved(name: str) -> tuple[float, int]:
-        points = np.asarray(hands[name], np.float32)[..., :2]
+    def moved(hand: np.ndarray) -> tuple[float, int]:
+        points = np.asarray(frames[:, hand, :2], np.float32)
         seen = points[np.isfinite(points).all((1, 2))]
         return float(np.abs(np.diff(seen - seen[:, :1], axis=0)).sum()), len(seen)
 
-    return max(hands, key=moved)
+    return max(PARTS["left_hand"], PARTS["right_hand"], key=moved)

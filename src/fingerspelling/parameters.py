@@ -23,9 +23,20 @@ from pydantic_core import ErrorDetails
 from fingerspelling.files import InputError, from_home
 
 Section = TypeVar("Section")
+Number = TypeVar("Number", int, float)
+Place = tuple[Any, ...]  # names of sections, and places in lists, from the outermost
 LINE = 120  # characters of a value that an error shows
 LARGEST = 2**31 - 1  # of any number; with larger ones libraries overflow, each in its own way
 Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+def _rising(ends: tuple[Any, Any]) -> tuple[Any, Any]:
+    if ends[1] < ends[0]:
+        raise ValueError(f"expected the lower end first, got {list(ends)}")
+    return ends
+
+
+Between = Annotated[tuple[Number, Number], pydantic.AfterValidator(_rising)]  # a range
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -179,20 +190,22 @@ def parse_override(override: object) -> dict[str, Any]:
     return value
 
 
-def unknown_name(name: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
-    """Say that a parameter does not exist, and what it is called now or which it may have meant.
+def unknown_name(section: str, name: str, names: Iterable[str]) -> str:
+    """Say that a section has no such parameter, and what it is called now or which it may have meant.
 
     Args:
-        name: with its sections, as in training.epochs.
-        known: the names in its section.
-        elsewhere: those in all sections, dotted.
+        section: with those around it, as in training.spatial; "" for none.
+        name: the parameter's.
+        names: of all parameters, with their sections.
     """
+    inside = f"{section}." if section else ""
+    last, name = name.rpartition(".")[2].lower(), inside + name
     if name in RENAMED:
         return f"{name}: is called {RENAMED[name]} now"
-    known, elsewhere = sorted(known), sorted(elsewhere, key=len)
+    elsewhere = sorted(names, key=len)
     if name in elsewhere:
         return f"{name}: is inside of a section; give it as an override, overrides: [{name}=...]"
-    last = name.rpartition(".")[2].lower()
+    known = sorted({each.removeprefix(inside).partition(".")[0] for each in elsewhere if each.startswith(inside)})
     places = {dotted.rpartition(".")[2]: dotted for dotted in reversed(elsewhere)}  # of one name, the outermost
     close = difflib.get_close_matches(last, known, 1)
     close = close or [places[leaf] for leaf in difflib.get_close_matches(last, places, 1)]
@@ -214,47 +227,54 @@ def build(kind: type[Section], values: object, section: str = "") -> Section:
     """
     if values is not None and not isinstance(values, Mapping):
         raise ParameterError(f"{section}: expected names with values, got {shown(values)}")
-    if large := list(_too_large(values or {}, section)):
-        raise ParameterError("; ".join(large))
+    numbers = [(place, value) for place, value in _leaves(values or {}) if isinstance(value, int | float)]
+    problems = [
+        f"{_dotted(section, place)}: {shown(number)} is too large; at most {LARGEST:,}"
+        for place, number in numbers
+        if LARGEST < abs(number) < math.inf
+    ]
+    if problems:
+        raise ParameterError("; ".join(problems))
     try:
         built = pydantic.TypeAdapter(kind).validate_python(dict(values or {}))
     except pydantic.ValidationError as error:
         raise ParameterError("; ".join(_problem(kind, section, details) for details in error.errors())) from None
-    if switched := list(_switches_for_numbers(built, values or {}, section)):
-        raise ParameterError("; ".join(switched))
+    problems = [
+        f"{_dotted(section, place)}: expected a number, got {str(value).lower()}"
+        for place, value in numbers
+        if isinstance(value, bool) and not isinstance(_value_at(built, place), bool)  # which pydantic takes for 1 or 0
+    ]
+    if problems:
+        raise ParameterError("; ".join(problems))
     return built
 
 
-def _too_large(values: object, name: str) -> Iterator[str]:
-    """Yield a sentence for each number beyond `LARGEST`."""
-    if isinstance(values, int | float) and LARGEST < abs(values) < math.inf:
-        yield f"{name}: {shown(values)} is too large; at most {LARGEST:,}"
-    elif isinstance(values, Mapping):
-        for part, value in values.items():
-            yield from _too_large(value, f"{name}.{part}".removeprefix("."))
-    elif isinstance(values, list | tuple):
-        for place, value in enumerate(values):
-            yield from _too_large(value, f"{name}.{place}")
+def _leaves(values: object, place: Place = ()) -> Iterator[tuple[Place, object]]:
+    """Yield the values in sections and lists, each with its place, such as ("spatial", "scale", 0)."""
+    if isinstance(values, Mapping | list | tuple):
+        for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
+            yield from _leaves(value, (*place, key))
+    else:
+        yield place, values
 
 
-def _switches_for_numbers(built: Any, values: Any, name: str) -> Iterator[str]:
-    """Yield a sentence for each true or false that pydantic has taken for the number 1 or 0."""
-    if isinstance(values, bool) and not isinstance(built, bool):
-        yield f"{name}: expected a number, got {str(values).lower()}"
-    elif isinstance(values, Mapping):
-        for part, value in values.items():
-            yield from _switches_for_numbers(getattr(built, part), value, f"{name}.{part}".removeprefix("."))
-    elif isinstance(values, list):
-        for place, (item, value) in enumerate(zip(built, values, strict=False)):
-            yield from _switches_for_numbers(item, value, f"{name}.{place}")
+def _value_at(built: Any, place: Place) -> Any:
+    for key in place:
+        built = built[key] if isinstance(key, int) else getattr(built, key)
+    return built
+
+
+def _dotted(section: str, place: Place) -> str:
+    return ".".join(filter(None, [section, *map(str, place)]))
 
 
 def _problem(kind: type, section: str, details: ErrorDetails) -> str:
     """Say in a sentence what pydantic found."""
     place = details["loc"]
-    name = ".".join(filter(None, [section, *map(str, place)]))
+    name = _dotted(section, place)
     if details["type"] == "unexpected_keyword_argument":
-        return unknown_name(name, _names_at(kind, place[:-1]), _dotted_names(kind, f"{section}." if section else ""))
+        names = _dotted_names(kind, f"{section}." if section else "")
+        return unknown_name(_dotted(section, place[:-1]), str(place[-1]), names)
     message = "expected a path" if details["type"] == "path_type" else details["msg"].removeprefix("Value error, ")
     return ": ".join(filter(None, [name, message])) + (f", got {shown(details['input'])}" if place else "")
 
@@ -262,14 +282,6 @@ def _problem(kind: type, section: str, details: ErrorDetails) -> str:
 def shown(value: object) -> str:
     """Return a value as an error shows it, which is no longer than a line."""
     return text if len(text := repr(value)) <= LINE else f"{text[:LINE]} ..."
-
-
-def _names_at(kind: Any, place: tuple) -> list[str]:
-    """Return the field names of the dataclass nested at a place, such as ("temporal",) of a TrainingConfig."""
-    for name in place:
-        kind = next(field.type for field in fields(kind) if field.name == name)
-        kind = next(filter(is_dataclass, get_args(kind)), kind)  # of `SimulationConfig | None`, the first
-    return [field.name for field in fields(kind)]
 
 
 def _dotted_names(kind: Any, section: str = "") -> list[str]:

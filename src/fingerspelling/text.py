@@ -21,11 +21,7 @@ def unknown_characters(phrase: str) -> str:
 
 
 def encode(phrase: str) -> list[int]:
-    """Return the ids of a phrase's characters.
-
-    Raises:
-        ValueError: the phrase has a character outside the 59.
-    """
+    """Return the ids of a phrase's characters; a ValueError names those outside of the 59."""
     if unknown := unknown_characters(phrase):
         raise ValueError(f"phrase {phrase!r} has {unknown!r}, not among the competition's 59 characters")
     return [_IDS[character] for character in phrase]

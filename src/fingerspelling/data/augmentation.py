@@ -12,11 +12,15 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor
 
 from fingerspelling.landmarks import MIRROR, PARTS, SELECTED
-from fingerspelling.parameters import Probability, parameters
+from fingerspelling.parameters import Between, Probability, parameters
+
+Few = Annotated[int, Field(ge=0, le=100)]  # memory grows with them
+Some = Annotated[int, Field(ge=1, le=100)]
+Speed = Annotated[float, Field(gt=0, le=100)]  # new length / old length
 
 
 @parameters
@@ -25,28 +29,25 @@ class SpatialAugmentation:
 
     mirror: Probability = 0.5  # probability of swapping left and right
     affine: Probability = 0.75  # probability of scaling, shearing, shifting and rotating x and y
-    scale: tuple[float, float] = (0.7, 1.3)  # new size / old size
+    scale: Between[PositiveFloat] = (0.7, 1.3)  # new size / old size
     shear: NonNegativeFloat = 0.2  # at most, in either direction, of one of the two axes
     shift: NonNegativeFloat = 0.15  # at most, in either direction, in standard deviations of the clip
     rotation: NonNegativeFloat = 30.0  # at most, in either direction, in degrees
     finger_drop: Probability = 0.5625  # probability of dropping fingers; the winner meant 0.75, but it was drawn twice
-    finger_windows: NonNegativeInt = 2  # windows in which fingers are dropped
-    finger_window: tuple[Probability, Probability] = (0.25, 0.5)  # share of the clip that a window covers
+    finger_windows: Few = 2  # windows in which fingers are dropped
+    finger_window: Between[Probability] = (0.25, 0.5)  # share of the clip that a window covers
     # Fewest and most draws from the ten fingers, with replacement: 12 draws hit 7.2 different ones on average; the
     # winner meant (2, 5).
-    finger_draws: tuple[NonNegativeInt, NonNegativeInt] = (12, 12)
+    finger_draws: Between[Few] = (12, 12)
     part_drop: Probability = 0.5  # probability of dropping points of the arms, or the face
     arms: Probability = 7 / 12  # share of these draws that fall to the arms; the others fall to the face
     arm_points: Literal["executed", "meant"] = "executed"  # which points of the arms, see `drop_parts`
     hand_drop: Probability = 1 / 11  # probability of dropping both hands instead; the winner meant 0.05
     time_mask: Probability = 0.5  # probability of masking frames
     # Numbers of masks, one of which is drawn; each mask covers 20-40 % of the clip, divided by that number.
-    time_mask_counts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4)
+    time_mask_counts: Annotated[tuple[Some, ...], Field(min_length=1)] = (1, 2, 4)
     spatial_mask: Probability = 0.5  # probability of dropping the points inside a square
-    spatial_mask_size: tuple[Probability, Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
-
-    def __post_init__(self) -> None:
-        _check_ranges(self, "scale", "finger_window", "finger_draws", "spatial_mask_size")
+    spatial_mask_size: Between[Probability] = (0.05, 0.1)  # its side as a share of the clip's extent
 
 
 @parameters
@@ -55,23 +56,13 @@ class TemporalAugmentation:
 
     cut_mix: Probability = 0.5  # probability of joining with another clip of the same signer
     resample: Probability = 0.8  # probability of playing the clip faster or slower
-    resample_range: tuple[PositiveFloat, PositiveFloat] = (0.3, 2.0)  # new length / old length
+    resample_range: Between[Speed] = (0.3, 2.0)  # new length / old length
     local_resample: Probability = 0.25  # probability of doing so in each of some windows of the clip
-    local_windows: tuple[PositiveInt, PositiveInt] = (20, 29)  # how many of them, at least and at most
+    local_windows: Between[Some] = (20, 29)  # how many of them, at least and at most
     # A window's new length / old length, rounded down to whole frames, so most are shortened.
-    local_range: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
+    local_range: Between[Speed] = (0.9, 1.1)
     shift: Probability = 0.5  # probability of beginning later, after empty frames, or without the first frames
     shift_range: NonNegativeInt = 10  # frames: at most that many are missing, or one less are empty
-
-    def __post_init__(self) -> None:
-        _check_ranges(self, "resample_range", "local_windows", "local_range")
-
-
-def _check_ranges(config: SpatialAugmentation | TemporalAugmentation, *names: str) -> None:
-    for name in names:
-        low, high = getattr(config, name)
-        if low > high:
-            raise ValueError(f"{name} begins with {low}, above its end {high}")
 
 
 NO_TEMPORAL_AUGMENTATION = TemporalAugmentation(cut_mix=0.0, resample=0.0, local_resample=0.0, shift=0.0)
@@ -81,12 +72,9 @@ def augment(frames: Tensor, mask: Tensor, config: SpatialAugmentation) -> Tensor
     """Apply the recipe to a batch, in its order.
 
     Args:
-        frames: float32 [batch, frames, 130, 3], normalised, NaN where missing and on padding frames.
+        frames: float32 [batch, frames, 130, 3], normalised, NaN where missing and on padding frames, as in the result.
         mask: bool [batch, frames], True on real frames.
         config: probabilities and ranges.
-
-    Returns:
-        float32, the same shape; padding frames stay NaN.
     """
     if config.mirror:
         frames = mirror(frames, config)
@@ -155,14 +143,11 @@ def affine(frames: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def _windows(mask: Tensor, shares: Tensor) -> Tensor:
-    """Place windows anywhere in the clips.
+    """Place windows anywhere in the clips: bool [batch, windows, frames].
 
     Args:
         mask: bool [batch, frames], True on real frames.
         shares: float [batch, windows], share of its clip's frames that a window covers; 0 leaves it empty.
-
-    Returns:
-        bool [batch, windows, frames].
     """
     places = torch.rand(shares.shape)
     shares, places = torch.stack([shares, places]).to(mask.device)
@@ -179,12 +164,9 @@ _FINGERS = torch.cat([hand[1:] for hand in _HANDS])
 
 
 def drop_fingers(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop fingers in windows of the clip, with new draws for each window.
+    """Return where fingers are dropped in windows of the clip, drawn for each window: bool [batch, frames, 130].
 
     The winner meant two to five fingers of ten; what was executed, and helped, are twelve draws with replacement.
-
-    Returns:
-        bool [batch, frames, 130], True where a point is dropped.
     """
     shape = (len(mask), config.finger_windows)
     shares = _between(*config.finger_window, shape) * _chance(config.finger_drop, shape[:1])[:, None]
@@ -215,14 +197,11 @@ _FACE, _BOTH_HANDS = _points(torch.from_numpy(PARTS["face"])), _points(torch.cat
 
 
 def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop points of the arms, or the face, from the whole clip; or, rarely, both hands instead.
+    """Return where points of the arms, or the face, are dropped, or, rarely, both hands instead: bool [batch, 1, 130].
 
     The winner meant all points of the arms, or those from the elbows, the wrists or the hands on. But the points were
     not in pairs, and what was executed is the left arm, with all or some of the right one. Nor was 0.05 the
     probability of the hands: next to the 0.5 of the parts it was a weight, one in eleven.
-
-    Returns:
-        bool [batch, 1, 130], True where a point is dropped.
     """
     each = (len(mask), 1)
     arms = _ARMS[config.arm_points][torch.randint(4, each[:1])]
@@ -231,11 +210,7 @@ def drop_parts(mask: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Blank one long, two shorter or four short stretches of the clip.
-
-    Returns:
-        bool [batch, frames, 1], True where a frame is blanked.
-    """
+    """Return where one long, two shorter or four short stretches of the clip are blanked: bool [batch, frames, 1]."""
     each, most = (len(mask), 1), max(config.time_mask_counts)
     number = torch.tensor(config.time_mask_counts)[torch.randint(len(config.time_mask_counts), each)]
     shares = _between(0.2, 0.4, (len(mask), most)) / number
@@ -244,12 +219,9 @@ def mask_time(mask: Tensor, config: SpatialAugmentation) -> Tensor:
 
 
 def mask_square(frames: Tensor, config: SpatialAugmentation) -> Tensor:
-    """Drop the points that lie in a square of the picture, in all frames.
+    """Return where points lie in a square of the picture, and are dropped: bool [batch, frames, 130].
 
     The winner's code computed this mask and returned its input unchanged; this does what was meant.
-
-    Returns:
-        bool [batch, frames, 130], True where a point is dropped.
     """
     each = (len(frames), 1, 1)
     size = _between(*config.spatial_mask_size, each).to(frames.device)

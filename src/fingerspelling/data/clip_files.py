@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
+from fingerspelling.data.conventions import AS_THEY_ARE, ExtractionConfig, recognise
 from fingerspelling.data.extraction import ROWS_PER_BATCH
-from fingerspelling.data.parquet import SEQUENCE, UNREADABLE, clip_starts, frame_numbers, open_parquet, read_ids
+from fingerspelling.data.parquet import SEQUENCE, clip_starts, frame_numbers, open_parquet, readable, row_clips
 from fingerspelling.data.sources import fingerprint
-from fingerspelling.files import DataError, content, read_json, written_whole
+from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.landmarks import SELECTED_COLUMNS
 from fingerspelling.processes import track
 
@@ -37,7 +37,7 @@ def write_clips(
 
     Args:
         data_dir: the competition's data.
-        table: rows of its table: path (relative to data_dir), sequence_id, phrase, and any other columns.
+        table: rows of its table: path (relative to data_dir), sequence_id, and any other columns.
         folder: receives the files: <the source's path>/<sequence_id>.parquet.
         config: what is to be changed in the files' points.
 
@@ -74,7 +74,8 @@ def write_clips(
 def _split(source: Path, note: Path, targets: dict[int, Path], config: ExtractionConfig) -> set[int]:
     """Write a source file's missing clips, reading only the row groups that hold any; returns those there are."""
     made_of = [*fingerprint(source), str(config)]
-    contents = _noted(note, made_of)
+    noted = read_entries(note)
+    contents = noted["files"] if noted.get("source") == made_of else {}
     finished = {i for i, target in targets.items() if target.is_file() and contents.get(target.name) == content(target)}
     missing = {i: target for i, target in targets.items() if i not in finished}
     if not missing:
@@ -86,30 +87,16 @@ def _split(source: Path, note: Path, targets: dict[int, Path], config: Extractio
                 pq.write_table(clip, temporary, use_dictionary=False, write_statistics=False)
             contents[missing[sequence_id].name] = content(missing[sequence_id])
             finished.add(sequence_id)
-    with written_whole(note) as temporary:
-        temporary.write_text(json.dumps({"source": made_of, "files": contents}))
+    write_whole(note, json.dumps({"source": made_of, "files": contents}))
     return finished
-
-
-def _noted(note: Path, made_of: list) -> dict[str, list[int] | None]:
-    """Return the content of each file as a note has it, if the files were made of the same."""
-    try:
-        noted = read_json(note)
-        return dict(noted["files"]) if noted["source"] == made_of else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _whole_clips(
     source: Path, file: pq.ParquetFile, wanted: set[int], config: ExtractionConfig
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the wanted clips of a file, each with all of its rows, in the order of their frames' numbers.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        ids = _sequence_ids(source, file, wanted)
+    """Yield the wanted clips of a file, each with all of its rows, in the order of their frames' numbers."""
+    with readable(source):
+        ids = row_clips(source, file.read([SEQUENCE]), [*wanted])
         left = dict(zip(*np.unique(ids, return_counts=True), strict=True))  # rows still to come, by clip
         pieces = defaultdict(list)
         for sequence_id, piece in _pieces(file, ids, wanted, config):
@@ -120,24 +107,14 @@ def _whole_clips(
                 numbers = frame_numbers(clip)
                 in_order = (np.diff(numbers) >= 0).all()  # as nearly always; taking rows of 1,631 columns is slow
                 yield sequence_id, clip if in_order else clip.take(np.argsort(numbers, kind="stable"))
-    except (*UNREADABLE, ValueError) as error:
-        raise DataError(f"{source}: not a readable parquet file ({error})") from error
-
-
-def _sequence_ids(source: Path, file: pq.ParquetFile, wanted: set[int]) -> np.ndarray:
-    """Return the clip of every row, int64; a file without sequence_id is one clip."""
-    if SEQUENCE in file.schema_arrow.names:
-        return read_ids(source, file.read([SEQUENCE])[SEQUENCE])
-    if len(wanted) > 1:
-        raise DataError(f"{source}: lacks the column sequence_id, and {len(wanted)} clips are expected in it")
-    return np.full(file.metadata.num_rows, next(iter(wanted)))
 
 
 def _pieces(
     file: pq.ParquetFile, ids: np.ndarray, wanted: set[int], config: ExtractionConfig
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield neighbouring rows of one wanted clip at a time, from the row groups that hold any."""
-    convention, row = _convention(file, config), 0
+    first = next(file.iter_batches(ROWS_PER_BATCH, columns=SELECTED_COLUMNS), None)  # by which the extraction goes, too
+    convention, row = None if first is None else recognise(first, config), 0
     for group in range(file.num_row_groups):
         end = row + file.metadata.row_group(group).num_rows
         if wanted.isdisjoint(ids[row:end].tolist()):
@@ -151,9 +128,3 @@ def _pieces(
                 if here[start] in wanted:
                     piece = batch.slice(start, length)
                     yield int(here[start]), convention.apply(piece) if convention else piece
-
-
-def _convention(file: pq.ParquetFile, config: ExtractionConfig) -> Convention | None:
-    """Return how the extraction has read the file's points; it looks at the same rows."""
-    first = next(file.iter_batches(ROWS_PER_BATCH, columns=SELECTED_COLUMNS), None)
-    return None if first is None else recognise(first, config)

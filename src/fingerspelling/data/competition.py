@@ -33,9 +33,7 @@ TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
 
 def find_data(data_dir: str | Path | None = None) -> Path | None:
-    """Return the folder of the competition's data, or None if there is none.
-
-    Looks at the argument, then at the environment variable ASL_FINGERSPELLING_DATA, then at Kaggle's mounts.
+    """Return the folder of the competition's data: as named, or by the environment, or Kaggle's mount; None for none.
 
     Raises:
         DataError: a folder was named but has no train.csv.
@@ -57,9 +55,6 @@ def write_share(data_dir: Path, fraction: float, folder: Path) -> Path:
         data_dir: the competition's data.
         fraction: of each table's files, this share, rounded up, evenly spaced.
         folder: receives the tables and the links; returned.
-
-    Raises:
-        DataError: a table cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part, name in TABLES.items():

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PositiveInt
 
-from fingerspelling.data.parquet import detected, in_pixels, read_column
-from fingerspelling.landmarks import COLUMNS, SAMPLE
+from fingerspelling.data.parquet import SAMPLE_COLUMNS, detected, in_pixels, read_column, sample_points
+from fingerspelling.landmarks import COLUMNS
 from fingerspelling.parameters import parameters
 
 POINT_COLUMNS = frozenset(COLUMNS)
@@ -82,9 +82,7 @@ def recognise(batch: pa.RecordBatch, config: ExtractionConfig = AS_THEY_ARE) -> 
         pa.ArrowException: a column holds no numbers.
     """
     rows = pa.array(np.linspace(0, batch.num_rows - 1, min(batch.num_rows, ROWS)).astype(int))
-    names = [name for name in SAMPLE if f"x_{name}" in batch.schema.names and f"y_{name}" in batch.schema.names]
-    sample = batch.select([f"{axis}_{name}" for axis in "xy" for name in names]).take(rows)
-    points = np.array([[read_column(sample, f"{axis}_{name}") for name in names] for axis in "xy"])
+    names, points = sample_points(batch.select([*SAMPLE_COLUMNS & {*batch.schema.names}]).take(rows))
     there, mark = detected(*points)
     inside = points[:, there]  # [axes, points that are there]
     picture = None

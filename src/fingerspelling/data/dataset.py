@@ -62,12 +62,9 @@ class ClipDataset(Dataset[dict]):
 
 
 def time_map(n_frames: int, request: PlannedClip) -> np.ndarray:
-    """Return which of a clip's frames is shown in each frame that a plan makes of it.
+    """Return which of a clip's frames is shown in each that a plan makes of it, int64 [request.length]; -1 for none.
 
     Wherever the length changes, it is the nearest frame below, evenly spaced, as in `model.preprocessing.resize_index`.
-
-    Returns:
-        int64 [request.length], -1 for an empty frame.
     """
     if n_frames == 0:
         return np.full(request.length, -1)

@@ -15,7 +15,7 @@ import torch
 from fingerspelling.data.conventions import AS_THEY_ARE, Convention, ExtractionConfig, recognise
 from fingerspelling.data.health import examine, report
 from fingerspelling.data.parallel import LostTask, unordered
-from fingerspelling.data.parquet import FRAME, SEQUENCE, UNREADABLE, clip_starts, frame_numbers, open_parquet, read_ids
+from fingerspelling.data.parquet import FRAME, SEQUENCE, clip_starts, frame_numbers, open_parquet, readable, row_clips
 from fingerspelling.data.sources import NOTHING, Source, list_sources
 from fingerspelling.data.store import SUFFIX, VALUES_PER_FRAME, write_shard
 from fingerspelling.files import DataError
@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 def extract(
     data_dir: Path, store: Path, dask_address: str | None = None, config: ExtractionConfig = AS_THEY_ARE
 ) -> pd.DataFrame:
-    """Extract all clips of train.csv and, where there is one, supplemental_metadata.csv.
+    """Extract all clips of the competition's tables.
 
     A shard whose source file and rows are unchanged is kept, so that a killed run resumes where it was. A file or a
     clip that cannot be used is reported and skipped. `health.report` puts the summary in words.
@@ -45,9 +45,8 @@ def extract(
     Args:
         data_dir: the competition's data.
         store: receives the shards.
-        dask_address: the address of a dask cluster ("tcp://host:8786") whose workers see both folders under the same
-            paths. By default this machine extracts, and if there is much to do, several files at a time, as many as
-            cores and memory allow.
+        dask_address: of a dask cluster ("tcp://host:8786") whose workers see both folders under the same paths. By
+            default this machine extracts, if there is much to do, as many files at a time as cores and memory allow.
         config: what is to be changed in the files' points.
 
     Returns:
@@ -111,25 +110,16 @@ def read_source(
 
     A file without the index sequence_id holds a single clip, the one that its only row of the table names.
 
-    Args:
-        source: a parquet file in the competition's format.
-        rows: the rows of the competition's table that name this file.
-        config: what is to be changed in the file's points.
-
     Returns:
         The clips (the rows that could be used, in the file's order, with n_frames), their landmarks, float16
-        [frames, 130, 3], and facts for the summary: clips, frames, sorted (clips whose frames
-        were out of order), gaps (missing or doubled frames), skipped (list of "sequence_id: reason"), changed (how the
-        points have been put right, in words), and those of `health.examine`.
+        [frames, 130, 3], and facts for the summary: clips, frames, sorted (clips whose frames were out of order), gaps
+        (missing or doubled frames), skipped (list of "sequence_id: reason"), changed (how the points have been put
+        right, in words), and those of `health.examine`.
 
     Raises:
         DataError: the file cannot be read or lacks a column.
     """
-    ids, numbers, frames, convention = _read_columns(source, config)
-    if ids is None:
-        if len(rows) != 1:
-            raise DataError(f"{source}: lacks the column sequence_id, and {len(rows)} clips are expected in it")
-        ids = np.full(len(frames), rows["sequence_id"].iat[0])
+    ids, numbers, frames, convention = _read_columns(source, rows["sequence_id"].tolist(), config)
     ids, numbers, frames, disordered = _in_order(ids, numbers, frames)
     starts = clip_starts(ids)
     lengths = pd.Series(np.diff(starts, append=len(ids)), index=ids[starts], name="n_frames")
@@ -139,13 +129,12 @@ def read_source(
     clips = lengths.to_frame().join(usable, how="inner").rename_axis("sequence_id").reset_index()
     if len(clips) < len(lengths):
         usable_rows = np.isin(ids, clips["sequence_id"])
-        ids, frames = ids[usable_rows], frames[usable_rows]
-        numbers = None if numbers is None else numbers[usable_rows]
+        ids, numbers, frames = ids[usable_rows], numbers[usable_rows], frames[usable_rows]
     facts = {
         "clips": len(clips),
         "frames": len(frames),
         "sorted": disordered,
-        "gaps": 0 if numbers is None else int((np.diff(numbers)[np.diff(ids) == 0] != 1).sum()),
+        "gaps": int((np.diff(numbers)[np.diff(ids) == 0] != 1).sum()) if numbers.any() else 0,
         "skipped": [f"{sequence_id}: {reason}" for sequence_id, reason in reasons.items()],
         "changed": str(convention or ""),
         **examine(frames, clip_starts(ids)),
@@ -154,19 +143,15 @@ def read_source(
 
 
 def _in_order(
-    ids: np.ndarray, numbers: np.ndarray | None, frames: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, int]:
-    """Bring a clip's rows together, in the order of its frames' numbers; else the rows stay as they are.
-
-    Returns:
-        The arguments in order, and the number of clips whose frames were not.
-    """
+    ids: np.ndarray, numbers: np.ndarray, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Bring clips' rows together, in the order of their frames' numbers; also returns how many clips were not in it."""
     starts = clip_starts(ids)
-    falls = np.zeros(0, int) if numbers is None else 1 + np.flatnonzero((np.diff(numbers) < 0) & (np.diff(ids) == 0))
+    falls = 1 + np.flatnonzero((np.diff(numbers) < 0) & (np.diff(ids) == 0))
     if not len(falls) and len(np.unique(ids[starts])) == len(starts):
         return ids, numbers, frames, 0
-    order = np.argsort(ids, kind="stable") if numbers is None else np.lexsort((numbers, ids))
-    return ids[order], None if numbers is None else numbers[order], frames[order], len(np.unique(ids[falls]))
+    order = np.lexsort((numbers, ids))
+    return ids[order], numbers[order], frames[order], len(np.unique(ids[falls]))
 
 
 def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dict[int, str]:
@@ -188,54 +173,37 @@ def _reasons_to_skip(rows: pd.DataFrame, present: pd.Index, source: Path) -> dic
 
 
 def _read_columns(
-    source: Path, config: ExtractionConfig
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray, Convention | None]:
-    """Read sequence_id and frame, int64 [rows] (None if there is none), and the points, float16 [rows, 130, 3].
-
-    Returns:
-        Them, and how the points have been put right, if they had to be.
-    """
+    source: Path, expected: list[int], config: ExtractionConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Convention | None]:
+    """Return each row's clip and `frame_numbers`, int64 [rows], points, float16 [rows, 130, 3], and their change."""
     convention, row = None, 0
     # Buffering ahead, made for distant storage, would cost a fifth of the speed and 250 MB.
-    with open_parquet(source, STORE_COLUMNS, pre_buffer=False) as file:
-        names = file.schema_arrow.names
-        has_id, has_number = SEQUENCE in names, FRAME in names
+    with open_parquet(source, STORE_COLUMNS, pre_buffer=False) as file, readable(source):
+        numbering = file.read([SEQUENCE, FRAME], use_threads=False)
+        ids, numbers = row_clips(source, numbering, expected), frame_numbers(numbering)
         total = file.metadata.num_rows
-        ids, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
         frames = np.empty((total, VALUES_PER_FRAME), np.float16)
         columns = np.empty((len(STORE_COLUMNS), min(total, ROWS_PER_BATCH)), np.float16)
         halves = torch.from_numpy(columns)  # PyTorch rounds in hardware, NumPy does not
         present = np.ones(columns.shape, bool)
-        batches = file.iter_batches(
-            ROWS_PER_BATCH,
-            columns=[*STORE_COLUMNS, *([SEQUENCE] if has_id else []), *([FRAME] if has_number else [])],
-            use_threads=False,
-        )
-        try:
-            with closing(_ahead(batches)) as decoded:
-                for batch in decoded:
-                    n = batch.num_rows
-                    if row + n > total:
-                        raise ValueError(f"it holds more than the {total} rows that its footer says")
-                    convention = convention if row else recognise(batch, config)
-                    for half, there, name in zip(halves, present, STORE_COLUMNS, strict=True):
-                        if convention:
-                            half[:n] = torch.tensor(convention.column(batch, name))
-                        else:
-                            half[:n], there[:n] = _values(batch[name])
-                    _drop(columns, present)
-                    frames[row : row + n] = columns[:, :n].T
-                    if has_id:
-                        ids[row : row + n] = read_ids(source, batch[SEQUENCE])
-                    if has_number:
-                        numbers[row : row + n] = frame_numbers(batch)
-                    row += n
-        except (*UNREADABLE, KeyError, ValueError) as error:
-            raise DataError(f"{source}: not a readable parquet file ({error})") from error
-    if row != total:
+        batches = file.iter_batches(ROWS_PER_BATCH, columns=STORE_COLUMNS, use_threads=False)
+        with closing(_ahead(batches)) as decoded:
+            for batch in decoded:
+                n = batch.num_rows
+                if row + n > total:
+                    raise ValueError(f"it holds more than the {total} rows that its footer says")
+                convention = convention if row else recognise(batch, config)
+                for half, there, name in zip(halves, present, STORE_COLUMNS, strict=True):
+                    if convention:
+                        half[:n] = torch.tensor(convention.column(batch, name))
+                    else:
+                        half[:n], there[:n] = _values(batch[name])
+                _drop(columns, present)
+                frames[row : row + n] = columns[:, :n].T
+                row += n
+    if not row == len(ids) == total:
         raise DataError(f"{source}: holds {row} rows, not the {total} that its footer says")
-    points = frames.reshape(total, len(SELECTED), 3)
-    return (ids if has_id else None), (numbers if has_number else None), points, convention
+    return ids, numbers, frames.reshape(total, len(SELECTED), 3), convention
 
 
 def _ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
@@ -259,10 +227,7 @@ def _values(column: pa.Array) -> tuple[torch.Tensor, np.ndarray | bool]:
 
 
 def _drop(columns: np.ndarray, present: np.ndarray) -> None:
-    """Replace what is not there or beyond `FARTHEST` by NaN in place, in one pass; Arrow would need one of its own.
-
-    It goes by the bits, as NumPy compares half precision in software.
-    """
+    """Replace what is not there or beyond `FARTHEST` by NaN in place; by the bits, which NumPy compares in hardware."""
     farthest, nan = np.array([FARTHEST, np.nan], np.float16).view(np.uint16)
     tens = (-1, 10, columns.shape[1])  # ten columns stay in the cache
     for bits, there in zip(columns.reshape(tens).view(np.uint16), present.reshape(tens), strict=True):

@@ -20,17 +20,12 @@ _PALMS = [PARTS[hand][[0, 5, 17]] for hand in ("left_hand", "right_hand")]  # wr
 
 
 def examine(frames: np.ndarray, starts: np.ndarray) -> dict:
-    """Return what a file's points say about themselves.
+    """Return what a file's points, float16 [frames, 130, 3], say about themselves, given where clips start.
 
-    Args:
-        frames: float16 [frames, 130, 3].
-        starts: the frames at which a clip begins.
-
-    Returns:
-        without_hand (clips); left and right (frames that show the hand); shares of some of the frames (None of too
-        few): mirrored (the signer's right eye is at the right of the picture), crossed (a hand is nearer to the other
-        arm's wrist), turned (a hand shows its back), upside_down (the mouth is above the eyes); prints, for each clip a
-        checksum of its first, middle and last frame.
+    That is without_hand (clips); left and right (frames that show the hand); shares of some of the frames (None of too
+    few): mirrored (the signer's right eye is at the right of the picture), crossed (a hand is nearer to the other arm's
+    wrist), turned (a hand shows its back), upside_down (the mouth is above the eyes); prints, for each clip a checksum
+    of its first, middle and last frame.
     """
     seen = np.isfinite(frames[:, WRISTS, 0])
     some = frames[np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).astype(int), :, :2].astype(np.float32)
@@ -68,14 +63,7 @@ def _prints(frames: np.ndarray, starts: np.ndarray) -> list[int | None]:
 
 
 def report(summary: pd.DataFrame) -> pd.DataFrame:
-    """Put an extraction's summary in words.
-
-    Args:
-        summary: what `extraction.extract` returns.
-
-    Returns:
-        A row per question, with the columns found, fine (whether that is as it should be) and advice.
-    """
+    """Put the summary of `extraction.extract` in words: found, fine (whether that is as it should be) and advice."""
     clips, frames, wanted = (max(int(summary[name].sum()), 1) for name in ("clips", "frames", "rows"))
     sums = summary[["clips", "without_hand", "sorted", "gaps", "left", "right", "doubled", "copies"]].sum()
     changed = summary["changed"][summary["changed"] != ""].value_counts()

@@ -75,16 +75,9 @@ def _median(values: np.ndarray) -> float:
 
 
 def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Measure clips of the competition's files, without those of an empty phrase.
+    """Return the rows of the competition's table whose clip was found, with the columns of `measure`.
 
-    A file that cannot be read is reported and skipped.
-
-    Args:
-        data_dir: the competition's data.
-        table: rows of `competition.read_table`.
-
-    Returns:
-        The rows whose clip was found, with the columns of `measure`.
+    Clips of an empty phrase are left out; a file that cannot be read is reported and skipped.
 
     Raises:
         DataError: not one clip could be measured.
@@ -110,11 +103,7 @@ def measure_files(data_dir: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def samples(clips: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the numbers behind each figure: one per clip, one per run of frames, or one of all clips together.
-
-    Args:
-        clips: one row of `measure` per clip.
-    """
+    """Return the numbers behind each figure of measured clips: per clip, per run of frames, or one of all together."""
     length = clips["phrase"].str.len().to_numpy()
     frames, hand = clips["frames"].to_numpy(), clips["hand"].to_numpy()
     shares = _shares_of_text(clips["phrase"]) | {
@@ -164,14 +153,10 @@ def summary(values: np.ndarray, figure: str | int) -> float:
 
 
 def compare(clips: pd.DataFrame, figures: Sequence[Known] = KNOWN) -> pd.DataFrame:
-    """Compare clips with the competition's.
+    """Compare clips, a few hundred at least, one row of `measure` each, with the competition's.
 
     What is known of nine clips only is compared with sets of nine. The nine show a hand in 75 % of their frames, all
     clips in 59 %; so sets are drawn that show as much of the hand as the nine do.
-
-    Args:
-        clips: one row of `measure` per clip; a few hundred at least.
-        figures: what to compare with.
 
     Returns:
         One row per figure, indexed by its name: competition, these (the figure of these clips, or its mean over the

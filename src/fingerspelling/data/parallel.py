@@ -40,10 +40,7 @@ def unordered(
         tasks: its arguments.
         memory: bytes that a call takes at most, which limits how many run at a time.
         processes: how many calls run at a time at most; 0 for one per core. If it is one, this process makes them.
-        dask_address: the address of a dask cluster, which takes the calls instead.
-
-    Raises:
-        DataError: the cluster's scheduler does not answer.
+        dask_address: of a dask cluster, which takes the calls instead; a DataError says that it does not answer.
     """
     if dask_address is not None:
         yield from _on_cluster(function, tasks, dask_address)

@@ -1,5 +1,7 @@
 """Landmarks from parquet files, with NumPy and PyArrow alone: predicting needs no other library."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,17 @@ NUMBERS = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal, pa.ty
 # Files that claim more than LARGEST bytes in memory, and more than MOST_PACKED times their size, are passed over: the
 # competition's take about as much as on disk.
 LARGEST, MOST_PACKED = 1e9, 30
+SAMPLE_COLUMNS = {f"{axis}_{point}" for axis in "xy" for point in SAMPLE}
 MARKED = 0.005  # share of points at one place that mark undetected ones: a detected point is hardly ever exactly there
+
+
+@contextmanager
+def readable(path: str | Path) -> Iterator[None]:
+    """Raise what reading a damaged or foreign parquet file leads to as a DataError that names it."""
+    try:
+        yield
+    except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a readable parquet file ({error})") from error
 
 
 def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.ParquetFile:
@@ -30,10 +42,8 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
     """
     path = Path(path)
     refuse_no_file(path)
-    try:
+    with readable(path):
         file = pq.ParquetFile(path, **options)
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable parquet file ({error})") from error
     schema = file.schema_arrow  # made anew whenever it is asked for
     names, present = schema.names, set(schema.names)
     if missing := [name for name in columns if name not in present]:
@@ -66,6 +76,19 @@ def read_ids(path: str | Path, column: pa.Array | pa.ChunkedArray) -> np.ndarray
     return column.cast(pa.int64()).to_numpy()
 
 
+def row_clips(path: str | Path, rows: pa.Table, expected: list[int]) -> np.ndarray:
+    """Return the clip of each row, int64 [rows]: by its id, or the only clip that is expected of a file without ids.
+
+    Raises:
+        DataError: as `read_ids`, or several clips are expected.
+    """
+    if SEQUENCE in rows.schema.names:
+        return read_ids(path, rows[SEQUENCE])
+    if len(expected) != 1:
+        raise DataError(f"{path}: lacks the column {SEQUENCE}, and {len(expected)} clips are expected in it")
+    return np.full(rows.num_rows, expected[0])
+
+
 def clip_starts(ids: np.ndarray) -> np.ndarray:
     """Return the rows at which another clip begins, given the clip of each row, int64 [rows]."""
     return np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
@@ -75,12 +98,6 @@ def read_clip(
     path: str | Path, columns: list[str] | None = None, sequence_id: int | None = None, mark: float | None = None
 ) -> np.ndarray:
     """Read one clip as the competition's scorer does, all rows of a parquet file; or a certain one as `read_clips`.
-
-    Args:
-        path: a parquet file that holds one clip.
-        columns: the landmark columns to read; by default the 390 of the winning solution.
-        sequence_id: which clip to read, if the file holds several.
-        mark: as of `read_clips`.
 
     Returns:
         float32 [frames, columns], NaN where a point was not detected.
@@ -136,17 +153,18 @@ def in_pixels(points: np.ndarray) -> bool:
 
 
 def unit_and_mark(path: str | Path) -> tuple[bool, float | None]:
-    """Tell whether a file's coordinates are pixels, as `in_pixels`, and the mark of undetected points, as `detected`.
+    """Return whether a file's coordinates are pixels, and the mark of undetected points, as `detected` does."""
+    with open_parquet(path, []) as file, readable(path):
+        _, points = sample_points(file.read([*SAMPLE_COLUMNS]))
+    there, mark = detected(*points)
+    return in_pixels(points[:, there]), mark
 
-    Raises:
-        DataError: the file cannot be read.
-    """
-    with open_parquet(path, []) as file:
-        names = set(file.schema_arrow.names)
-    points = [point for point in SAMPLE if {f"x_{point}", f"y_{point}"} <= names]
-    x, y = np.split(_read(path, [f"{axis}_{point}" for axis in "xy" for point in points])[0], 2, axis=1)
-    there, mark = detected(x, y)
-    return in_pixels(np.array([x[there], y[there]])), mark
+
+def sample_points(rows: pa.RecordBatch | pa.Table) -> tuple[list[str], np.ndarray]:
+    """Return which of SAMPLE's points rows have, and their x and y, float32 [2, points, rows]."""
+    names = [name for name in SAMPLE if {f"x_{name}", f"y_{name}"} <= {*rows.schema.names}]
+    points = np.array([[read_column(rows, f"{axis}_{name}") for name in names] for axis in "xy"], np.float32)
+    return names, points
 
 
 def read_column(rows: pa.RecordBatch | pa.Table, name: str, mark: float | None = None) -> np.ndarray:
@@ -170,14 +188,11 @@ def _read(
     path: str | Path, columns: list[str], mark: float | None = None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Return all rows, float32 [rows, columns], the clip of each, int64 [rows] (None without), and `frame_numbers`."""
-    with open_parquet(path, columns) as file:
-        names = set(file.schema_arrow.names)
-        of_points = {f"{axis}{name[1:]}" for name in columns for axis in "xy"} if mark is not None else set()
-        try:
-            table = file.read(list(dict.fromkeys([*columns, *names & {SEQUENCE, FRAME, *of_points}])))
-            frames = np.empty((table.num_rows, len(columns)), np.float32)
-            for place, name in enumerate(columns):
-                frames[:, place] = read_column(table, name, mark)
-            return frames, read_ids(path, table[SEQUENCE]) if SEQUENCE in names else None, frame_numbers(table)
-        except (*UNREADABLE, KeyError, ValueError, TypeError) as error:
-            raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    of_points = [] if mark is None else [f"{axis}{name[1:]}" for name in columns for axis in "xy"]
+    with open_parquet(path, columns) as file, readable(path):
+        table = file.read(list(dict.fromkeys([*columns, SEQUENCE, FRAME, *of_points])))  # those that there are
+        frames = np.empty((table.num_rows, len(columns)), np.float32)
+        for place, name in enumerate(columns):
+            frames[:, place] = read_column(table, name, mark)
+        ids = read_ids(path, table[SEQUENCE]) if SEQUENCE in table.schema.names else None
+        return frames, ids, frame_numbers(table)

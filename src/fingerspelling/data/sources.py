@@ -27,10 +27,8 @@ SAMPLE = 1 << 18  # bytes of a file that its fingerprint reads in each of four p
 def fingerprint(path: Path) -> list[int]:
     """Return what changes when a large file does, and is the same for a copy.
 
-    That is its size and the checksum of three samples and of its end, where parquet says what each column takes.
-
-    Raises:
-        DataError: the file cannot be read.
+    That is its size and the checksum of three samples and of its end, where parquet says what each column takes. A
+    DataError says that it cannot be read.
     """
     refuse_no_file(path)
     try:
@@ -62,11 +60,7 @@ class Source:
         return self.rows["sequence_id"].nunique()
 
     def fingerprint(self) -> list:
-        """Return what changes when the file, its rows or the parameters do, and is the same for a copy.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
+        """Return what changes when the file, its rows or the parameters do, and is the same for a copy."""
         parameters = [] if self.config == AS_THEY_ARE else [str(self.config)]
         return [*fingerprint(self.path), zlib.crc32(self.rows.to_csv(index=False).encode()), *parameters]
 

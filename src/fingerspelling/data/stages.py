@@ -6,11 +6,11 @@ The results themselves carry no date: so the same run always leaves the same byt
 import json
 import re
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.files import read_json, write_whole
+from fingerspelling.files import content, read_entries, write_whole
 from fingerspelling.processes import is_main
 
 NOTES = "stages.json"
@@ -20,11 +20,18 @@ SCORES, PREDICTIONS, SUBMISSION, METRICS = "scores.parquet", "out_of_fold.parque
 
 def read_notes(run_dir: Path) -> dict[str, dict[str, Any]]:
     """Return a run's notes by stage: made (when), version, of (what it was made of); {} where none are readable."""
-    try:
-        notes = read_json(run_dir / NOTES)
-        return {stage: {name: note[name] for name in ("made", "version", "of")} for stage, note in notes.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+    return read_entries(run_dir / NOTES)
+
+
+def is_kept(run_dir: Path, file: str, made_of: dict[str, Any]) -> bool:
+    """Tell whether a file of a run is as it was written, and was made of the same things; see `keep`."""
+    noted = read_notes(run_dir).get(file, {}).get("of")
+    return noted == json.loads(json.dumps(made_of | {"content": content(run_dir / file)}))
+
+
+def keep(run_dir: Path, file: str, made_of: dict[str, Any]) -> None:
+    """Note what a file that has been written was made of, and its content."""
+    note(run_dir, file, made_of | {"content": content(run_dir / file)})
 
 
 def note(run_dir: Path, stage: str, of: Any) -> None:
@@ -35,14 +42,11 @@ def note(run_dir: Path, stage: str, of: Any) -> None:
     if not is_main():
         return
     notes, of = read_notes(run_dir), json.loads(json.dumps(of))
-    if stage in notes and notes[stage]["of"] == of:
+    if notes.get(stage, {}).get("of") == of:
         return
-    made = datetime.now(UTC).isoformat(" ", "seconds").removesuffix("+00:00")
-    try:
-        number = version("fingerspelling")
-    except PackageNotFoundError:  # unpacked, as on Kaggle
-        number = "unknown"
-    notes[stage] = {"made": made, "version": number, "of": of}
+    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    installed = (distribution.version for distribution in distributions(name="fingerspelling"))
+    notes[stage] = {"made": made, "version": next(installed, "unknown"), "of": of}  # unknown on Kaggle, where unpacked
     write_whole(run_dir / NOTES, json.dumps(notes, indent=1) + "\n")
 
 

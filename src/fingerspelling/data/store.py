@@ -26,10 +26,10 @@ COLUMNS = ["sequence_id", "participant_id", "file_id", "phrase"]
 
 
 def write_shard(path: Path, clips: pd.DataFrame, frames: np.ndarray, about: dict) -> None:
-    """Write one shard of the store.
+    """Write one shard of the store, which appears only when whole.
 
     Args:
-        path: the file; it appears only when whole.
+        path: the file.
         clips: one row per clip, as frames has them; columns sequence_id, participant_id, file_id, phrase, n_frames.
         frames: float16 [sum of n_frames, 130, 3].
         about: facts about the shard (JSON values) that `read_about` returns.
@@ -37,15 +37,8 @@ def write_shard(path: Path, clips: pd.DataFrame, frames: np.ndarray, about: dict
     offsets = np.concatenate([[0], np.cumsum(clips["n_frames"].to_numpy(np.int64))]) * VALUES_PER_FRAME
     about = about | {"content": _content(clips, frames, about)}
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(frames.reshape(-1), pa.float16()))
-    batch = pa.record_batch(
-        {
-            "sequence_id": pa.array(clips["sequence_id"], pa.int64()),
-            "participant_id": pa.array(clips["participant_id"], pa.int64()),
-            "file_id": pa.array(clips["file_id"], pa.int64()),
-            "phrase": pa.array(clips["phrase"], pa.string()),
-            "frames": lists,
-        }
-    ).replace_schema_metadata({"about": json.dumps(about)})
+    columns = {name: pa.array(clips[name], pa.string() if name == "phrase" else pa.int64()) for name in COLUMNS}
+    batch = pa.record_batch(columns | {"frames": lists}).replace_schema_metadata({"about": json.dumps(about)})
     with written_whole(path) as temporary, temporary.open("wb") as file:
         if hasattr(os, "posix_fallocate"):  # three times as fast as growing page by page; macOS has none
             os.posix_fallocate(file.fileno(), 0, max(frames.nbytes, 1))
@@ -81,11 +74,7 @@ def _content(clips: pd.DataFrame, frames: np.ndarray, about: dict) -> list[int]:
 
 
 def _read_shard(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the clips of a shard, with n_frames, and a view of all of their frames, float16 [frames, 130, 3].
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """Return the clips of a shard, with n_frames, and a view of all of their frames, float16 [frames, 130, 3]."""
     try:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         batch.validate(full=True)
@@ -118,11 +107,7 @@ class ClipStore:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Open a store.
-
-        Raises:
-            DataError: the folder holds no clip, or one of its shards cannot be read.
-        """
+        """Open a store; a DataError says that it holds no clip, or a shard that cannot be read."""
         self.folder = Path(folder)
         self._paths = visible_files(self.folder, f"*{SUFFIX}")
         shards = [_read_shard(path) for path in self._paths]

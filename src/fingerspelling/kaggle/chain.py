@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fingerspelling.data.competition import INPUT, SLUG, TABLES, WORKING, read_table
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES
 from fingerspelling.data.store import VALUES_PER_FRAME
-from fingerspelling.files import DataError, write_whole
+from fingerspelling.files import DataError, read_entries, write_whole
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.runs.config import notebook_parameters
 from fingerspelling.training.limit import StoppedInTime
@@ -50,7 +50,6 @@ def take_over(
 
     Raises:
         DataError: the competition's data, an output or a finished training is missing, or the disk is too small.
-        ParameterError: a parameter does not exist or cannot be used.
     """
     WORKING.mkdir(parents=True, exist_ok=True)
     outputs = _outputs(run)
@@ -63,10 +62,13 @@ def take_over(
         patterns = OWN_PARTS if name == chapter else PARTS
         parts = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
         parts = [path for path in parts if not (WORKING / path.name).exists()]
-        if name == chapter:
-            _copy(parts)
-        elif name in after:
-            _link(parts)
+        for part in parts:
+            if name == chapter:
+                (shutil.copytree if part.is_dir() else shutil.copyfile)(part, WORKING / part.name)
+                print(f"going on from {part}")
+            elif name in after:
+                (WORKING / part.name).symlink_to(part)
+                print(f"taken over: {part}")
     book = Workbook(notebook_parameters(namespace))
     if book.simulated != simulated:
         raise DataError(
@@ -89,31 +91,14 @@ def _outputs(run: str) -> dict[str, Path]:
     outputs: dict[str, Path] = {}
     for depth in range(DEPTH, 0, -1):
         for note in sorted(INPUT.glob("*/" * depth + NOTE)):
-            try:
-                about = json.loads(note.read_text())
-                chapter, theirs = about["chapter"], about["run"]
-            except (ValueError, KeyError, TypeError):  # another file of that name
+            about = read_entries(note)
+            if not {"chapter", "run"} <= about.keys():  # another file of that name
                 continue
-            if theirs == run:
-                outputs.setdefault(chapter, note.parent)
+            if about["run"] == run:
+                outputs.setdefault(about["chapter"], note.parent)
             else:
-                print(f"passed over: {note.parent}, of the run {theirs}")
+                print(f"passed over: {note.parent}, of the run {about['run']}")
     return outputs
-
-
-def _copy(parts: Sequence[Path]) -> None:
-    for part in parts:
-        if part.is_dir():
-            shutil.copytree(part, WORKING / part.name)
-        else:
-            shutil.copyfile(part, WORKING / part.name)
-        print(f"going on from {part}")
-
-
-def _link(parts: Sequence[Path]) -> None:
-    for part in parts:
-        (WORKING / part.name).symlink_to(part)
-        print(f"taken over: {part}")
 
 
 def hand_over() -> None:

@@ -84,7 +84,7 @@ class Client:
         self.owner: str = self._api.config_values["username"]
 
     def push(self, folder: Path, kernel: str) -> int:
-        """Save what a folder with kernel-metadata.json holds as a new version, which starts to run; returns its number.
+        """Save a folder with kernel-metadata.json as a new version, which starts to run; returns its number.
 
         Where the answer is lost, the kernel may have been saved all the same: it is not pushed twice.
         """

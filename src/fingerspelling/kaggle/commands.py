@@ -10,7 +10,6 @@ wheels              packages that Kaggle's image lacks, as a dataset
 
 import argparse
 import sys
-import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -20,9 +19,9 @@ from fingerspelling.data.stages import SUBMISSION
 from fingerspelling.kaggle.client import POLL, Client, Submission
 from fingerspelling.kaggle.datasets import upload_weights, upload_wheels
 from fingerspelling.kaggle.fetch import fetch
-from fingerspelling.kaggle.kernels import TRIAL, Kernel
+from fingerspelling.kaggle.kernels import TRIAL, Kernel, describe
 from fingerspelling.kaggle.patience import KaggleError
-from fingerspelling.kaggle.push import address, choose, find_kernels, follow, push, report
+from fingerspelling.kaggle.push import address, choose, follow, push, report
 from fingerspelling.runs.config import RunConfig
 
 
@@ -69,31 +68,30 @@ def _watch(client: Client, kernel: str, number: str) -> tuple[int, bool]:
 
 
 def _follow(client: Client, options: argparse.Namespace) -> int:
-    kernel = _version(client, choose(_kernels(client, options), options.number), options.version)
+    kernel = _version(client, options, options.number)
     return _watch(client, kernel, options.number)[0]
 
 
-def _kernels(client: Client, options: argparse.Namespace) -> dict[str, Kernel]:
-    """Return the run's kernels; only their names are needed."""
-    with tempfile.TemporaryDirectory() as folder:
-        return find_kernels(client, options.params, Path(folder))
+def _kernels(client: Client, options: argparse.Namespace) -> list[Kernel]:
+    return describe(Path(), client.owner, options.params)[1]  # of which only the names are needed
 
 
-def _version(client: Client, kernel: Kernel, version: int | None = None) -> str:
-    """Return "owner/slug/version": the newest, where none is named.
+def _version(client: Client, options: argparse.Namespace, number: str) -> str:
+    """Return "owner/slug/version" of a run's kernel: the newest, where none is named.
 
     Raises:
         KaggleError: it has not been pushed.
     """
+    kernel = choose(_kernels(client, options), number)
     name = kernel.metadata["id"]
-    if version is None and not (version := client.version(name)):
+    if not (version := options.version or client.version(name)):
         raise KaggleError(f"{name}: has not been pushed; `fingerspelling kaggle push {kernel.number}`")
     return f"{name}/{version}"
 
 
 def _status(client: Client, options: argparse.Namespace) -> int:
     failed = False
-    for kernel in _kernels(client, options).values():
+    for kernel in _kernels(client, options):
         name = kernel.metadata["id"]
         if not (version := client.version(name)):
             print(f"{kernel.number}  {name}: not pushed")
@@ -111,9 +109,9 @@ def _status(client: Client, options: argparse.Namespace) -> int:
 def _fetch(client: Client, options: argparse.Namespace) -> int:
     params = (options.params or TRIAL).absolute()
     run_dir = options.into or RunConfig.from_values({"params": str(params)}).run_dir
-    kernels, failed = _kernels(client, options), False
+    failed = False
     for number in options.numbers:
-        kernel = _version(client, choose(kernels, number), options.version)
+        kernel = _version(client, options, number)
         session = client.session(kernel)
         if not session.finished:
             raise KaggleError(f"{kernel}: is {session.status}; wait for it, then fetch it")
@@ -125,7 +123,7 @@ def _fetch(client: Client, options: argparse.Namespace) -> int:
 
 
 def _submit(client: Client, options: argparse.Namespace) -> int:
-    kernel = _version(client, choose(_kernels(client, options), options.number), options.version)
+    kernel = _version(client, options, options.number)
     session = client.session(kernel)
     if session.status != "COMPLETE":
         advice = "push it again" if session.finished else "wait for it"

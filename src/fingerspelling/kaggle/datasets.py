@@ -23,7 +23,6 @@ def upload_weights(client: Client, run_dir: Path) -> str:
 
     Raises:
         DataError: the run holds no trained model.
-        KaggleError: Kaggle does not take it.
     """
     models = sorted(path.parent for path in run_dir.glob("*/model") if path.is_dir())
     if not models:
@@ -42,11 +41,7 @@ def upload_weights(client: Client, run_dir: Path) -> str:
 
 
 def upload_wheels(client: Client) -> str:
-    """Upload wheels of the packages that the image lacks, for its Python and the next; returns the dataset.
-
-    Raises:
-        KaggleError: pip finds no wheel, or Kaggle does not take them.
-    """
+    """Upload wheels of the packages that the image lacks, for its Python and the next; returns the dataset."""
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line for line in constraints if line.lower().startswith(ABSENT_PACKAGES)]
     with tempfile.TemporaryDirectory() as temporary:

@@ -27,9 +27,6 @@ def fetch(client: Client, kernel: str, run_dir: Path) -> Path | None:
 
     Returns:
         The folder with the files that were replaced; None where there were none.
-
-    Raises:
-        KaggleError: Kaggle does not give it; the run's folder is as it was.
     """
     beside = run_dir.with_name(f".{run_dir.name}.{kernel.replace('/', '.')}")
     beside.mkdir(parents=True, exist_ok=True)
@@ -47,7 +44,8 @@ def merge(fetched: Path, run_dir: Path) -> Path | None:
 
     Each file is moved as a whole: killed on the way, the same call goes on.
     """
-    _merge_records(fetched, run_dir)
+    if records := provenance.read(fetched):
+        write_whole(fetched / "run.json", json.dumps(provenance.read(run_dir) | records, indent=2) + "\n")
     aside = run_dir / REPLACED / datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
     for source in sorted(path for path in fetched.rglob("*") if path.is_file()):
         target = run_dir / source.relative_to(fetched)
@@ -64,9 +62,3 @@ def merge(fetched: Path, run_dir: Path) -> Path | None:
         folder.rmdir()
     fetched.rmdir()
     return aside if aside.exists() else None
-
-
-def _merge_records(fetched: Path, run_dir: Path) -> None:
-    """Let the fetched run.json hold the chapters of both."""
-    if records := provenance.read(fetched):
-        write_whole(fetched / "run.json", json.dumps(provenance.read(run_dir) | records, indent=2) + "\n")

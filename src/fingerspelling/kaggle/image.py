@@ -12,29 +12,18 @@ from packaging.requirements import Requirement
 from fingerspelling.files import InputError
 
 # Declared, but not needed there: TensorFlow has an interpreter too, and others start the notebooks.
-DISPENSABLE = {
-    "ai-edge-litert",
-    "ipykernel",
-    "jupyterlab",
-    "nbclient",
-    "nbconvert",
-    "nbformat",
-    "nbstripout",
-    "papermill",
-}
+DISPENSABLE = {"ai-edge-litert", "ipykernel", "jupyterlab"}
+DISPENSABLE |= {"nbclient", "nbconvert", "nbformat", "nbstripout", "papermill"}
 
 
 def check_image(place: Path, scratch: Path) -> None:
     """Check the packages of this machine; processes that it starts will find this package and the scratch folder.
 
-    Versions other than the tested ones are named, and tried.
+    Versions other than the tested ones are named, and tried; an InputError names packages that are missing.
 
     Args:
         place: where the package has been unpacked.
         scratch: for temporary files.
-
-    Raises:
-        InputError: a package is missing, or Python is too old.
     """
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(place / "src"), os.environ.get("PYTHONPATH")]))
     scratch.mkdir(parents=True, exist_ok=True)
@@ -42,10 +31,8 @@ def check_image(place: Path, scratch: Path) -> None:
     project = tomllib.loads((place / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     python = Requirement(f"Python {project['requires-python']}")
     missing, untested = [], []
-    for requirement in [
-        python,
-        *map(Requirement, project["dependencies"] + project["optional-dependencies"]["workbook"]),
-    ]:
+    declared = project["dependencies"] + project["optional-dependencies"]["workbook"]
+    for requirement in [python, *map(Requirement, declared)]:
         if requirement.name in DISPENSABLE:
             continue
         try:

@@ -27,7 +27,7 @@ from fingerspelling.data.competition import INPUT, SCRATCH, SLUG, WORKING
 from fingerspelling.files import to_path, write_whole
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
-from fingerspelling.runs.config import DEMO, IN_PLACE, ROOT, RunConfig, named_file, parameter_file
+from fingerspelling.runs.config import DEMO, IN_PLACE, NOTEBOOKS, ROOT, RunConfig, named_file, parameter_file
 
 TRIAL = ROOT / "notebooks/params/kaggle_trial.yaml"  # what a kernel runs with by default
 ABOUT = """\
@@ -99,15 +99,22 @@ CHAPTERS = {
 class Kernel:
     """A built kernel."""
 
-    number: str  # of its notebook, such as "03"
+    chapter: str  # its notebook, such as "03_training"
     folder: Path  # holds kernel-metadata.json and the notebook
     metadata: dict[str, Any]  # what kernel-metadata.json says
     # Whether a further version goes on from this one's output: its own id then joins kernel_sources, which Kaggle
     # accepts only once there is a version.
     resumes: bool
 
+    @property
+    def number(self) -> str:
+        """Of its notebook, such as "03"."""
+        return self.chapter[:2]
 
-def build(folder: Path, owner: str | None = None, params: Path | None = None, simulated: bool = False) -> list[Kernel]:
+
+def build(
+    folder: Path, owner: str | None = None, params: Path | None = None, simulated: bool = False, suffix: str = ""
+) -> list[Kernel]:
     """Build the kernels of a run, one per notebook.
 
     Args:
@@ -115,29 +122,35 @@ def build(folder: Path, owner: str | None = None, params: Path | None = None, si
         owner: the name of the Kaggle account; None leaves `NOBODY` in the ids.
         params: a YAML file of parameters; None is `TRIAL`.
         simulated: whether the kernels run on simulated signers instead of on the competition's data.
+        suffix: of the kernels' names, for some that stand beside the run's own.
 
     Raises:
         ParameterError: the parameters cannot be used, or a kernel would become too large or its title too long.
     """
-    params = params or TRIAL
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    try:
-        run = _read_run(params, simulated)
-        kernels = [_describe(notebook.stem, run, owner or NOBODY, folder) for notebook in notebooks]
-    except ParameterError as error:
-        raise ParameterError(f"{params}: {error}") from None
+    run, kernels = describe(folder, owner, params, simulated, suffix)
     archive = _archive(run.files)
-    for notebook, kernel in zip(notebooks, kernels, strict=True):
-        built = _assemble(notebook, run, archive)
+    for kernel in kernels:
+        built = _assemble(ROOT / f"notebooks/{kernel.chapter}.ipynb", run, archive)
         if len(built.encode()) > LIMIT_BYTES:
-            raise ParameterError(f"{notebook.name}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
-        metadata = json.dumps(kernel.metadata, indent=2) + "\n"
-        for name, content in ((METADATA, metadata), (kernel.metadata["code_file"], built)):
-            write_whole(kernel.folder / name, content)
+            raise ParameterError(f"{kernel.chapter}: its kernel would have {len(built) / 1e6:.1f} MB, more than 1")
+        write_whole(kernel.folder / METADATA, json.dumps(kernel.metadata, indent=2) + "\n")
+        write_whole(kernel.folder / kernel.metadata["code_file"], built)
     return kernels
 
 
-class _Run(NamedTuple):
+def describe(
+    folder: Path, owner: str | None = None, params: Path | None = None, simulated: bool = False, suffix: str = ""
+) -> tuple["Run", list[Kernel]]:
+    """Return a run and its kernels as `build` would write them."""
+    params = params or TRIAL
+    try:
+        run = _read_run(params, simulated)
+        return run, [_kernel(name, run, owner or NOBODY, suffix, folder) for name in NOTEBOOKS]
+    except ParameterError as error:
+        raise ParameterError(f"{params}: {error}") from None
+
+
+class Run(NamedTuple):
     """A run: its name, its files of parameters by their place in a kernel, and whether its signers are simulated.
 
     The first of the files is the run's; it may be laid over others, or name a first round. Its trainings start from
@@ -150,10 +163,11 @@ class _Run(NamedTuple):
     models: list[Path]
 
     def slug(self, notebook: str) -> str:
-        return f"fingerspelling-{self.name}-{notebook.replace('_', '-')}"
+        """Return the name of a notebook's kernel on Kaggle."""
+        return "-".join(filter(None, ["fingerspelling", self.name, *notebook.split("_")]))
 
 
-def _read_run(params: Path, simulated: bool) -> _Run:
+def _read_run(params: Path, simulated: bool) -> Run:
     """Read and check a run's parameters, and list the files that they are in."""
     if not IN_PLACE:
         raise ParameterError("kernels are built in a checkout of the project, whose files they bring along")
@@ -179,12 +193,12 @@ def _read_run(params: Path, simulated: bool) -> _Run:
         values = read_parameters(file)
         waiting += [parameter_file(values[name]) for name in ("params", "first_round") if values.get(name)]
     name = config.run_dir.name.lower().removeprefix("kaggle_")
-    return _Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), files, simulated, sorted(models))
+    return Run(re.sub(r"[^a-z0-9]+", "-", name).strip("-"), files, simulated, sorted(models))
 
 
-def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
-    """Return a notebook's kernel, which is not written yet."""
-    name, chapter, slug = notebook.replace("_", "-"), CHAPTERS.get(notebook, Chapter()), run.slug(notebook)
+def _kernel(notebook: str, run: Run, owner: str, suffix: str, folder: Path) -> Kernel:
+    name, chapter = notebook.replace("_", "-"), CHAPTERS.get(notebook, Chapter())
+    slug = run.slug(notebook)
     title = slug.replace("-", " ").capitalize()
     if len(title) > LONGEST_TITLE:
         raise ParameterError(f"run_dir: the kernel's title, {title!r}, would be longer than {LONGEST_TITLE} characters")
@@ -193,8 +207,8 @@ def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
     for kind, source in (_source(model, owner) for model in run.models):
         attached[kind] += [source] * (source not in attached[kind])
     metadata = {
-        "id": f"{owner}/{slug}",
-        "title": title,
+        "id": f"{owner}/{slug}{suffix}",
+        "title": title + suffix.replace("-", " "),
         "code_file": f"{name}.ipynb",
         "language": "python",
         "kernel_type": "notebook",
@@ -205,7 +219,7 @@ def _describe(notebook: str, run: _Run, owner: str, folder: Path) -> Kernel:
         "competition_sources": [] if run.simulated else [SLUG],
         **attached,
     }
-    return Kernel(notebook[:2], folder / name, metadata, chapter.resumes)
+    return Kernel(notebook, folder / name, metadata, chapter.resumes)
 
 
 def _source(model: Path, owner: str) -> tuple[str, str]:
@@ -221,7 +235,7 @@ def _source(model: Path, owner: str) -> tuple[str, str]:
     return "dataset_sources", f"{owner}/{kind}"
 
 
-def _assemble(path: Path, run: _Run, archive: str) -> str:
+def _assemble(path: Path, run: Run, archive: str) -> str:
     """Return a chapter as a kernel: below its title the package, below its parameters those of the run."""
     notebook, after = nbformat.read(path, 4), CHAPTERS.get(path.stem, Chapter()).after
     lines = "\n".join(archive[start : start + WIDTH] for start in range(0, len(archive), WIDTH))
@@ -272,14 +286,10 @@ def main() -> int:
         "--simulated", action="store_true", help="run on simulated signers, not on the competition's data"
     )
     options = parser.parse_args()
-
-    def run() -> int:
-        for kernel in build(options.folder, options.owner, options.params, options.simulated):
-            print(f"{kernel.folder}: {kernel.metadata['id']}")
-        return 0
-
-    return exit_status(run)
+    for kernel in build(options.folder, options.owner, options.params, options.simulated):
+        print(f"{kernel.folder}: {kernel.metadata['id']}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -41,11 +41,7 @@ def end_every_request() -> None:
 
 
 def patiently(about: str, ask: Callable[[], Answer]) -> Answer:
-    """Ask until there is an answer, or until waiting makes no sense.
-
-    Raises:
-        KaggleError: there is none.
-    """
+    """Ask until there is an answer, or until waiting makes no sense, which is a KaggleError."""
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_temporary),
         wait=_pause,

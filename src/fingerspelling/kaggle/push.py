@@ -3,32 +3,27 @@
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fingerspelling.kaggle.client import Client, Session
-from fingerspelling.kaggle.kernels import LIMIT_BYTES, METADATA, Kernel, build
+from fingerspelling.kaggle.kernels import METADATA, Kernel, build
 from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.runs.config import ROOT
 from fingerspelling.runs.provenance import changed_files
 
-# The documentation and the code of Kaggle's client disagree on what these are where nothing is said.
-SWITCHES = ("is_private", "enable_gpu", "enable_internet")
 STOPPED = "stopped in time (training.stop_after_hours"  # what a training says that another version goes on with
 LEAST_HOURS = 0.1  # of GPU time that a push makes sense with
 
 
-def find_kernels(client: Client, params: Path | None, folder: Path, simulated: bool = False) -> dict[str, Kernel]:
-    """Build a run's kernels into a folder; returns them by their numbers, such as "03"."""
-    return {kernel.number: kernel for kernel in build(folder, client.owner, params, simulated)}
-
-
-def choose(kernels: dict[str, Kernel], number: str) -> Kernel:
+def choose(kernels: Sequence[Kernel], number: str) -> Kernel:
     """Return the kernel of a number, written "3", "03" or "03-training"."""
     digits = re.match(r"\d+", number)
-    if digits is None or (kernel := kernels.get(f"{int(digits[0]):02}")) is None:
-        raise KaggleError(f"{number}: no such kernel; there are {', '.join(kernels)}")
-    return kernel
+    for kernel in kernels:
+        if digits and int(digits[0]) == int(kernel.number):
+            return kernel
+    raise KaggleError(f"{number}: no such kernel; there are {', '.join(kernel.number for kernel in kernels)}")
 
 
 def push(
@@ -39,31 +34,20 @@ def push(
     uncommitted: bool = False,
     suffix: str = "",
 ) -> str:
-    """Build a kernel from the working tree and push it; returns "owner/slug/version".
+    """Build a kernel from the working tree, see `build`, and push it; returns "owner/slug/version".
 
-    A kernel that goes on where its last version stopped reads from itself once there is one.
-
-    Args:
-        client: of the user whom the kernel will belong to.
-        number: of the notebook, such as "03".
-        params: a YAML file of parameters; None for those of the trial.
-        simulated: whether to run on simulated signers.
-        uncommitted: whether files may differ from the last commit.
-        suffix: of the kernel's name and title, for one that stands beside the run's own.
+    A kernel that goes on where its last version stopped reads from itself once there is one. With `uncommitted`, files
+    may differ from the last commit.
 
     Raises:
-        ParameterError: the parameters cannot be used.
-        KaggleError: something would be pushed that nobody could see in the commit, the metadata are wrong, an input is
-            not there, the week's GPU hours are used up, or Kaggle refuses.
+        KaggleError: something would be pushed that nobody could see in the commit, an input is not there, the week's
+            GPU hours are used up, or Kaggle refuses.
     """
     if not uncommitted:
         refuse_hidden(params)
     with tempfile.TemporaryDirectory() as folder:
-        kernel = choose(find_kernels(client, params, Path(folder), simulated), number)
-        if suffix:
-            _rename(kernel, suffix)
-        metadata = check_metadata(kernel.folder, client.owner)
-        name = metadata["id"]
+        kernel = choose(build(Path(folder), client.owner, params, simulated, suffix), number)
+        metadata, name = kernel.metadata, kernel.metadata["id"]
         check_inputs(client, metadata)
         if kernel.resumes and client.version(name):
             metadata["kernel_sources"].append(name)
@@ -73,56 +57,19 @@ def push(
         return f"{name}/{client.push(kernel.folder, name)}"
 
 
-def _rename(kernel: Kernel, suffix: str) -> None:
-    title, name = f"{kernel.metadata['title']} {suffix}", f"{kernel.metadata['id']}-{suffix}"
-    (kernel.folder / METADATA).write_text(json.dumps(kernel.metadata | {"id": name, "title": title}))
-
-
 def refuse_hidden(params: Path | None) -> None:
-    """Refuse to push what the last commit does not hold: on Kaggle, nobody could tell what ran.
-
-    Raises:
-        KaggleError: files differ from the commit; names them.
-    """
+    """Raise a KaggleError where files differ from the last commit: on Kaggle, nobody could tell what ran."""
     paths = [ROOT / "src", ROOT / "notebooks", *([params.absolute()] if params else [])]
     if changed := changed_files(paths):
         names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise KaggleError(f"not committed: {names}; commit what is to be pushed, or push it with --uncommitted")
 
 
-def check_metadata(folder: Path, owner: str) -> dict[str, Any]:
-    """Return a kernel's metadata, if Kaggle will understand them as they are meant.
-
-    Raises:
-        KaggleError: it would not, or the user may not push to this kernel; names the entry.
-    """
-    from slugify import slugify
-
-    path = folder / METADATA
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-        size = (folder / metadata["code_file"]).stat().st_size
-        (id_owner, slug), title = metadata["id"].split("/"), metadata["title"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KaggleError(f"{path}: no metadata of a kernel ({error}); `make kaggle` writes them") from error
-    problems = {
-        f"id: belongs to {id_owner}, the credentials to {owner}": id_owner != owner,
-        "title: Kaggle wants 5 characters at least": len(title) < 5,
-        f"title: Kaggle makes {slugify(title)} of it, not {slug}, and so a new kernel": slugify(title) != slug,
-        f"code_file: has {size} bytes, more than {LIMIT_BYTES}": size > LIMIT_BYTES,
-        **{f"{name}: has to be true or false": type(metadata.get(name)) is not bool for name in SWITCHES},
-    }
-    for problem, present in problems.items():
-        if present:
-            raise KaggleError(f"{folder.name}/{METADATA}: {problem}; put it right where the kernel is built")
-    return metadata
-
-
 def check_inputs(client: Client, metadata: dict[str, Any]) -> None:
-    """Return once a kernel's inputs are there: Kaggle starts it without those that are not.
+    """Return once a kernel's datasets are ready: Kaggle starts it without those that are not.
 
     Raises:
-        KaggleError: a dataset does not exist, or a kernel that it reads from has not completed.
+        KaggleError: there is no such dataset, or a kernel that it reads from has not completed.
     """
     for dataset in metadata["dataset_sources"]:
         client.wait_for_dataset(dataset)

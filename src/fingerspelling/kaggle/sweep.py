@@ -34,7 +34,7 @@ class OnKaggle:
         if kernel := run.outcome.get("kernel"):
             print(f"{run.folder.name}: goes on as {kernel}")
             return
-        suffix = f"{zlib.crc32(run.folder.name.encode()):08x}"[:6]
+        suffix = f"-{zlib.crc32(run.folder.name.encode()):08x}"[:7]
         values = run.values | {"run_dir": str(RunConfig.from_values({"params": str(self._params)}).run_dir)}
         params = run.beside(".kaggle.yaml")
         params.write_text(yaml.safe_dump(values))

@@ -9,6 +9,8 @@ from transformers import PreTrainedConfig
 from fingerspelling import text
 
 MOST = 1 << 16  # of any size; no machine has the memory for more
+# Fields that no parameter sets: they belong to the code and its 59 characters.
+SETTLED = {"model_type", "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "mask_token_id"}
 
 
 @strict(accept_kwargs=True)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fingerspelling.decoding.inspection import Inspection
-from fingerspelling.landmarks import PARTS
-from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen, spelling_hand
+from fingerspelling.landmarks import spelling_hand
+from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen
 from fingerspelling.plots.style import ORANGE, WIDTH, bare, finished
 from fingerspelling.text import CHARACTERS, align, visible
 
@@ -71,7 +71,7 @@ def _film(axes: Axes, frames: np.ndarray, phrase: str, signed: np.ndarray | None
     """Draw hands in a row, each above its time, and over them what is signed where that is known."""
     bare(axes)
     axes.set(xlim=(-0.5, len(frames) - 0.5), ylim=(0, 1))
-    joints = PARTS[spelling_hand(frames)]
+    joints = spelling_hand(frames)
     for place in range(FILM):
         middle, reach = (place + 0.5) / FILM * len(frames), len(frames) / FILM / 2
         hand = frames[nearest_seen(frames, int(middle), int(reach)), joints]

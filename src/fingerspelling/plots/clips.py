@@ -10,8 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fingerspelling import landmarks
-from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
+from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS, spelling_hand
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 from fingerspelling.text import visible
 
@@ -58,7 +57,7 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
         signed: int [frames], the place in the phrase of what is signed, -1 for none; None where it is not known.
     """
     frames = np.asarray(frames, np.float32)
-    hand = PARTS[spelling_hand(frames)]
+    hand = spelling_hand(frames)
     shown = evenly(moments(frames, phrase, signed), n_frames)
     figure, axes = plt.subplots(2, len(shown), figsize=(WIDTH * min(1, len(shown) / 8), 3.3), squeeze=False)
     figure.suptitle(f"{phrase!r}, {len(frames)} frames", x=0.01, ha="left", fontsize=11)
@@ -90,14 +89,9 @@ def evenly(moments: Sequence[tuple[int, str]], most: int) -> list[tuple[int, str
 
 def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
     """Return the frame nearest to one, and within reach of it, in which the spelling hand was found, or else itself."""
-    seen = np.flatnonzero(np.isfinite(frames[:, PARTS[spelling_hand(frames)][0], 0]))
+    seen = np.flatnonzero(np.isfinite(frames[:, spelling_hand(frames)[0], 0]))
     near = seen[np.abs(seen - frame) <= reach]
     return int(near[np.abs(near - frame).argmin()]) if len(near) else frame
-
-
-def spelling_hand(frames: np.ndarray) -> str:
-    """Return which hand of a clip, float [frames, 130, 3], spells: "left_hand" or "right_hand"."""
-    return landmarks.spelling_hand({hand: frames[:, PARTS[hand]] for hand in ("left_hand", "right_hand")})
 
 
 def close_up(axes: Axes, points: np.ndarray) -> None:
@@ -147,7 +141,7 @@ def selected_points(frame: np.ndarray) -> Figure:
         (left, top), (right, bottom) = np.nanmin(points[:, :2], 0) - 0.05, np.nanmax(points[:, :2], 0) + 0.05
         axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
-    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     names = {"pose": "arms"}
     seen = [
         f"{np.isfinite(frame[places, 0]).sum()} of the {names.get(part, part.replace('_', ' '))}"
@@ -175,7 +169,7 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     axes.set_yticks(range(len(names)), names, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
     patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
-    figure.legend(handles=patches, frameon=False, fontsize=9, loc="outside upper center", ncols=len(patches))
+    figure.legend(handles=patches, fontsize=9, loc="outside upper center", ncols=len(patches))
     axes.grid(False)
     none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
     frames_in_all = max(sum(map(len, store_frames)), 1)

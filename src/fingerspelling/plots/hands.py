@@ -57,11 +57,9 @@ def hand_picture(hand: np.ndarray, low: np.ndarray, size: float) -> np.ndarray:
 
 
 def alphabet(characters: Mapping[str, np.ndarray], columns: int = 6) -> Figure:
-    """Draw a page of characters; for one that moves, the hand where it starts, pale where it ends, and its path.
+    """Draw a page of characters, each float [keys, 21, 3] in palms (simulation.hand_shape), `columns` per row.
 
-    Args:
-        characters: character -> float [keys, 21, 3] in palms (simulation.hand_shape).
-        columns: pictures per row.
+    Of one that moves, it draws the hand where it starts, pale where it ends, and its path.
     """
     rows = -(-len(characters) // columns)
     low = {character: keys[:, :, :2].min((0, 1)) for character, keys in characters.items()}

@@ -7,6 +7,7 @@ from inspect import get_annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fingerspelling.model.configuration import SETTLED
 from fingerspelling.parameters import explanations
 
 
@@ -26,7 +27,7 @@ def sections(config: Any, root: Path, name: str = "") -> Iterator[tuple[str, Any
         root: a folder that is left out of the paths shown.
         name: of the configuration itself.
     """
-    own = get_annotations(type(config)).keys() - {"model_type"}  # the model's inherits further ones
+    own = get_annotations(type(config)).keys() - SETTLED  # the model's inherits further ones
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name in own}
     said = explanations(config.__class__)
     nested = {parameter for parameter, value in values.items() if is_dataclass(value)}

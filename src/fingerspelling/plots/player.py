@@ -17,8 +17,8 @@ from string import Template
 
 import numpy as np
 
-from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS
-from fingerspelling.plots.clips import BODY, bone_colours, evenly, moments, spelling_hand
+from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS, spelling_hand
+from fingerspelling.plots.clips import BODY, bone_colours, evenly, moments
 from fingerspelling.plots.style import GREY, HEIGHT_OVER_WIDTH
 from fingerspelling.text import visible
 
@@ -123,7 +123,7 @@ def _close_up(frames: np.ndarray) -> np.ndarray:
 
     Where only the other hand was found, this is taken for it, as the detector sometimes confuses them.
     """
-    own = PARTS[spelling_hand(frames)]
+    own = spelling_hand(frames)
     other = PARTS["left_hand" if own[0] == WRISTS[1] else "right_hand"]
     hand = np.where(np.isfinite(frames[:, own[:1], :1]), frames[:, own, :2], frames[:, other, :2])
     hand = hand * [1, HEIGHT_OVER_WIDTH]  # in frame widths

@@ -88,8 +88,7 @@ class Canvas:
     def image(self, colours: np.ndarray) -> np.ndarray:
         """Return the shaded picture: RGBA in 0..1, float [side, side, 4], transparent where nothing was painted.
 
-        Args:
-            colours: RGB of each part, float [parts, 3].
+        Parts have colours in RGB, float [parts, 3].
         """
         seen = self.part >= 0
         light = 0.8 + 0.25 * np.maximum(self.normal @ (LIGHT / np.linalg.norm(LIGHT)), 0)

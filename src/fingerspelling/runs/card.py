@@ -56,13 +56,8 @@ def reliability(read: pd.DataFrame) -> pd.DataFrame:
         read["confidence"], STEPS, include_lowest=True, labels=[f"{a:.0%} to {b:.0%}" for a, b in pairwise(STEPS)]
     )
     groups = read.groupby(steps, observed=True)
-    return pd.DataFrame(
-        {
-            "clips": groups.size(),
-            "mean confidence": groups["confidence"].mean(),
-            "mean score": groups["score"].mean(),
-        }
-    )
+    means = groups[["confidence", "score"]].mean().add_prefix("mean ")
+    return means.assign(clips=groups.size())[["clips", *means]]
 
 
 def refused(read: pd.DataFrame, empty: pd.DataFrame, threshold: float) -> pd.DataFrame:

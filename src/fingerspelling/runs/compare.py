@@ -25,11 +25,7 @@ Content = TypeVar("Content")
 
 
 def _whole(read: Callable[[Path], Content], file: Path) -> Content:
-    """Return what a file of a run holds.
-
-    Raises:
-        DataError: it is damaged.
-    """
+    """Return what a file of a run holds; a DataError says that it is damaged."""
     try:
         return read(file)
     except Exception as error:  # whatever a damaged file leads to

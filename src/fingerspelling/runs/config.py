@@ -1,7 +1,4 @@
-"""The parameters of a run: everything that a YAML file or a notebook's parameters cell may say, checked.
-
-A module of its own, so that what a run is told can be read in one place, apart from what `workbook` then does.
-"""
+"""The parameters of a run: everything that a YAML file or a notebook's parameters cell may say, checked."""
 
 import ast
 import os
@@ -119,11 +116,17 @@ class SubmissionConfig:
     """How the trained model becomes a submission, and how that is scored."""
 
     precision: Literal["fp32", "fp16", "int8"] = "fp16"  # of the weights in model.tflite
-    num_beams: pydantic.PositiveInt = 1  # hypotheses of a beam search; with 1, and ctc_weight 0, decoding is greedy
+    # Hypotheses of a beam search; with 1, and ctc_weight 0, decoding is greedy.
+    num_beams: Annotated[int, pydantic.Field(ge=1, le=1000)] = 1
     # Weight of the CTC heads in the hypotheses' scores. Decoder and CTC together read far better where a model was
     # trained with model.ctc_weight, and take up to half as long again.
     ctc_weight: Probability = 0.0
     clips: pydantic.PositiveInt = 500  # validation clips that the scorer reads
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """How the submission finds the characters: arguments of `make_decoder` and `export_tflite`."""
+        return {"num_beams": self.num_beams, "ctc_weight": self.ctc_weight}
 
     @property
     def decode(self) -> Decode:
@@ -164,13 +167,10 @@ class RunConfig:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Check the values of a YAML file or a notebook, laid over the file that `params` names.
+        """Check the values of a YAML file or a notebook, laid over the file that `params` names; see `build`.
 
         Names without a value (None or "") keep their defaults. Where neither a file nor a section is given, it is the
         demo's run.
-
-        Raises:
-            ParameterError: a name does not exist or a value cannot be used.
         """
         return build(cls, effective_values(values))
 

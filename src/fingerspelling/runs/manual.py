@@ -60,7 +60,7 @@ def _bounds(metadata: Iterable[Any]) -> Iterable[str]:
         yield from _bounds(getattr(each, "metadata", ()))
         for bound, words in BOUNDS.items():
             if (number := getattr(each, bound, None)) is not None:
-                yield words.format(f"{number:g}")
+                yield words.format(f"{number:,.10g}")
 
 
 if __name__ == "__main__":

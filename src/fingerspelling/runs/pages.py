@@ -151,14 +151,10 @@ def main() -> int:
     parser.add_argument("--pages", type=to_path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
     parser.add_argument("--images", type=to_path, default=ROOT / "docs/images", help="receives README's pictures")
     options = parser.parse_args()
-
-    def run() -> int:
-        build(options.run_dir, options.pages, options.images)
-        print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
-        return 0
-
-    return exit_status(run)
+    build(options.run_dir, options.pages, options.images)
+    print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -5,7 +5,6 @@ run_dir/run.json                  the run: a record per chapter
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -14,6 +13,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ def code() -> dict[str, Any]:
     The digest is the same wherever the package is unpacked, as on Kaggle, where there is no git.
     """
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    sources = [path for kind in ("py", "toml", "txt") for path in PACKAGE.rglob(f"*.{kind}")]
+    for path in sorted(sources):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     ours = _git(PACKAGE, "ls-files", "runs/provenance.py")  # not of a checkout that happens to lie around it
     commit = _git(ROOT, "rev-parse", "HEAD") if ours else None
@@ -107,13 +108,8 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    installed = ((package, next(iter(distributions(name=package)), None)) for package in PACKAGES)
+    return {package: distribution.version for package, distribution in installed if distribution}
 
 
 def _machine() -> dict[str, Any]:

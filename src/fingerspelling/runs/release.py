@@ -11,11 +11,11 @@ seen and, by benchmarks/real_clips.py, on real clips where any are at hand.
 """
 
 import argparse
-import importlib.metadata
 import json
 import sys
 import tempfile
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE, MODEL_F
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import SimulationConfig, render_clip, simulate
 from fingerspelling.simulation.config import Footage, Pace, Tracker, View, Wild
-from fingerspelling.simulation.wild import wild_signer
+from fingerspelling.simulation.wild_signer import wild_signer
 from fingerspelling.training.stream import Cast
 from fingerspelling.video.command import SAMPLE_FILE
 from fingerspelling.video.recording import FPS, Recording
@@ -85,7 +85,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
         DataError: the run has no model or several, or its file is larger than LIMIT_MB.
     """
     trained, recipe = _trained(run)
-    search: dict[str, Any] = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
+    search = submission.search
     tflite = export_tflite([trained], package / MODEL_FILE, submission.precision, **search, tells_probability=True)
     megabytes = tflite.stat().st_size / 1e6
     if megabytes > LIMIT_MB:
@@ -98,7 +98,7 @@ def release(run: Path, submission: SubmissionConfig, package: Path = WEIGHTS, py
     made = {
         "run": run.name,
         **provenance.code(),
-        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tensorflow")},
+        "versions": {name: version(name) for name in ("torch", "transformers", "tensorflow")},
         "recipe": recipe,
         "search": search,
         "scores": {kind: round(float(score), 4) for kind, score in scores["score"].items()},
@@ -142,11 +142,7 @@ def calibrated(reader: Submission) -> Calibration:
 
 
 def read_kinds(reader: Submission, seed: int) -> pd.DataFrame:
-    """Read clips of every kind, CLIPS each of SIGNERS signers.
-
-    Returns:
-        A row per clip: kind, participant_id, phrase, prediction, probability and score.
-    """
+    """Read clips of every kind; their columns: kind, participant_id, phrase, prediction, probability and score."""
     rows: list[dict[str, Any]] = []
     for kind, wild in KINDS.items():
         config = SimulationConfig(
@@ -165,11 +161,7 @@ def read_kinds(reader: Submission, seed: int) -> pd.DataFrame:
 
 
 def read_empty(reader: Submission, seed: int) -> pd.DataFrame:
-    """Read clips in which nothing is spelled.
-
-    Returns:
-        A row per clip: kind, prediction and probability.
-    """
+    """Read clips in which nothing is spelled; their columns: kind, prediction and probability."""
     cast = Cast(SimulationConfig(seed=seed, wild=EMPTY), CLIPS // 2, (0, 0))
     rng = np.random.default_rng(seed)
     rows = []
@@ -236,13 +228,10 @@ def main() -> int:
     parser.add_argument("--params", type=named_file, default=READER, help="the run's YAML file (default: the reader's)")
     options = parser.parse_args()
 
-    def run() -> int:
-        config = RunConfig.from_values({"params": str(options.params.absolute())})
-        release(options.run or config.run_dir, config.submission)
-        return 0
-
-    return exit_status(run)
+    config = RunConfig.from_values({"params": str(options.params.absolute())})
+    release(options.run or config.run_dir, config.submission)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -22,15 +22,10 @@ MAKERS = ["landmarks.py", "text.py", "simulation", "data/conventions.py", "data/
 
 
 class Noted(NamedTuple):
-    """What a run's note says.
+    """What a run's note says."""
 
-    Attributes:
-        data: the folder of the competition's data, or `SIMULATED`; "" where there is no readable note.
-        home: the folder that holds competition/, of simulated signers, and clips/.
-    """
-
-    data: str
-    home: Path
+    data: str  # the folder of the competition's data, or `SIMULATED`; "" where there is no readable note
+    home: Path  # the folder that holds competition/, of simulated signers, and clips/
 
 
 def read_note(run_dir: Path) -> Noted:
@@ -49,13 +44,9 @@ def write_note(run_dir: Path, noted: Noted) -> None:
 
 
 def shared_folder(run_dir: Path, content: Mapping[str, Any]) -> Path:
-    """Return the folder that a run shares with all others that simulate the same signers with the same code.
+    """Return the folder, beside the run, that it shares with all that simulate the same signers with the same code.
 
-    It is beside the run, in the folder data.
-
-    Args:
-        run_dir: the run's folder.
-        content: the parameters that decide the signers, `SimulationConfig.content()`.
+    What decides the signers is `SimulationConfig.content()`.
     """
     digest = blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=4)
     for maker in MAKERS:

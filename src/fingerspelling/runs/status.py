@@ -140,14 +140,11 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
         return "missing"
     if path.suffix == ".parquet":
         pd.read_parquet(path, page_checksum_verification=True)
-    elif path.suffix == ".json":
-        read_json(path)
     if (of := notes.get(name, {}).get("of")) is None:
         return "done: by what is not known"
-    if name == SUBMISSION:
-        if content(path) != of["content"]:
-            return "damaged, or of another run: it is not the file that was written"
-        of = of["readers"]
+    if of.get("content", content(path)) != content(path):
+        return "damaged, or of another run: it is not the file that was written"
+    of = of.get("readers", of)
     made_of = {training: written for training, written in of.items() if isinstance(written, list | None)}
     contents = {Path(training).name: content(run_dir / training / PREDICTIONS) for training in trainings}
     if changed := [training for training, written in made_of.items() if contents.get(training) != written]:

@@ -217,12 +217,9 @@ def tabulate(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def run(options: argparse.Namespace, place: Place | None = None, parallel: int = 1) -> int:
-    """Run `fingerspelling sweep`; returns the exit status: 1 where a run has failed.
+    """Run `fingerspelling sweep` in a place, by default on this machine; returns the exit status: 1 where a run failed.
 
-    Args:
-        options: of the command line.
-        place: where the runs run; by default on this machine.
-        parallel: how many run at a time there, unless the command line says so.
+    So many run at a time, unless the command line says otherwise.
     """
     folder = (options.folder or ROOT / "outputs" / f"sweep_{options.params.stem}").absolute()
     parallel = options.parallel or parallel

@@ -7,22 +7,14 @@ from dataclasses import field
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from fingerspelling.parameters import Probability, flatten, parameters
+from fingerspelling.parameters import Between, Probability, flatten, parameters
 from fingerspelling.text import MAX_PHRASE
 
 MOST_LOST = 3.0
 Characters = Annotated[int, Field(ge=1, le=MAX_PHRASE)]
-
-
-def _rising(ends: tuple[float, float]) -> tuple[float, float]:
-    if ends[1] < ends[0]:
-        raise ValueError(f"expected the lower end first, got {list(ends)}")
-    return ends
-
-
-Between = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_rising)]
+Clips = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 @parameters
@@ -45,10 +37,10 @@ class Wording:
 class Pace:
     """How fast wild signers spell and are filmed."""
 
-    seconds: Between = (0.15, 2.0)  # time per character
-    fps: Between = (10.0, 60.0)  # frames per second
+    seconds: Between[PositiveFloat] = (0.15, 2.0)  # time per character
+    fps: Between[PositiveFloat] = (10.0, 60.0)  # frames per second
     uneven: NonNegativeFloat = 0.4  # standard deviation of the logarithm of a character's time within a clip, at most
-    movement: Between = (0.15, 0.6)  # seconds that the way from one character to the next takes at most
+    movement: Between[PositiveFloat] = (0.15, 0.6)  # seconds that the way from one character to the next takes at most
     max_frames: PositiveInt = 110  # longer spelling is done faster; in training, frames are what costs time
 
 
@@ -69,7 +61,7 @@ class View:
     """Where the camera of wild recordings is."""
 
     aspects: tuple[PositiveFloat, ...] = (9 / 16, 9 / 16, 3 / 4, 1.0, 4 / 3, 16 / 9)  # width over height; one is drawn
-    palm: Between = (0.03, 0.2)  # size of the palm in heights of a portrait picture
+    palm: Between[PositiveFloat] = (0.03, 0.2)  # size of the palm in heights of a portrait picture
     # Degrees: spread of the camera's yaw, pitch and roll.
     angles: tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat] = (30.0, 20.0, 10.0)
     left_handed: Probability = 0.35  # share of left hands, those in mirrored pictures included
@@ -87,18 +79,16 @@ class Tracker:
     swapped: Probability = 0.08  # the hand is taken for the other one
     doubled: Probability = 0.08  # the hand is taken for the other one as well, on and off
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
-    # Share of the other clips, like the competition's, to which all this about parts, depth and zeros applies as well.
-    others: Probability = 0.0
     never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
-    noise: Between = (0.3, 3.5)  # jitter of the hand, relative to MediaPipe's
-    smoothing: tuple[Probability, Probability] = (0.35, 1.0)  # share of the newest frame in a running mean
+    noise: Between[PositiveFloat] = (0.3, 3.5)  # jitter of the hand, relative to MediaPipe's
+    smoothing: Between[Probability] = (0.35, 1.0)  # share of the newest frame in a running mean
 
 
 @parameters
 class Shapes:
     """How wild hands differ from each other."""
 
-    spread: Between = (0.4, 1.5)  # of signers' habits, relative to the usual one
+    spread: Between[PositiveFloat] = (0.4, 1.5)  # of signers' habits, relative to the usual one
     unison: Probability = 0.7  # share of the fingers' deviations that is common to all four: they hang together
     touch: Probability = 0.85  # share of the shapes whose fingertip meets the thumb in which it really does
     still: Probability = 0.6  # share of letters that a signer forms as still hands, in part or wholly
@@ -135,9 +125,9 @@ class SimulationConfig:
     """
 
     seed: NonNegativeInt = 1  # the same seed gives the same bytes
-    signers: PositiveInt = 24  # people; each clip shows one of them
-    clips: NonNegativeInt = 4000  # training clips, one phrase each, no phrase twice
-    supplemental_clips: NonNegativeInt = 200  # clips of everyday sentences, repeated by several signers
+    signers: Annotated[int, Field(ge=1, le=1_000_000)] = 24  # people; each clip shows one of them
+    clips: Clips = 4000  # training clips, one phrase each, no phrase twice
+    supplemental_clips: Clips = 200  # clips of everyday sentences, repeated by several signers
     clips_per_file: PositiveInt = 500  # clips in a parquet file; about 1 MB each in memory
     min_length: Characters = 1  # shortest phrase
     max_length: Characters = MAX_PHRASE  # longest phrase of the training clips

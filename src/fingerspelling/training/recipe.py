@@ -9,6 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from pydantic_core import core_schema
 
 from fingerspelling.model import FingerspellingConfig
+from fingerspelling.model.configuration import SETTLED
 from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
 from fingerspelling.training.config import TrainingConfig
 
@@ -19,9 +20,10 @@ def _model_config(values: object) -> FingerspellingConfig:
         return values
     if not isinstance(values, Mapping):
         raise ValueError("expected names with values")
-    declared = {name: kind for name, kind in FingerspellingConfig.__annotations__.items() if name != "model_type"}
+    declared = {name: kind for name, kind in FingerspellingConfig.__annotations__.items() if name not in SETTLED}
     if unknown := [name for name in values if name not in declared]:
-        raise ParameterError("; ".join(unknown_name(f"model.{name}", declared) for name in unknown))
+        names = [f"model.{name}" for name in declared]
+        raise ParameterError("; ".join(unknown_name("model", name, names) for name in unknown))
     if switches := [name for name, value in values.items() if isinstance(value, bool) and declared[name] is not bool]:
         raise ParameterError("; ".join(f"model.{name}: expected a number, got {values[name]}" for name in switches))
     try:

@@ -39,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read what the command line names, and print a phrase per line; what else there is to say goes to stderr.
 
-    Returns:
-        0, or 1 where nothing was readable.
+    Returns the exit status: 1 where nothing was readable.
 
     Raises:
         InputError: no input or two, no model, no MediaPipe, or a video that shows nothing to read.
@@ -65,23 +64,17 @@ def run(options: argparse.Namespace) -> int:
         f"{fastest:.0f} ms, letters' times and certainty {done - extracted:.1f} s",
         file=sys.stderr,
     )
-    title = str(options.video or f"camera {options.camera}")
     if options.picture:
         write_picture(options.picture, recording, readings)
     if options.html:
-        write_page(options.html, recording, readings, title)
+        write_page(options.html, recording, readings, str(options.video or f"camera {options.camera}"))
     return status
 
 
 def read_sample(submission: Path | None, picture: Path | None) -> int:
-    """Read the clip that is shipped: draw its hands, print its phrase, and write a picture where asked to.
+    """Read the clip that is shipped: draw its hands, print its phrase, and write a picture, of .html a page.
 
-    Args:
-        submission: another model than the one that is shipped.
-        picture: a page, if its name ends with .html, else a PNG.
-
-    Returns:
-        0, or 1 where nothing was readable.
+    Returns the exit status: 1 where nothing was readable.
 
     Raises:
         InputError: there are no weights, or the picture has no folder to go to or cannot be drawn.

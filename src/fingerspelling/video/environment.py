@@ -39,10 +39,7 @@ def cache_folder() -> Path:
 
 
 def python_with_mediapipe(named: str | None = None) -> str:
-    """Return the path of a Python that can import MediaPipe Holistic, made at the first use.
-
-    Args:
-        named: one that the user has; None to look for it.
+    """Return a Python that can import MediaPipe Holistic: the one that is named, or another, made at the first use.
 
     Raises:
         NoMediaPipe: the one named has none; or none can be made: no fitting Python, no network.

@@ -41,11 +41,7 @@ def tell(**values: object) -> None:
 
 
 def open_video(path: str) -> Any:
-    """Open a video file; frames come upright, as its rotation flag asks.
-
-    Raises:
-        Failure: it is no video, or OpenCV has no decoder for it.
-    """
+    """Open a video file; frames come upright, as its rotation flag asks."""
     video = cv2.VideoCapture(path)
     if not video.isOpened():
         raise Failure("not a video that can be opened here; is it whole, and of a usual kind such as MP4 (H.264)?")
@@ -54,11 +50,7 @@ def open_video(path: str) -> Any:
 
 
 def frames_of(video: Any) -> Iterator[Frame]:
-    """Yield the frames of a video, of a fast one every second or third.
-
-    Raises:
-        Failure: there is none.
-    """
+    """Yield the frames of a video, of a fast one every second or third."""
     fps = video.get(cv2.CAP_PROP_FPS)
     fps = fps if 1 <= fps <= 1000 else FPS
     stride, number, latest = max(1, round(fps / FPS)), 0, -1.0
@@ -79,11 +71,7 @@ def frames_of(video: Any) -> Iterator[Frame]:
 def record(camera: int, seconds: float) -> list[tuple[float, np.ndarray]]:
     """Record a webcam after a countdown, with a mirrored preview where there is a screen.
 
-    Returns:
-        Seconds and JPEG of each frame: landmarks take longer than a camera waits.
-
-    Raises:
-        Failure: there is no such camera.
+    Returns seconds and JPEG of each frame: landmarks take longer than a camera waits.
     """
     device = cv2.VideoCapture(camera)
     if not device.isOpened() or not device.read()[0]:
@@ -199,11 +187,7 @@ def _part(holistic: Any, packet: Any, name: str) -> np.ndarray:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Extract what the command line asks for.
-
-    Raises:
-        Failure: there is nothing to extract.
-    """
+    """Extract what the command line asks for."""
     length = 0.0
     if arguments.camera is None:
         video = open_video(arguments.video)
@@ -217,7 +201,7 @@ def run(arguments: argparse.Namespace) -> None:
         frames = ((second, cv2.imdecode(jpeg, cv2.IMREAD_COLOR)) for second, jpeg in taken)
     stride = max(1, -(-expected // PICTURES)) if arguments.pictures else 0
     seconds, (width, height) = extract(frames, arguments.folder, expected, stride)
-    content = {"seconds": seconds, "width": width, "height": height, "length": length, "stride": stride}
+    content = {"seconds": seconds, "width": width, "height": height, "length": length}
     (arguments.folder / "recording.json").write_text(json.dumps(content))
 
 

@@ -10,7 +10,6 @@ from fingerspelling.files import DataError, InputError
 from fingerspelling.landmarks import (
     HAND,
     MIRROR,
-    PARTS,
     SELECTED_COLUMNS,
     as_columns,
     as_points,
@@ -61,14 +60,7 @@ class Reader:
     """A model that reads the 130 points, ready to read."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Load a model.
-
-        Args:
-            path: as `Submission` takes it; by default the weights that are shipped.
-
-        Raises:
-            DataError: there is none, or it cannot be used.
-        """
+        """Load a model as `Submission` does, by default the one that is shipped; raises as that does."""
         path = path or shipped()
         self._submission = Submission(path)
         if self._submission.columns != SELECTED_COLUMNS:
@@ -143,8 +135,8 @@ def _shorter(frames: np.ndarray, piece: slice) -> list[slice]:
 def _movement(frames: np.ndarray) -> np.ndarray:
     """Return how much the hand moves around each frame: [frames], 0 where it is not seen."""
     points = as_points(frames)
-    hand = PARTS[spelling_hand({name: points[:, PARTS[name]] for name in ("left_hand", "right_hand")})]
-    steps = np.abs(np.diff(points[:, hand, :2], axis=0, append=points[-1:, hand, :2])).sum((1, 2)) / HAND
+    hand = points[:, spelling_hand(points), :2]
+    steps = np.abs(np.diff(hand, axis=0, append=hand[-1:])).sum((1, 2)) / HAND
     window = np.ones(round(STILL * FPS))
     return np.convolve(np.nan_to_num(steps), window / len(window), "same")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fingerspelling.data.parquet import FRAME, SEQUENCE, read_clip
 from fingerspelling.files import DataError, InputError, written_whole
-from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns
+from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns, as_points, spelling_hand
 from fingerspelling.video.environment import python_with_mediapipe
 
 SCRIPT = Path(__file__).with_name("extract.py")
@@ -43,6 +43,13 @@ class Recording:
         """The 390 columns of the winning solution, float32 [frames, 390]."""
         return self.landmarks[:, _SELECTED]
 
+    def spelling_hand(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return in which frames the spelling hand was found, and its points in pixels, float [those frames, 21, 2]."""
+        points = as_points(self.selected)[..., :2] * [self.width, self.height]
+        hand = points[:, spelling_hand(points)]
+        frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
+        return frames, hand[frames]
+
     def write(self, path: Path) -> None:
         """Write a parquet file of one clip in the competition's format, with the times in its metadata."""
         frames = len(self.landmarks)
@@ -62,10 +69,8 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """Read a parquet file of `Recording.write`, or one clip of the competition's at 30 frames per second.
 
-    Of the columns, those of the 130 points must be there.
-
     Raises:
-        DataError: it cannot be read, lacks columns or holds no frame.
+        DataError: it cannot be read, lacks a column of the 130 points or holds no frame.
     """
     selected = read_clip(path, SELECTED_COLUMNS)
     if not len(selected):
@@ -94,7 +99,7 @@ def record(
         source: a video file, or the number of a camera.
         seconds: how long a camera records.
         pictures: whether to keep small pictures.
-        mediapipe: a Python that has MediaPipe; by default one is found, or made.
+        mediapipe: a Python that has MediaPipe, see `python_with_mediapipe`.
 
     Raises:
         InputError: there is no MediaPipe, no such file or camera, or nothing in it that can be decoded.
@@ -114,8 +119,7 @@ def record(
         about = json.loads((folder / "recording.json").read_text())
         landmarks = np.fromfile(folder / "landmarks.f32", np.float32).reshape(-1, len(POINTS), 3)
         images = {int(file.stem): file.read_bytes() for file in sorted(folder.glob("*.jpg"))}
-    seen = {key: about[key] for key in ("width", "height", "length")}
-    return Recording(as_columns(landmarks), np.array(about["seconds"]), pictures=images, **seen)
+    return Recording(as_columns(landmarks), np.array(about.pop("seconds")), pictures=images, **about)
 
 
 def _run(command: list[str], name: str) -> None:

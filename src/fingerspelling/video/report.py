@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fingerspelling.files import DataError, write_whole, written_whole
-from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points, spelling_hand
+from fingerspelling.landmarks import FACE, HAND, HAND_BONES, POSE, as_points
 from fingerspelling.text import visible
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
@@ -61,11 +61,7 @@ def write_page(path: Path, recording: Recording, readings: Sequence[Reading], ti
 
 
 def write_picture(path: Path, recording: Recording, readings: Sequence[Reading]) -> None:
-    """Write `letters_figure` as a PNG.
-
-    Raises:
-        DataError: matplotlib is not installed.
-    """
+    """Write `letters_figure` as a PNG; a DataError says that matplotlib is not installed."""
     try:
         figure = letters_figure(recording, readings)
     except ImportError as error:
@@ -87,7 +83,8 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     columns = max(len(chosen), 1)
     figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, 1.9), squeeze=False, layout="constrained")
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
-    frames, corners = _hand_corners(points)
+    frames, hand = recording.spelling_hand()
+    corners = np.stack([hand.min(1), hand.max(1)], 1)
     half = 0.55 * np.ptp(corners, axis=1).max(initial=0)
     for axis, letter in zip(axes[0], chosen, strict=False):
         nearest = np.abs(recording.seconds[frames] - letter.second).argmin()
@@ -123,11 +120,3 @@ def _doubt(letters: Sequence[Letter]) -> str:
 
 def _phrases(readings: Sequence[Reading]) -> str:
     return " · ".join(reading.text or "nothing readable" for reading in readings)
-
-
-def _hand_corners(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frames in which the spelling hand was found, and its corners there, float [frames, 2, 2]."""
-    hands = {"left": points[:, LEFT : LEFT + HAND], "right": points[:, RIGHT : RIGHT + HAND]}
-    hand = hands[spelling_hand(hands)]
-    frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
-    return frames, np.stack([hand[frames].min(1), hand[frames].max(1)], 1)

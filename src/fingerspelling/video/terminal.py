@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fingerspelling.landmarks import HAND_BONES, PARTS, as_points, spelling_hand
+from fingerspelling.landmarks import HAND_BONES
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 
@@ -22,20 +22,12 @@ def hands(recording: Recording, readings: Sequence[Reading], columns: int = 80) 
 
 
 def _row(recording: Recording, letters: Sequence[Letter]) -> str:
-    pictures = [_picture(_hand_at(recording, letter.second)) for letter in letters]
+    frames, hand = recording.spelling_hand()
+    nearest = [np.abs(recording.seconds[frames] - letter.second).argmin() for letter in letters]
+    pictures = [_picture(hand[place]) for place in nearest]
     named = [LETTER.format("␣" if it.character == " " else it.character, it.second, it.confidence) for it in letters]
     lines = [*zip(*pictures, strict=True), tuple(named)]
     return "\n".join(" ".join(part.ljust(WIDE) for part in line).rstrip() for line in lines)
-
-
-def _hand_at(recording: Recording, second: float) -> np.ndarray:
-    """Return the spelling hand in the frame nearest to a moment, float [21, 2] in units of the picture's height."""
-    points = as_points(recording.selected)[..., :2]
-    both = {name: points[:, PARTS[name]] for name in ("left_hand", "right_hand")}
-    hand = both[spelling_hand(both)]
-    frames = np.flatnonzero(np.isfinite(hand).all((1, 2)))
-    nearest = frames[np.abs(recording.seconds[frames] - second).argmin()]
-    return hand[nearest] * [recording.width / recording.height, 1]
 
 
 def _picture(hand: np.ndarray) -> list[str]:

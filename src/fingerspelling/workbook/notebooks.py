@@ -34,9 +34,7 @@ def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = IN_OR
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError: there is no such notebook, the file cannot be read, a parameter does not exist, or its value
-            cannot be used.
-        DataError: the data cannot be used.
+        ParameterError, DataError: there is no such notebook, or as `open_run`.
         FolderInUse: another process is at work in run_dir.
     """
     if unknown := [name for name in names if name not in NOTEBOOKS]:
@@ -81,10 +79,13 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
             print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
             return 1
         except RuntimeError as error:
-            if not str(error).startswith("Kernel died"):
+            if str(error).startswith("Kernel didn't respond"):
+                print(f"{name}: its kernel did not start in {START_SECONDS} s; try again", file=sys.stderr)
+            elif str(error).startswith("Kernel died"):
+                cell = _last_cell(executed / f"{name}.ipynb")
+                print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
+            else:
                 raise
-            cell = _last_cell(executed / f"{name}.ipynb")
-            print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
             return 1
         seconds = time.monotonic() - start
         _sign(executed / f"{name}.ipynb", book)

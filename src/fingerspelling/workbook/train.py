@@ -18,13 +18,9 @@ PATIENCE = timedelta(days=2)  # how long processes wait while the main one simul
 
 
 def train_all(params: Path, data_dir: Path | None) -> int:
-    """Train the models of a run and say where they are, or how far; returns the exit status, 0.
+    """Train the models of a run and say where they are, or how far; returns the exit status, 0; raises as `open_run`.
 
     Under torchrun, every process calls this, and the main one alone prints.
-
-    Raises:
-        ParameterError: a parameter does not exist or cannot be used.
-        DataError: the data cannot be used, or run_dir holds a training with other parameters.
     """
     if under_torchrun():
         end_with_parent()

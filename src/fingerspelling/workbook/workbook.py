@@ -16,7 +16,6 @@ a run that was killed goes on where it was. Opening a run makes nothing; what tr
 
 import json
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -33,7 +32,7 @@ from matplotlib.figure import Figure
 from fingerspelling.data.competition import KAGGLE_MOUNTS, SCRATCH, WORKING, find_data, write_share
 from fingerspelling.data.conventions import AS_THEY_ARE
 from fingerspelling.data.extraction import extract
-from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, note, read_notes
+from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION, is_kept, keep, note
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
@@ -70,10 +69,7 @@ class Workbook:
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        """Open a run.
-
-        Args:
-            values: what a YAML file of parameters holds.
+        """Open a run by what a YAML file of parameters holds.
 
         Raises:
             ParameterError: a name does not exist or a value cannot be used, run_dir holds a run on other data or lies
@@ -213,11 +209,11 @@ class Workbook:
         }
 
     def train_first_round(self) -> pd.DataFrame | None:
-        """Train the first round, as far as it is not, and return what it read.
+        """Train the first round, as far as it is not, and return what it read; None without one.
 
         Returns:
             A row per clip, read by the model that never saw its signer: the folds' out_of_fold.parquet one after
-            another, with the column fold; kept as scores.parquet. None without a first round.
+            another, with the column fold; kept as scores.parquet.
         """
         if self.config.first_round is None:
             return None
@@ -293,32 +289,20 @@ class Workbook:
     @property
     def readers(self) -> dict[str, Any]:
         """What reads the clips, as what is derived from it notes it: the trained models, and how they search."""
-        submission = self.config.submission
-        search = {"num_beams": submission.num_beams, "ctc_weight": submission.ctc_weight}
-        return _contents(self.trainings) | search
+        return _contents(self.trainings) | self.config.submission.search
 
     def make_submission(self) -> Path:
         """Convert the models into submission.zip, unless these models and this code have already; returns it."""
         archive, settings, models = self.run_dir / SUBMISSION, self.config.submission, self.train()
         made_of = {"readers": self.readers | {"precision": settings.precision}, "code": provenance.code()["sources"]}
-        kept = read_notes(self.run_dir).get(SUBMISSION, {}).get("of")
-        if kept != json.loads(json.dumps(made_of | {"content": content(archive)})):
-            tflite = export_tflite(
-                models,
-                self.run_dir / "submission/model.tflite",
-                settings.precision,
-                num_beams=settings.num_beams,
-                ctc_weight=settings.ctc_weight,
-            )
-            write_submission(tflite, archive)
-            note(self.run_dir, SUBMISSION, made_of | {"content": content(archive)})
+        if not is_kept(self.run_dir, SUBMISSION, made_of):
+            path, search = self.run_dir / "submission/model.tflite", settings.search
+            write_submission(export_tflite(models, path, settings.precision, **search), archive)
+            keep(self.run_dir, SUBMISSION, made_of)
         return archive
 
     def score_decodings(self, most: int = 128) -> pd.DataFrame:
-        """Score the ways of decoding side by side, by all models together on the same validation clips.
-
-        Args:
-            most: clips to read, drawn evenly.
+        """Score the ways of decoding side by side, by all models together on the same validation clips, some at most.
 
         Returns:
             A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
@@ -338,22 +322,18 @@ class Workbook:
         return score_table(together, together["decoding"]).loc[list(read)]
 
     def signed(self, clip: pd.Series) -> np.ndarray | None:
-        """Return when which character of a training clip is signed, see `signed_places`; None for recorded clips.
-
-        Args:
-            clip: its row of the competition's table or of the store's.
-        """
+        """Return when which character of a clip, a row of a table, is signed; see `signed_places`. None if recorded."""
         if not self.simulated:
             return None
         return signed_places(self.config.simulation, clip["sequence_id"], clip["participant_id"], clip["phrase"])
 
     def player(self, clip: pd.Series, frames: np.ndarray, models: Sequence[FingerspellingModel] = ()) -> ClipPlayer:
-        """Return a training clip as a moving picture.
+        """Return a clip as a moving picture, and when models that read it as its prediction read which letter.
 
         Args:
             clip: its row of the competition's table or of the store's; with models, also its prediction.
             frames: float [frames, 130, 3], raw landmarks.
-            models: what read it, to show when they read which letter.
+            models: what read it.
         """
         signed = self.signed(clip)
         if not models:
@@ -382,18 +362,12 @@ class Workbook:
         return picture
 
     def keep_metrics(self, **figures: float) -> dict[str, float]:
-        """Add figures to the run's metrics.json, without those of other models or of other searches.
-
-        Returns:
-            All that it holds.
-        """
-        path, readers = self.run_dir / METRICS, self.readers
-        metrics = read_entries(path)
-        if metrics.pop("seal", None) != _checksum(readers, metrics):
-            metrics = {}
+        """Add figures to the run's metrics.json, without those of other models or searches; returns all it holds."""
+        path, made_of = self.run_dir / METRICS, {"readers": self.readers}
+        metrics = read_entries(path) if is_kept(self.run_dir, METRICS, made_of) else {}
         metrics |= {name: round(float(value), 6) for name, value in figures.items()}
-        write_whole(path, json.dumps(metrics | {"seal": _checksum(readers, metrics)}, indent=2) + "\n")
-        note(self.run_dir, METRICS, readers)
+        write_whole(path, json.dumps(metrics, indent=2) + "\n")
+        keep(self.run_dir, METRICS, made_of)
         return metrics
 
     def keep_provenance(self, chapter: str) -> str:
@@ -411,11 +385,7 @@ class Workbook:
 
 
 def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
-    """Open the run of a YAML file of parameters.
-
-    Args:
-        params: the file.
-        data_dir: the competition's data, instead of the file's.
+    """Open the run of a YAML file of parameters, on other data than the file's where they are named.
 
     Raises:
         ParameterError: the file cannot be read, or as `Workbook`; the message begins with the file.
@@ -447,8 +417,3 @@ def _finished(folder: Path) -> bool:
 def _contents(trainings: Iterable[Path]) -> dict[str, list[int] | None]:
     """Return the content of the predictions of each training: what two models that differ have not in common."""
     return {folder.name: content(folder / PREDICTIONS) for folder in trainings}
-
-
-def _checksum(*values: Any) -> str:
-    """Return a checksum of JSON values."""
-    return f"{zlib.crc32(json.dumps(values, sort_keys=True).encode()):08x}"
