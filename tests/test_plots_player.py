@@ -117,6 +117,13 @@ def test_it_runs_in_a_browser(chromium: Callable, width: int) -> None:
     assert "play" in page.inner_text("[data-play]")
 
 
+def test_its_controls_are_those_of_a_light_page_in_a_dark_one(chromium: Callable) -> None:
+    page = chromium().new_page(color_scheme="dark")
+    page.set_content(f"<!doctype html><style>:root {{color-scheme: dark}}</style>{a_player()._repr_html_()}")
+    colour = "node => getComputedStyle(node).color"
+    assert page.eval_on_selector("[data-play]", colour) == "rgb(0, 0, 0)"
+
+
 def test_letters_that_were_read_together_stand_beside_each_other(chromium: Callable) -> None:
     page = chromium().new_page(viewport=LAPTOP)
     read = plots.ClipPlayer(a_clip(), PHRASE, prediction="abcdefgh", read_at=[2, 2, 30, 38, 38, 38, 39, 39])
