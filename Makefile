@@ -5,7 +5,7 @@
 # make lab        open JupyterLab at the first chapter
 # make web        build the page that reads a webcam, web/dist/index.html; MODEL=a/model.tflite puts another model in
 # make weights    what the package ships, and its model card, from the trained reader; PARAMS=... from another run
-# make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters
+# make book       the executed chapters of RUN=outputs/demo as pages in docs/chapters, and pictures in docs/images
 # make kaggle     build the notebooks' kernels into kaggle/: of a trial, or PARAMS=notebooks/params/kaggle_round2.yaml
 # make help       say this
 # The environment (.venv) is made by whichever comes first, and again when the dependencies change.

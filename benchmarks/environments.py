@@ -121,7 +121,8 @@ def run_tests(python: Path) -> tuple[dict[str, object], Counter[str]]:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [python, "-m", "pytest", f"--junit-xml={report}"]
+        # A test may take long here: these runs last for an hour, beside which people go on working.
+        command = [python, "-m", "pytest", "--timeout=2400", f"--junit-xml={report}"]
         subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
         outcomes, reasons = read_report(report) if report.is_file() else (Counter(), Counter(["pytest has crashed"]))
     row: dict[str, object] = dict(zip(["Python", *PACKAGES], versions, strict=True))

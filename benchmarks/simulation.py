@@ -40,7 +40,7 @@ from fingerspelling.simulation.config import Footage, Tracker, View, Wild
 from fingerspelling.simulation.dataset import participant
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.wild import wild_signer
+from fingerspelling.simulation.wild_signer import wild_signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.training.stream import SimulatedBatches
 

@@ -165,7 +165,7 @@ def test_loss_is_weighed_as_the_winners() -> None:
     model = make_model(ctc_weight=0.25)
     frames, mask = make_batch([20, 33])
     labels, scores = make_labels("hello", "27"), torch.tensor([0.9, 0.2])
-    output = model(frames, mask, labels, scores=scores)
+    output = model(frames, mask, labels, None, scores)
     forward, backward = output.loss_parts["forward"], output.loss_parts["backward"]
     winners = 0.98 * (0.6 * forward + 0.4 * backward) + 0.02 * output.loss_parts["confidence"]
     torch.testing.assert_close(output.loss, 0.75 * winners + 0.25 * output.loss_parts["ctc"])

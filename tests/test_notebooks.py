@@ -127,6 +127,14 @@ def test_all_notebooks_run_and_leave_a_submission_and_its_score(executed: Path) 
     assert metrics["submission_clips"] == TINY["submission"]["clips"]
     assert -1 <= metrics["submission_score"] <= 1
     assert len(list((executed / "figures").glob("*.png"))) >= 14
+    first = nbformat.read(executed / "notebooks/00_start.ipynb", 4)
+    shown = "".join(
+        output["data"].get("text/html", "")
+        for cell in first.cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+    )
+    assert "submission.zip" in shown and "metrics.json" in shown, "it does not show what the run has made"
 
 
 def test_no_parameter_of_a_run_is_unknown_to_papermill(executed: Path) -> None:

@@ -1,36 +1,43 @@
-"""Every figure, as it is drawn, for those who see no difference between red and green.
+"""Every figure, page and stored picture, for those who see no difference between red and green.
 
-Each is drawn without smooth edges and with hands in an even light, so that its pixels have the colours that mean
-something and no mixtures of them. Whichever two of these anybody else tells apart have to stay apart.
+Each figure is drawn without smooth edges and with hands in an even light, so that its pixels have the colours that mean
+something and no mixtures of them. Whichever two of these anybody else tells apart have to stay apart. The same holds of
+all colours that a page names, and of those that cover much of a stored picture, which are to be the figures' own.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from colour_vision import VISION, distances
+from colour_vision import VISION, distances, nearest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 from synthetic import make_model
 
 from fingerspelling import plots
 from fingerspelling.decoding.inspection import Inspection, follow_clip
 from fingerspelling.landmarks import SELECTED_PLACES, as_columns
 from fingerspelling.model.preprocessing import normalize
-from fingerspelling.plots import results
-from fingerspelling.plots.render3d import Canvas
+from fingerspelling.plots import errors, hands, results, style
+from fingerspelling.plots.render3d import OUTLINE, Canvas
+from fingerspelling.runs.config import ROOT
+from fingerspelling.runs.pages import _small
 from fingerspelling.scoring.uncertainty import threshold_scores
 from fingerspelling.simulation import Signer, SimulationConfig, hand_shape, render_clip
+from fingerspelling.video import report
 from fingerspelling.video.reading import Letter, Reading
 from fingerspelling.video.recording import Recording
 from fingerspelling.video.report import letters_figure
@@ -143,19 +150,27 @@ def colours_of(figure: Figure) -> list[np.ndarray]:
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3] @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    inner = (pixels[:-1, :-1] == pixels[1:, :-1]) & (pixels[:-1, :-1] == pixels[:-1, 1:])
-    inner &= pixels[:-1, :-1] == pixels[1:, 1:]
+    pixels, inner = inner_pixels(np.asarray(canvas.buffer_rgba())[..., :3])
     part = np.zeros(inner.shape, int)
     maps = [axes for axes in figure.axes if any(values is not None and values.ndim == 2 for values in mapped(axes))]
     for number, axes in enumerate(maps, 1):
         (left, below), (right, above) = axes.get_window_extent().get_points().round().astype(int)
-        part[len(pixels) - above : len(pixels) - below, left:right] = number
-    found = []
-    for number in range(len(maps) + 1):
-        values, counts = np.unique(pixels[:-1, :-1][inner & (part == number)], return_counts=True)
-        found.append((values[counts >= LEAST, None] >> np.array([16, 8, 0]) & 255) / 255)
-    return found
+        part[len(part) + 1 - above : len(part) + 1 - below, left:right] = number
+    return [counted(pixels[inner & (part == number)])[0] for number in range(len(maps) + 1)]
+
+
+def inner_pixels(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image's pixels as one number each, and which of them are like their neighbours below and beside."""
+    pixels = image.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    here = pixels[:-1, :-1]
+    return here, (here == pixels[1:, :-1]) & (here == pixels[:-1, 1:]) & (here == pixels[1:, 1:])
+
+
+def counted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours of pixels that are one number each, float [colours, 3] in 0..1, and how many have each."""
+    values, counts = np.unique(pixels, return_counts=True)
+    enough = counts >= LEAST
+    return (values[enough, None] >> np.array([16, 8, 0]) & 255) / 255, counts[enough]
 
 
 def mapped(axes: Axes) -> list[np.ndarray | None]:
@@ -189,3 +204,85 @@ def test_a_figure_whose_lines_are_one_to_some_eyes_is_found() -> None:
     axes.plot([0, 5], [1, 2], color="#b59a2c")
     (colours,) = colours_of(figure)
     assert merged(colours, "deuteranopia") == ["#b59a2c and #e07b39"] and not merged(colours, "usual")
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_the_parts_of_a_drawn_hand_are_told_apart_in_its_light(vision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the shade in the middle of each part's shades, over all characters."""
+    seen: dict[int, list[np.ndarray]] = {part: [] for part in range(len(hands.COLOURS))}
+    lit = Canvas.image
+
+    def kept(canvas: Canvas, colours: np.ndarray) -> np.ndarray:
+        image = lit(canvas, colours)
+        for part, shades in seen.items():
+            shades.append(image[canvas.part == part, :3])
+        return image
+
+    monkeypatch.setattr(Canvas, "image", kept)
+    plots.alphabet({character: hand_shape(character) for character in "abcdefghiklmnopqrstuvwxy0123456789"})
+    assert nearest([np.median(np.concatenate(shades), 0) for shades in seen.values()], vision) > APART
+
+
+def test_a_page_keeps_the_fingers_colours_among_many_greys() -> None:
+    written = BytesIO()
+    attention().savefig(written, dpi=100)
+    before, after = (
+        np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+        for png in (written.getvalue(), _small(written.getvalue()))
+    )
+    fingers = (before[:, :, None] == (hands.COLOURS[:5] * 255).round()).all(-1).any(-1)
+    assert fingers.sum() > 100 and np.abs(after - before)[fingers].max() <= 10
+
+
+def player() -> str:
+    signed = np.zeros(len(landmarks()), int)
+    return plots.ClipPlayer(frames(), "a bee", signed, "a b", [2, 5, 9])._repr_html_()
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "player": player,
+    "a video's report": lambda: report.TEMPLATE.read_text(),
+    "webcam": lambda: (ROOT / "web/index.html").read_text() + (ROOT / "web/src/page.js").read_text(),
+}
+
+
+def colours_named(html: str) -> list[str]:
+    return sorted({match[:7] for match in re.findall(r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})\b", html)})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_tells_apart_by_colour_is_told_apart(name: str) -> None:
+    colours = colours_named(PAGES[name]())
+    assert len(colours) > 2
+    found = np.array([to_rgb(colour) for colour in colours])
+    assert not [pair for vision in VISION for pair in merged(found, vision)]
+
+
+def test_a_page_names_each_of_its_colours() -> None:
+    assert colours_named(player()) == sorted({*style.FINGERS, style.GREY, "#000", "#666", "#d0d0d0", "#fff"})
+    assert colours_named("<b style='color:#abc'>#1 &#39; #12345678</b>") == ["#123456", "#abc"]
+
+
+PICTURES = sorted([*ROOT.glob("docs/images/*.png"), *ROOT.glob("weights/*/*.png")])
+MUCH = 0.01  # of all pixels that are not white
+
+
+def drawn_today() -> np.ndarray:
+    """Return what figures consist of: greys, their colours, hands in light and shade, all of them also paler."""
+    light = np.linspace(0.8, 1.05, 6)[:, None, None]
+    others = [
+        to_rgb(name) for name in (style.BLUE, style.ORANGE, style.GREEN, style.RED, errors.DARK, OUTLINE, "black")
+    ]
+    own = np.concatenate([(light * hands.COLOURS).clip(0, 1).reshape(-1, 3), others])
+    return np.concatenate([1 - share * (1 - own) for share in np.linspace(0, 1, 21)])
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_a_stored_picture_has_the_colours_of_figures_and_tells_them_apart(path: Path) -> None:
+    """One that the code of today would draw in other colours is drawn anew by `make book` or `make weights`."""
+    pixels, inner = inner_pixels(np.asarray(Image.open(path).convert("RGB")))
+    colours, counts = counted(pixels[inner])
+    away = np.linalg.norm(colours[:, None] - drawn_today(), axis=-1).min(1)
+    assert not [to_hex(colour) for colour in colours[away > 0.05]]
+    much = colours[counts > MUCH * counts[(colours < 1).any(1)].sum()]
+    assert len(much) > 1 and not [pair for vision in VISION for pair in merged(much, vision)]

@@ -11,6 +11,7 @@ from browser import LAPTOP, check_player, cut_off, hardly_legible
 from fingerspelling import plots
 from fingerspelling.landmarks import HAND_BONES, PARTS
 from fingerspelling.plots.player import STEPS
+from fingerspelling.plots.style import FINGERS
 
 PHRASE = "</script> a&b"
 
@@ -85,7 +86,20 @@ def test_clips_without_a_hand_or_a_frame_are_shown(frames: np.ndarray) -> None:
 def test_without_its_script_it_says_what_is_missing() -> None:
     html = a_player()._repr_html_().split("<script>")[0]
     assert '<div data-moving style="display:none">' in html  # a sanitizer takes `hidden` away, but leaves this
-    assert "the moving picture needs its script" in html
+    assert "For the moving one, run the cell" in html
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", html) == ["&lt;", "a"]  # as they are signed
+    of_video = plots.ClipPlayer(a_clip(), PHRASE, prediction="abc", read_at=[2, 20, 30])._repr_html_()
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", of_video) == ["b", "c"]  # as they are read, where a hand is seen
+    assert plots.ClipPlayer(a_clip(), PHRASE)._repr_html_().count("<g ") == 9
+    assert {*re.findall(r'stroke="(#\w+)"', html)} == {*FINGERS}
+
+
+def test_without_its_script_it_is_a_filmstrip(chromium: Callable) -> None:
+    page = chromium().new_context(java_script_enabled=False, viewport=LAPTOP).new_page()
+    page.set_content(f"<!doctype html>{a_player()._repr_html_()}")
+    strip = page.locator("svg")
+    assert strip.is_visible() and strip.locator("path").first.bounding_box()["height"] > 20
+    assert not page.is_visible("[data-moving]")
 
 
 @pytest.mark.parametrize("width", [LAPTOP["width"], 420])

@@ -9,9 +9,10 @@ from PIL import Image
 
 from fingerspelling.files import DataError
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
-from fingerspelling.runs.pages import build
+from fingerspelling.runs.pages import IMAGES, build
 
 STYLED = "<style scoped>\n    th { color: red }\n\n    td { color: red }\n</style>\n"  # as pandas writes it
+COLOURS = {figure: (60 * number, 0, 0) for number, figure in enumerate(IMAGES.values())}
 TABLE = f"<div>\n{STYLED}<table><tr><td>7</td></tr></table></div>"
 
 
@@ -23,6 +24,9 @@ def run_dir(tmp_path: Path) -> Path:
     png = base64.b64encode(image.read_bytes()).decode()
     folder = tmp_path / "run/notebooks"
     folder.mkdir(parents=True)
+    (tmp_path / "run/figures").mkdir()
+    for figure in IMAGES.values():
+        Image.new("RGB", (4, 3), COLOURS[figure]).save(tmp_path / "run/figures" / f"{figure}.png")
     for i, name in enumerate(NOTEBOOKS):
         cells = [
             new_markdown_cell(
@@ -53,7 +57,7 @@ def test_every_chapter_becomes_a_page_whose_links_and_pictures_are_there(run_dir
     pages = tmp_path / "pages"
     (pages / "07_gone").mkdir(parents=True)
     (pages / "07_gone/output.png").write_bytes(b"")
-    build(run_dir, pages)
+    build(run_dir, pages, tmp_path / "images")
     files = {path.relative_to(pages).as_posix() for path in pages.rglob("*") if path.is_file()}
     assert {file for file in files if file.endswith(".md")} == {"README.md", *(f"{name}.md" for name in NOTEBOOKS)}
     assert "07_gone/output.png" not in files
@@ -70,7 +74,7 @@ def test_every_chapter_becomes_a_page_whose_links_and_pictures_are_there(run_dir
 
 
 def test_what_was_printed_is_there_without_the_progress_of_that_day(run_dir: Path, tmp_path: Path) -> None:
-    build(run_dir, tmp_path / "pages")
+    build(run_dir, tmp_path / "pages", tmp_path / "images")
     text = (tmp_path / "pages" / f"{NOTEBOOKS[0]}.md").read_text()
     long = f"      done{' soon' * 18}\n            soon soon"  # in two lines, as GitHub would cut it
     assert f"    begun\n{long}" in text
@@ -78,7 +82,7 @@ def test_what_was_printed_is_there_without_the_progress_of_that_day(run_dir: Pat
 
 
 def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:
-    build(run_dir, tmp_path / "pages")
+    build(run_dir, tmp_path / "pages", tmp_path / "images")
     page = (run_dir / "book" / f"{NOTEBOOKS[0]}.html").read_text()
     assert "<script>play()</script>" in page
     assert f'href="{NOTEBOOKS[-1]}.html"' in page
@@ -88,13 +92,22 @@ def test_in_html_clips_play(run_dir: Path, tmp_path: Path) -> None:
 
 def test_the_same_run_gives_the_same_pages(run_dir: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        build(run_dir, tmp_path / folder)
+        build(run_dir, tmp_path / folder, tmp_path / "images")
     for page in (tmp_path / "a").rglob("*.*"):
         assert page.read_bytes() == (tmp_path / "b" / page.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_pictures_of_other_documents_are_figures_of_the_run(run_dir: Path, tmp_path: Path) -> None:
+    build(run_dir, tmp_path / "pages", tmp_path / "images")
+    for name, figure in IMAGES.items():
+        assert Image.open(tmp_path / "images" / f"{name}.png").convert("RGB").getpixel((0, 0)) == COLOURS[figure]
+    documents = "".join((ROOT / name).read_text() for name in ("README.md", "docs/results.md"))
+    assert set(re.findall(r"images/(\w+)\.png", documents)) == IMAGES.keys()
+    assert {path.stem for path in (ROOT / "docs/images").iterdir()} == IMAGES.keys()
 
 
 def test_a_chapter_that_has_not_been_run_is_named(run_dir: Path, tmp_path: Path) -> None:
     (run_dir / "notebooks" / f"{NOTEBOOKS[2]}.ipynb").unlink()
     with pytest.raises(DataError, match=f"{NOTEBOOKS[2]}.ipynb: no such chapter"):
-        build(run_dir, tmp_path / "pages")
+        build(run_dir, tmp_path / "pages", tmp_path / "images")
     assert not (tmp_path / "pages").exists()

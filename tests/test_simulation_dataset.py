@@ -96,7 +96,7 @@ def test_same_seed_same_bytes_on_another_processor(tmp_path: Path, processor: di
         "import sys, warnings; warnings.simplefilter('ignore')\n"  # a name of a feature that this processor lacks
         "from pathlib import Path; import numpy as np; from fingerspelling.simulation import simulate\n"
         "from fingerspelling.simulation.config import *\n"
-        "from fingerspelling.simulation.wild import wild_signer\n"
+        "from fingerspelling.simulation.wild_signer import wild_signer\n"
         f"config, folder = {config!r}, Path(sys.argv[1])\n"
         "simulate(config, folder)\n"
         "people = [wild_signer(config.generator(seed), config) for seed in range(20)]\n"

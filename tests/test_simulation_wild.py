@@ -9,14 +9,15 @@ import pytest
 
 from fingerspelling.parameters import ParameterError, build
 from fingerspelling.simulation import Signer, SimulationConfig
+from fingerspelling.simulation.alphabet import STILL
 from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, hand_of
 from fingerspelling.simulation.config import Footage, Pace, Shapes, Tracker, View, Wild, Wording
 from fingerspelling.simulation.hand import LIMITS
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.phrases import sample_wording
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.still_letters import STILL
-from fingerspelling.simulation.wild import _double_hand, phrase_of, sample_signer, wild_signer
+from fingerspelling.simulation.wild import _double_hand
+from fingerspelling.simulation.wild_signer import phrase_of, sample_signer, wild_signer
 from fingerspelling.text import encode
 
 # Every frame shows all parts; tests turn on what they look at.
@@ -293,19 +294,6 @@ def test_still_letters_are_those_that_do_not_move_and_within_the_joints_limits()
 def test_ranges_begin_with_their_lower_end() -> None:
     with pytest.raises(ParameterError, match=r"wild\.pace\.fps: expected the lower end first, got \[60\.0, 10\.0\]"):
         build(SimulationConfig, {"wild": {"pace": {"fps": [60, 10]}}}, "")
-
-
-def test_a_share_of_the_other_clips_is_recorded_by_such_trackers_too() -> None:
-    hands = replace(PLAIN_TRACKER, hand_alone=1)
-    usual = record(6, Wild(), "other")
-    assert not any(map(missing(FACE_POINTS), usual))
-    for recorded, plain in zip(record(6, Wild(tracker=replace(hands, others=1)), "other"), usual, strict=True):
-        assert not recorded[0].wild
-        assert missing(FACE_POINTS)(recorded) and missing(POSE_POINTS)(recorded)
-        own = hand_of(recorded[0])
-        np.testing.assert_array_equal(recorded[2][:, own], plain[2][:, own])
-    half = record(60, Wild(tracker=replace(hands, others=0.5)), "other")
-    assert 0.3 < share(half, missing(FACE_POINTS)) < 0.7
 
 
 def test_a_hand_taken_for_the_other_one_is_not_erased_by_doubling() -> None:

@@ -19,6 +19,7 @@ from synthetic import make_model
 
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import POINTS, SELECTED, as_columns, as_points
+from fingerspelling.plots.style import FINGERS
 from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import confidence
 from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE
@@ -55,6 +56,7 @@ def test_the_page_reads_the_points_and_characters_of_the_package() -> None:
     assert ast.literal_eval(constant("CHARACTERS", "reader.js")) == CHARACTERS
     assert ast.literal_eval(constant("NOTHING", "reader.js")) == CONSTANT_PHRASE
     assert ast.literal_eval(constant("LEAST", "reader.js")) == confidence.LEAST
+    assert ast.literal_eval(constant("FINGERS", "page.js")) == FINGERS
 
 
 def test_the_page_cuts_as_the_command_does() -> None:

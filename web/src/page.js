@@ -8,7 +8,7 @@ const READ_EVERY = 0.4;  // seconds of the video
 const READ_SHARE = 0.1;  // of the time, at most
 const KEPT = 600;  // frames of which the points are kept
 const SHOWN = 12;  // seconds of the time line
-const FINGERS = ['#b8860b', '#e76f51', '#2a9d8f', '#457b9d', '#8e5ea2'];
+const FINGERS = ['#6a1239', '#cca007', '#59c38d', '#6ea0c7', '#5042b5'];  // as in the chapters: plots/style.py
 const HAND_BONES = [
   [0, 1], [1, 2], [2, 3], [3, 4], [0, 5], [5, 6], [6, 7], [7, 8], [5, 9], [9, 10], [10, 11], [11, 12],
   [9, 13], [13, 14], [14, 15], [15, 16], [0, 17], [13, 17], [17, 18], [18, 19], [19, 20],

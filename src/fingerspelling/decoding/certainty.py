@@ -24,14 +24,7 @@ def certainty(
     phrases: Sequence[str],
     ctc_weight: float,
 ) -> pd.DataFrame:
-    """Ask models how sure they are of what they read.
-
-    Args:
-        models: the ensemble, in evaluation mode.
-        store: the clips.
-        clips: places in the store.
-        phrases: what was read of each.
-        ctc_weight: of the search that read them.
+    """Ask models, in evaluation mode, how sure they are of phrases, which a search with this ctc_weight read.
 
     Returns:
         A row per clip, in the order given. search: the probability per character that the search gives to the phrase,

@@ -30,13 +30,7 @@ class Inspection(NamedTuple):
 
 @torch.inference_mode()
 def inspect_clip(models: Sequence[FingerspellingModel], frames: np.ndarray, phrase: str) -> Inspection:
-    """Look into models that read a phrase.
-
-    Args:
-        models: one model, or several that read together; in evaluation mode.
-        frames: float [frames, 130, 3], raw landmarks.
-        phrase: what was read.
-    """
+    """Look into models, in evaluation mode, that read a phrase of a clip: float [frames, 130, 3], raw landmarks."""
     config = models[0].config
     encoded = [model.encode(_normalized(frames, model))[0] for model in models]
     attentions = [_cross_attention(model, hidden, phrase) for model, hidden in zip(models, encoded, strict=True)]

@@ -166,20 +166,6 @@ def _layer_norm(
     return y if bias is None else y + bias
 
 
-def _batch_norm(
-    x: tf.Tensor,
-    weight: tf.Tensor,
-    bias: tf.Tensor,
-    mean: tf.Tensor,
-    variance: tf.Tensor,
-    momentum: float,
-    epsilon: float,
-) -> tuple[tf.Tensor]:
-    scale = weight * tf.math.rsqrt(variance + epsilon)
-    shape = [1, -1] + [1] * (len(x.shape) - 2)
-    return (x * tf.reshape(scale, shape) + tf.reshape(bias - mean * scale, shape),)
-
-
 def _attention(
     query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, mask: tf.Tensor | None = None, scale: float | None = None
 ) -> tf.Tensor:
@@ -281,7 +267,6 @@ OPERATORS: dict[Callable, Callable] = {
     aten.matmul.default: _matmul,
     aten.linear.default: _linear,
     aten.layer_norm.default: _layer_norm,
-    aten._native_batch_norm_legit_no_training.default: _batch_norm,
     aten.scaled_dot_product_attention.default: _attention,
     aten.conv2d.default: conv2d,
 }

@@ -32,7 +32,6 @@ def export_tflite(
     path: str | Path,
     precision: Precision = "fp16",
     *,
-    constant_phrase: str = text.CONSTANT_PHRASE,
     loop: bool = True,
     num_beams: int = 1,
     ctc_weight: float = 0.0,
@@ -50,7 +49,6 @@ def export_tflite(
         path: the file; it appears only when whole.
         precision: of the weights: fp32, fp16 or int8. int8 is for linear layers, which quantise their inputs as they
             come (dynamic range), and for runtimes of 2024 and later. All other activations are float32.
-        constant_phrase: the answer to clips that are not `decoding.transcribe.readable`, and where nothing is decoded.
         loop: decode in a WHILE operator, which stops at the phrase's end; otherwise always in max_new_tokens steps one
             after another, for runtimes that cannot run such an operator.
         num_beams: hypotheses of the search.
@@ -58,18 +56,17 @@ def export_tflite(
         tells_probability: whether the file also returns the phrase's probability; it needs 2 beams or more.
 
     Raises:
-        ValueError: no model, models that do not go together, an unknown precision, a phrase that is too long or
-            not made of the 59 characters, or settings that mean no search (`check_search`).
+        ValueError: no model, models that do not go together or spell too little for the constant phrase, an unknown
+            precision, or settings that mean no search (`check_search`).
         UnmappedOperatorError: the models use an operator that has no TensorFlow counterpart.
     """
     path = Path(path)
-    _check(models, precision, constant_phrase)
+    _check(models, precision)
     with _step("tracing the model"):
         folded = [copy.deepcopy(model).eval().cpu().float() for model in models]
         for model in folded:
             fold_constants(model)
-        transcriber = ClipTranscriber(folded, constant_phrase, num_beams, ctc_weight, tells_probability)
-        program = _trace(transcriber)
+        program = _trace(ClipTranscriber(folded, num_beams, ctc_weight, tells_probability))
     with _step("loading TensorFlow"):
         conversion = _conversion()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +92,7 @@ def _scratch(path: Path) -> Iterator[str]:
             tempfile.tempdir = before
 
 
-def _check(models: Sequence[FingerspellingModel], precision: str, constant_phrase: str) -> None:
+def _check(models: Sequence[FingerspellingModel], precision: str) -> None:
     if not models:
         raise ValueError("there is no model to export")
     if precision not in get_args(Precision):
@@ -103,10 +100,8 @@ def _check(models: Sequence[FingerspellingModel], precision: str, constant_phras
     for name in SHARED_SIZES:
         if len(sizes := {getattr(model.config, name) for model in models}) > 1:
             raise ValueError(f"models of one ensemble must share {name}, these have {sorted(sizes)}")
-    text.encode(constant_phrase)
-    most = models[0].config.max_new_tokens
-    if not 0 < len(constant_phrase) <= most:
-        raise ValueError(f"the constant phrase {constant_phrase!r} must have 1 to {most} characters (max_new_tokens)")
+    if models[0].config.max_new_tokens < len(text.CONSTANT_PHRASE):
+        raise ValueError(f"max_new_tokens is less than {text.CONSTANT_PHRASE!r} has, the answer where nothing is read")
 
 
 def _trace(transcriber: ClipTranscriber) -> ExportedProgram:

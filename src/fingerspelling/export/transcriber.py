@@ -64,12 +64,7 @@ class FixedCacheLayer(CacheLayerMixin):
 class ClipTranscriber(nn.Module):
     """Transcribes one clip with an ensemble, as `decoding.transcribe.transcribe_clip` does.
 
-    Args:
-        models: the ensemble, of one vocabulary, max_frames, max_new_tokens, min_frames and min_confidence.
-        constant_phrase: the answer to clips that are not `readable`, and where nothing is decoded.
-        num_beams: hypotheses of the search.
-        ctc_weight: of the CTC heads in its scores; with 1 beam and a weight of 0, decoding is greedy.
-        tells_probability: whether to return how probable the search finds the phrase; it needs 2 beams or more.
+    Models and settings are those of `export_tflite`.
 
     Raises:
         ValueError: as `check_search` says, or greedy search is asked for a probability.
@@ -78,7 +73,6 @@ class ClipTranscriber(nn.Module):
     def __init__(
         self,
         models: Sequence[FingerspellingModel],
-        constant_phrase: str,
         num_beams: int = 1,
         ctc_weight: float = 0.0,
         tells_probability: bool = False,
@@ -90,7 +84,7 @@ class ClipTranscriber(nn.Module):
         self.num_beams, self.ctc_weight, self.tells_probability = num_beams, ctc_weight, tells_probability
         self.models: Any = nn.ModuleList(models)
         self.config = models[0].config
-        constant = F.one_hot(torch.tensor(text.encode(constant_phrase)), len(text.CHARACTERS)).float()
+        constant = F.one_hot(torch.tensor(text.encode(text.CONSTANT_PHRASE)), len(text.CHARACTERS)).float()
         self.constant_length = len(constant)
         self.constant: Tensor
         self.register_buffer("constant", F.pad(constant, (0, 0, 0, self.config.max_new_tokens - len(constant))))

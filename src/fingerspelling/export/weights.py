@@ -56,10 +56,8 @@ def store_vectors_whole(model: schema.ModelT) -> None:
 def quantize_linear_layers(model: schema.ModelT) -> None:
     """Give linear layers int8 weights, symmetric, with one scale per output.
 
-    Their inputs are quantised as they come (dynamic range), their biases become float32.
-
-    Args:
-        model: a model with weights in float32, or in float16 behind DEQUANTIZE operators.
+    Their inputs are quantised as they come (dynamic range), their biases become float32. Before, their weights are in
+    float32, or in float16 behind DEQUANTIZE operators.
     """
     numbers = {"builtinCode": FULLY_CONNECTED, "deprecatedBuiltinCode": FULLY_CONNECTED}
     code = _entry(schema.OperatorCodeT, **numbers, version=VERSION)

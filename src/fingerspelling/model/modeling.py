@@ -126,16 +126,10 @@ class FingerspellingModel(PreTrainedModel):
         return padding.pad_input(self.encoder(features, padding)), mask
 
     def forward(
-        self,
-        frames: Tensor,
-        mask: Tensor | None,
-        labels: Tensor,
-        masked_inputs: Tensor | None = None,
-        scores: Tensor | None = None,
-        counts: Tensor | None = None,
+        self, frames: Tensor, mask: Tensor | None, labels: Tensor, *targets: Tensor | None
     ) -> FingerspellingOutput:
-        """Encode clips (see `encode`) and compute the training loss (see `losses`)."""
-        return self.losses(*self.encode(frames, mask), labels, masked_inputs, scores, counts)
+        """Encode clips (see `encode`) and compute the training loss; labels and what follows are those of `losses`."""
+        return self.losses(*self.encode(frames, mask), labels, *targets)
 
     def losses(
         self,

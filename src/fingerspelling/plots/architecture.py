@@ -31,10 +31,7 @@ MEANT = {  # of the sizes of a shape, by part
 def architecture(stages: Mapping[str, Stage], phrase: str, all_weights: int) -> Figure:
     """Draw a model's parts with what each makes of one clip; time runs to the right, in the lower row the phrase.
 
-    Args:
-        stages: of `inspection.follow_clip`.
-        phrase: what the decoder spells.
-        all_weights: of the model, with the parts that only training uses.
+    The stages are those of `inspection.follow_clip`; all_weights counts the parts that only training uses, too.
     """
     figure = plt.figure(figsize=(WIDTH, 5.0))
     figure.set_layout_engine("none")  # everything is placed by hand, so that arrows stand between the pictures

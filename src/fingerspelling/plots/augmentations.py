@@ -1,6 +1,6 @@
 """Figures of augmentations: a clip before and after each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -14,7 +14,6 @@ from fingerspelling.landmarks import PARTS, hand_seen
 from fingerspelling.plots.clips import draw_hands
 from fingerspelling.plots.style import BLUE, GREY, ORANGE, RED, WIDTH, bare, finished
 
-HANDS = ("left_hand", "right_hand")
 BANDS = {"face": 1, "pose": 5, "left_hand": 3, "right_hand": 3}  # rows of the raster per point, from above
 TIP = 8  # the index finger's, among a hand's points
 TIES = 6  # lines, about, that connect moments before and after
@@ -65,10 +64,13 @@ def changed_points(
     for _, bottom in pairs[: len(versions) : columns]:
         bottom.set_yticks(heights.cumsum() - heights / 2, names, fontsize=8)
         bottom.set_xlabel("frame", fontsize=8)
-    on = [name for name in versions if probabilities.get(name)]
-    reading = f"This run applies {len(on)} of these {len(versions)}: {', '.join(on) or 'none'}."
     drawn = "A clip after each augmentation: a frame above, below which points are there when."
-    return finished(figure, drawn, reading)
+    return finished(figure, drawn, _applied(versions, probabilities))
+
+
+def _applied(names: Collection[str], probabilities: Mapping[str, float]) -> str:
+    on = [name for name in names if probabilities.get(name)]
+    return f"This run applies {len(on)} of these {len(names)}: {', '.join(on) or 'none'}."
 
 
 def _title(axes: Axes, name: str, probabilities: Mapping[str, float]) -> None:
@@ -123,14 +125,13 @@ def changed_time(changes: Mapping[str, Change], probabilities: Mapping[str, floa
         axis.set_ylabel("height of the fingertip", fontsize=8)
         axis.grid(False)
     axes[-1, 0].set_xlabel("frame")
-    on = [name for name in changes if probabilities.get(name)]
-    reading = f"This run applies {len(on)} of these {len(changes)}: {', '.join(on) or 'none'}."
-    return finished(figure, "How high the index finger's tip is before and after each change in time.", reading)
+    drawn = "How high the index finger's tip is before and after each change in time."
+    return finished(figure, drawn, _applied(changes, probabilities))
 
 
 def _tips(frames: np.ndarray) -> np.ndarray:
     """Return how high the index finger's tip is in each frame, 0..0.6, NaN without a hand; float [frames]."""
-    height = -np.fmin(*(frames[:, PARTS[hand][TIP], 1].astype(float) for hand in HANDS))
+    height = -np.fmin(*(frames[:, PARTS[hand][TIP], 1].astype(float) for hand in ("left_hand", "right_hand")))
     seen = height[np.isfinite(height)]
     return height if not len(seen) else 0.6 * (height - seen.min()) / max(np.ptp(seen), 1e-6)
 

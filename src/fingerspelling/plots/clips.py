@@ -58,11 +58,10 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
     """
     frames = np.asarray(frames, np.float32)
     hand = spelling_hand(frames)
-    moments = _moments(frames, phrase, signed)
-    chosen = np.linspace(0, len(moments) - 1, min(n_frames, len(moments))).round().astype(int)
-    figure, axes = plt.subplots(2, len(chosen), figsize=(WIDTH * min(1, len(chosen) / 8), 3.3), squeeze=False)
+    shown = evenly(moments(frames, phrase, signed), n_frames)
+    figure, axes = plt.subplots(2, len(shown), figsize=(WIDTH * min(1, len(shown) / 8), 3.3), squeeze=False)
     figure.suptitle(f"{phrase!r}, {len(frames)} frames", x=0.01, ha="left", fontsize=11)
-    for column, (i, letter) in enumerate(moments[place] for place in chosen):
+    for column, (i, letter) in enumerate(shown):
         _draw_body(axes[0, column], frames[i])
         bare(axes[0, column], f"frame {i}")
         draw_hand(axes[1, column], frames[i, hand], 2.2)
@@ -74,12 +73,18 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
     return finished(figure, drawn, f"The spelling hand was found in **{share:.0%}** of the {len(frames)} frames.")
 
 
-def _moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[tuple[int, str]]:
+def moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[tuple[int, str]]:
     """Return frames to show and the letter that is signed in each: the middle of every letter, if that is known."""
     if signed is None:
         return [(i, "") for i in range(len(frames))]
     runs = [(np.flatnonzero(signed == place), visible(letter)) for place, letter in enumerate(phrase)]
     return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for run, letter in runs if len(run)]
+
+
+def evenly(moments: Sequence[tuple[int, str]], most: int) -> list[tuple[int, str]]:
+    """Return at most so many of the moments, the first and the last among them."""
+    chosen = np.linspace(0, len(moments) - 1, min(most, len(moments))).round().astype(int)
+    return [moments[place] for place in chosen]
 
 
 def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
@@ -136,7 +141,7 @@ def selected_points(frame: np.ndarray) -> Figure:
         (left, top), (right, bottom) = np.nanmin(points[:, :2], 0) - 0.05, np.nanmax(points[:, :2], 0) + 0.05
         axis.set(xlim=(left, right), ylim=(min(bottom, 1), top), aspect=HEIGHT_OVER_WIDTH)
         bare(axis, name)
-    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     names = {"pose": "arms"}
     seen = [
         f"{np.isfinite(frame[places, 0]).sum()} of the {names.get(part, part.replace('_', ' '))}"
@@ -164,7 +169,7 @@ def visibility(store_frames: Sequence[np.ndarray], labels: Sequence[str]) -> Fig
     axes.set_yticks(range(len(names)), names, fontsize=7, family="monospace")
     axes.set(xlabel="frame")
     patches = [Patch(color=colour, label=label) for label, colour in colours.items()]
-    figure.legend(handles=patches, frameon=False, fontsize=9, loc="outside upper center", ncols=len(patches))
+    figure.legend(handles=patches, fontsize=9, loc="outside upper center", ncols=len(patches))
     axes.grid(False)
     none = sum(int((~np.isfinite(frames[:, WRISTS, 0]).any(1)).sum()) for frames in store_frames)
     frames_in_all = max(sum(map(len, store_frames)), 1)

@@ -18,9 +18,7 @@ _MARK: dict[str, Any] = {"color": "black", "markersize": 13, "markeredgewidth": 
 def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, Mapping[int, float]]) -> Figure:
     """Draw which share of the clips has at most how much, and the competition's clips as far as that was published.
 
-    Args:
-        columns: what was counted -> one number per clip.
-        competition: what was counted -> {percentage: value}.
+    For each thing that was counted, columns have one number per clip, and competition {percentage: value}.
     """
     rows = -(-len(columns) // 3)
     figure, axes = plt.subplots(rows, 3, figsize=(WIDTH, 3 * rows), squeeze=False)
@@ -33,10 +31,10 @@ def quantiles(columns: Mapping[str, Sequence[float]], competition: Mapping[str, 
         marks = competition.get(label, {})
         axis.plot(list(marks.values()), list(marks), "o", color="black", markersize=4, label="the competition's 67,208")
         axis.set(xlabel=label, yticks=[0, 25, 50, 75, 100], ylim=(0, 101), xlim=(0, None))
-        axis.yaxis.set_major_formatter("{x:.0f} %")
+        axis.yaxis.set_major_formatter("{x:.0f}%")
     axes[0, 0].set_ylabel("of the clips have at most ...")
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, frameon=False, fontsize=8, loc="outside upper left", ncols=2)  # no dot of it among the dots
+    figure.legend(*handles, loc="outside upper left", ncols=2)  # no dot of it among the dots
     known = {label: competition.get(label, {}).get(50) for label in columns}
     beside = {label: "" if median is None else f" (there {median:.3g})" for label, median in known.items()}
     medians = [f"{label} **{np.median(values):.3g}**{beside[label]}" for label, values in columns.items()]
@@ -54,7 +52,7 @@ def shares(these: pd.Series, competition: pd.Series) -> Figure:
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="%")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend()
     apart = (these - competition).abs()
     most = apart.idxmax()
     reading = f"The largest difference is in **{most}**: {these[most]:.1%} here, {competition[most]:.1%} there."
@@ -76,7 +74,7 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
     axes.grid(axis="x", visible=False)
     for label, colour in (("letter", BLUE), ("digit", GREEN), ("space and symbols", ORANGE)):
         axes.bar(0, 0, color=colour, label=label)
-    axes.legend(frameon=False)
+    axes.legend()
     half = int(np.searchsorted(heights.cumsum(), 0.5)) + 1
     reading = (
         f"The {half} commonest characters make up half of all that is spelled, the {len(order) // 2} rarest "
@@ -86,11 +84,9 @@ def characters(phrases: Sequence[str], competition: Mapping[str, float]) -> Figu
 
 
 def lengths_in_batches(batches: Sequence[Sequence[int]], max_frames: int) -> Figure:
-    """Draw the frames of each batch: real ones, and the padding up to the length of its longest clip.
+    """Draw the frames of each batch, given by its clips' lengths: real ones, and padding up to the longest.
 
-    Args:
-        batches: the lengths of the clips of each.
-        max_frames: to which every clip would be padded if clips of like lengths were not together.
+    Every clip would be padded to max_frames if clips of like lengths were not together.
     """
     real = np.array([sum(lengths) for lengths in batches])
     padded = np.array([max(lengths) * len(lengths) for lengths in batches])
@@ -100,7 +96,7 @@ def lengths_in_batches(batches: Sequence[Sequence[int]], max_frames: int) -> Fig
     axes.bar(range(len(order)), real[order], color=BLUE, width=1, label="real frames")
     waste, all_alike = 1 - real.sum() / padded.sum(), max_frames * sum(map(len, batches))
     axes.set(xlabel="batch, sorted by size", ylabel="frames")
-    axes.legend(frameon=False)
+    axes.legend()
     reading = (
         f"**{waste:.1%}** of the frames are padding. Were every clip padded to {max_frames} frames, as the winner did, "
         f"it would be {1 - real.sum() / all_alike:.0%}."

@@ -12,15 +12,13 @@ from matplotlib.figure import Figure
 from fingerspelling.plots.render3d import Canvas
 from fingerspelling.plots.style import FINGERS, WIDTH, finished
 
-SKIN = np.array(mpl.colors.to_rgb("#f5e6da"))
 FINGER_JOINTS = np.arange(1, 21).reshape(5, 4)  # from the thumb to the little finger, from the knuckle to the tip
 # Palms, of a middle finger's joints; the thumb is thicker, the little finger thinner.
 RADII = np.array([0.115, 0.105, 0.1, 0.088])
 WIDTHS = [1.15, 1.0, 1.0, 0.97, 0.88]
 PALM = len(FINGER_JOINTS)  # the part after the fingers
-COLOURS = np.array(
-    [0.85 * np.array(mpl.colors.to_rgb(colour)) + 0.15 * SKIN for colour in FINGERS] + [SKIN]
-)  # of parts
+SKIN = "#fff7f0"  # so pale that even in the shade it is no finger's colour, whoever looks
+COLOURS = np.array([mpl.colors.to_rgb(colour) for colour in (*FINGERS, SKIN)])  # of parts
 PALM_RADIUS, WEB_RADIUS = 0.12, 0.085
 TRIANGLES = [(0, 1, 5), (0, 5, 9), (0, 9, 13), (0, 13, 17), (1, 2, 5)]
 EDGES = [(0, 1), (1, 5), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17)]
@@ -59,11 +57,9 @@ def hand_picture(hand: np.ndarray, low: np.ndarray, size: float) -> np.ndarray:
 
 
 def alphabet(characters: Mapping[str, np.ndarray], columns: int = 6) -> Figure:
-    """Draw a page of characters; for one that moves, the hand where it starts, pale where it ends, and its path.
+    """Draw a page of characters, each float [keys, 21, 3] in palms (simulation.hand_shape), `columns` per row.
 
-    Args:
-        characters: character -> float [keys, 21, 3] in palms (simulation.hand_shape).
-        columns: pictures per row.
+    Of one that moves, it draws the hand where it starts, pale where it ends, and its path.
     """
     rows = -(-len(characters) // columns)
     low = {character: keys[:, :, :2].min((0, 1)) for character, keys in characters.items()}

@@ -1,7 +1,7 @@
 """A clip that plays in the page: the signer, the spelling hand close up, and when which letter is signed and read.
 
 It is one piece of HTML with its data and script, so that it works in JupyterLab, on Kaggle, and in a saved page without
-a network. Where no script may run, `clip_strip` shows the same clip as a filmstrip. `data-lm-suppress-shortcuts` lets
+a network. Where no script may run, it is a filmstrip. `data-lm-suppress-shortcuts` lets
 the keys reach the player's controls, where JupyterLab would fold headings at an arrow and edit the cell at Enter.
 """
 
@@ -18,13 +18,14 @@ from string import Template
 import numpy as np
 
 from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS, spelling_hand
-from fingerspelling.plots.clips import BODY, bone_colours
+from fingerspelling.plots.clips import BODY, bone_colours, evenly, moments
 from fingerspelling.plots.style import GREY, HEIGHT_OVER_WIDTH
 from fingerspelling.text import visible
 
 TEMPLATE = Template(Path(__file__).with_name("player.html").read_text(encoding="utf-8"))
 STEPS = 254  # of a coordinate, from one edge of a picture to the other; 255 stands for a point that is missing
 FPS = 30
+STILLS = 9  # pictures in the filmstrip
 _numbers = itertools.count()  # of the players in a page
 
 
@@ -45,7 +46,8 @@ class ClipPlayer:
         return f"moving picture of a clip of {len(self.frames)} frames that spells {self.phrase!r}{read}"
 
     def _repr_html_(self) -> str:
-        points, person, hand = _points(np.asarray(self.frames, np.float32))
+        frames = np.asarray(self.frames, np.float32)
+        points, person, hand = _points(frames)
         rows = []
         if self.signed is not None:
             runs = [np.flatnonzero(self.signed == place) for place in range(len(self.phrase))]
@@ -69,7 +71,26 @@ class ClipPlayer:
         data = json.dumps(clip, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         start = int(seen[len(seen) // 2]) if len(seen) else 0
         phrase = escape(visible(self.phrase))
-        return TEMPLATE.substitute(id=name, label=escape(repr(self)), phrase=phrase, clip=data, start=start)
+        read = [(int(frame), visible(letter)) for letter, frame in zip(self.prediction, self.read_at, strict=True)]
+        shown = read if read and self.signed is None else moments(frames, self.phrase, self.signed)
+        strip = _filmstrip(points, hand, [moment for moment in shown if moment[0] in seen])
+        label = escape(repr(self))
+        return TEMPLATE.substitute(id=name, label=label, phrase=phrase, strip=strip, clip=data, start=start)
+
+
+def _filmstrip(points: np.ndarray, bones: list, shown: list[tuple[int, str]]) -> str:
+    """Return the hand close up in some of the frames shown, each over its letter, as SVG."""
+    pictures = []
+    for place, (frame, letter) in enumerate(evenly(shown, STILLS)):
+        lines: dict[str, str] = {}
+        for start, end, colour, _ in bones:
+            (x, y), (to_x, to_y) = points[frame, [start, end]] * (96 / STEPS)
+            lines[colour] = lines.get(colour, "") + f"M{x:.0f} {y:.0f}L{to_x:.0f} {to_y:.0f}"
+        paths = "".join(f'<path d="{line}" stroke="{colour}"/>' for colour, line in lines.items())
+        text = f'<text x="48" y="116" font-size="20" fill="#000">{escape(letter)}</text>'
+        pictures.append(f'<g transform="translate({100 * place})">{paths}{text}</g>')
+    style = 'fill="none" stroke-width="3" stroke-linecap="round" font-family="monospace" text-anchor="middle"'
+    return f'<svg viewBox="0 0 {100 * STILLS} 122" {style}>{"".join(pictures)}</svg>'
 
 
 def _points(frames: np.ndarray) -> tuple[np.ndarray, list, list]:

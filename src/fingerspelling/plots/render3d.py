@@ -88,11 +88,10 @@ class Canvas:
     def image(self, colours: np.ndarray) -> np.ndarray:
         """Return the shaded picture: RGBA in 0..1, float [side, side, 4], transparent where nothing was painted.
 
-        Args:
-            colours: RGB of each part, float [parts, 3].
+        Parts have colours in RGB, float [parts, 3].
         """
         seen = self.part >= 0
-        light = 0.5 + 0.55 * np.maximum(self.normal @ (LIGHT / np.linalg.norm(LIGHT)), 0)
+        light = 0.8 + 0.25 * np.maximum(self.normal @ (LIGHT / np.linalg.norm(LIGHT)), 0)
         image = np.dstack([np.clip(colours[self.part] * light[..., None], 0, 1), seen])
         depth = np.pad(np.where(seen, self.depth, 99), 1, mode="edge")
         around = [np.roll(depth, step, axis)[1:-1, 1:-1] for step in (1, -1) for axis in (0, 1)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -18,8 +19,7 @@ MARKERS = ("", "v", "s", "^", "D")  # of the parts of a loss, whose lines are to
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw losses, the score of the validation clips, read greedily, and the learning rate over epochs.
 
-    Args:
-        histories: a model's name -> its metrics.jsonl; each model has its own style of line.
+    Each model, given by name with its metrics.jsonl, has its own style of line.
     """
     figure, (losses, score, rate) = plt.subplots(1, 3, figsize=(WIDTH, 3.1))
     for (model, history), line in zip(histories.items(), itertools.cycle(("-", "--", ":", "-.")), strict=False):
@@ -39,17 +39,21 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         rows = history.dropna(subset=["learning_rate"])
         rate.plot(rows["epoch"], rows["learning_rate"], line, color=ORANGE)
     losses.set(xlabel="epoch", title="loss", yscale="log")
-    losses.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    losses.yaxis.set_major_formatter("{x:g}")
-    losses.yaxis.set_minor_locator(NullLocator())
-    losses.legend(frameon=False, fontsize=8)
+    _label_plainly(losses.yaxis)
+    losses.legend()
     score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1, label="a constant answer")
     score.set(xlabel="epoch", title="validation score, greedy", ylim=(min(0, score.get_ylim()[0]), 1))
-    score.legend(frameon=False, fontsize=8)
+    score.legend()
     rate.set(xlabel="epoch", title="learning rate")
     rate.yaxis.set_major_formatter("{x:g}")
     drawn = "Curves over the epochs: losses, the score of the validation clips, the learning rate."
     return finished(figure, drawn, _learning(*next(iter(histories.items()))))
+
+
+def _label_plainly(logarithmic: Axis) -> None:
+    logarithmic.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    logarithmic.set_major_formatter("{x:g}")
+    logarithmic.set_minor_locator(NullLocator())
 
 
 def _learning(model: str, history: pd.DataFrame) -> str:
@@ -82,7 +86,7 @@ def run_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     score.axhline(CONSTANT_SCORE, color=GREY, linestyle="--", linewidth=1)
     loss.set(xlabel="epoch", title="validation loss")
     score.set(xlabel="epoch", title="validation score, greedy; dashed: a constant answer", ylim=(None, 1))
-    loss.legend(frameon=False, fontsize=8)
+    loss.legend()
     best = max(last, key=lambda name: np.nan_to_num(last[name], nan=-np.inf), default="none")
     reading = (
         f"After its last epoch, {best} scores best of {len(last)} runs: {last.get(best, np.nan):.3f}, read greedily."
@@ -105,7 +109,7 @@ def sweep_scores(results: pd.DataFrame) -> Figure:
     axes.set(yticks=places, yticklabels=ranked.index, ylim=(-0.6, len(ranked) - 0.4), xlabel="score", title="Sweep")
     axes.margins(x=0.1)
     axes.grid(axis="y", visible=False)
-    figure.legend(frameon=False, fontsize=8, loc="outside upper right")  # no run's word lies under it
+    figure.legend(loc="outside upper right")  # no run's word lies under it
     failed = int(ranked.isna().sum())
     reading = f"Best of {len(ranked)}: {ranked.index[-1]}, {ranked.iloc[-1]:.3f}." if failed < len(ranked) else ""
     return finished(figure, f"Dots of each run's score; {failed} of {len(ranked)} failed.", reading)
@@ -122,7 +126,7 @@ def clip_scores(scores: Sequence[float], least: float) -> Figure:
         least, color=GREY, linestyle="--", linewidth=1, label="below: better answered with the constant phrase"
     )
     axes.set(xlabel="score of a clip whose signer the model never saw", ylabel="% of the clips", xlim=(-0.01, 1.01))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend()
     below = np.mean(np.asarray(scores) < least) if len(scores) else 0
     reading = f"**{below:.1%}** of {len(scores)} clips score below {least:g}."
     return finished(figure, "Bars of how many clips have which score.", reading)
@@ -133,10 +137,7 @@ def latency(
 ) -> Figure:
     """Draw how long the scorer took for each clip over the clip's length.
 
-    Args:
-        frames: of each clip.
-        seconds: of each clip.
-        published: name -> {frames: milliseconds}, other submissions' figures to compare with.
+    Other submissions' published figures, by name {frames: milliseconds}, are there to compare with.
     """
     figure, axes = plt.subplots(figsize=(7, 3.4))
     milliseconds = 1000 * np.asarray(seconds)
@@ -144,10 +145,8 @@ def latency(
     for (name, points), colour in zip((published or {}).items(), (ORANGE, RED, GREY), strict=False):
         axes.plot(list(points), list(points.values()), "s--", color=colour, label=name)
     axes.set(xlabel="frames of the clip", ylabel="milliseconds", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.legend(frameon=False, fontsize=8)
+    _label_plainly(axes.yaxis)
+    axes.legend()
     reading = (
         f"This run's file takes **{np.median(milliseconds):.0f} ms** for a clip in the median of {len(milliseconds)}, "
         f"and {milliseconds.max():.0f} ms at most."

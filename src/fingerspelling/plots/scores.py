@@ -13,12 +13,9 @@ NEAR = 0.02  # of the best: as good as it gets
 
 
 def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
-    """Draw a group's score per row, with its interval and how many clips and signers it is of.
+    """Draw a group's score per row (`scoring.uncertainty.score_table`), with its interval, clips and signers.
 
-    Args:
-        table: a row per group, as `scoring.uncertainty.score_table` returns.
-        label: what the groups are, such as "kind of phrase".
-        overall: the score of all clips, marked by a dashed line.
+    The label says what the groups are, such as "kind of phrase"; a dashed line marks the score of all clips.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(table) + 0.9))
     places = range(len(table))
@@ -33,8 +30,8 @@ def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
     for place, row in zip(places, table.itertuples(), strict=True):
         signers = f", {row.signers:.0f} signers" if row.signers > 1 else ""
         axes.text(right, place, f"{row.score:.3f}   {row.clips:.0f} clips{signers}", va="center", fontsize=9)
-    axes.set(xlabel="score; the lines hold 95 % of the bootstrap's draws; dashed: all clips", xlim=(None, right))
-    return finished(figure, f"Bars of the score by {label}, with 95 % intervals.", _spread(table, label))
+    axes.set(xlabel="score; the lines hold 95% of the bootstrap's draws; dashed: all clips", xlim=(None, right))
+    return finished(figure, f"Bars of the score by {label}, with 95% intervals.", _spread(table, label))
 
 
 def _spread(table: pd.DataFrame, label: str) -> str:
@@ -52,11 +49,7 @@ def _spread(table: pd.DataFrame, label: str) -> str:
 def score_over(values: ArrayLike, scores: ArrayLike, label: str, most: float) -> Figure:
     """Draw one dot per clip, and the mean score of groups of equally many clips.
 
-    Args:
-        values: float [clips], what the score may depend on.
-        scores: float [clips].
-        label: what the values are.
-        most: clips with more are drawn there.
+    The values, float [clips] as the scores, are what a score may depend on; those above `most` are drawn there.
     """
     values, scores = np.asarray(values, float), np.asarray(scores, float)
     figure, axes = plt.subplots(figsize=(7.5, 3.4))
@@ -65,7 +58,7 @@ def score_over(values: ArrayLike, scores: ArrayLike, label: str, most: float) ->
     means = np.array([(np.median(values[group]), scores[group].mean()) for group in groups])
     axes.plot(means[:, 0].clip(max=most), means[:, 1], "o-", color=ORANGE, label="mean of an eighth of the clips")
     axes.set(xlabel=f"{label} ({most:g} and more at the right edge)", ylabel="score of the clip", ylim=(-0.02, 1.02))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(loc="lower right")
     best = means[:, 1].max()
     enough = means[means[:, 1] >= best - NEAR, 0][0]
     reading = (
@@ -78,11 +71,8 @@ def score_over(values: ArrayLike, scores: ArrayLike, label: str, most: float) ->
 def reliability(sure: np.ndarray, scores: np.ndarray, thresholds: pd.DataFrame, label: str) -> Figure:
     """Draw how sure a reader was beside how well it read, and what each threshold for the constant phrase would score.
 
-    Args:
-        sure: float [clips], 0..1.
-        scores: float [clips], of each clip, 0..1.
-        thresholds: as `scoring.uncertainty.threshold_scores` returns.
-        label: what says how sure it is.
+    Both are float [clips], 0..1; the thresholds are those of `scoring.uncertainty.threshold_scores`; the label says
+    what says how sure it is.
     """
     sure, scores = np.asarray(sure, float), np.asarray(scores, float)
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.8))
@@ -92,11 +82,11 @@ def reliability(sure: np.ndarray, scores: np.ndarray, thresholds: pd.DataFrame, 
     means = np.array([(sure[group].mean(), scores[group].mean()) for group in groups])
     left.plot(*means.T, "o-", color=ORANGE, label=f"mean of an eighth of the {len(sure)} clips")
     left.set(xlabel=label, ylabel="score of the clip", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    left.legend(frameon=False, fontsize=8)
+    left.legend()
     best = thresholds.loc[thresholds["score"].idxmax()]
     right.plot(thresholds["threshold"], thresholds["score"], color=BLUE)
     right.plot(best["threshold"], best["score"], "o", color=ORANGE, label=f"best: {best['threshold']:.2f}")
-    right.legend(frameon=False, fontsize=8)
+    right.legend()
     right.set(xlabel="below this, the constant phrase", ylabel="score of all clips", xlim=(-0.02, 1.02))
     gap, gain = (means[:, 0] - means[:, 1]).mean(), best["score"] - thresholds["score"].iloc[0]
     word = "surer than" if gap > 0.02 else "less sure than" if gap < -0.02 else "about as sure as"

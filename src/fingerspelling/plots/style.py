@@ -34,6 +34,8 @@ mpl.rcParams.update(
         "grid.color": "#e6e6e6",
         "text.parse_math": False,  # a $ in a phrase is a $
         "axes.prop_cycle": mpl.rcsetup.cycler(color=[BLUE, ORANGE, GREEN, RED, GREY]),
+        "legend.frameon": False,
+        "legend.fontsize": 8,
     }
 )
 

@@ -46,6 +46,10 @@ def parameters(folder: Path, clips: pd.DataFrame) -> dict[str, Any]:
         values.pop("data", None)
         values.get("training", {}).pop("seed", None)
     flat = flatten(values) | {"seeds": len(list(folder.glob("seed*/model")))}
+    unused = tuple(
+        name.removesuffix("share") for name, share in flat.items() if name.endswith("wild.share") and not share
+    )
+    flat = {name: value for name, value in flat.items() if name.endswith(".share") or not name.startswith(unused)}
     readers = clips.attrs.get("readers", {})  # said of what several models have read together
     return flat | {
         f"submission.{name}": readers.get(name, least) for name, least in (("num_beams", 1), ("ctc_weight", 0))
@@ -94,8 +98,11 @@ def run(options: argparse.Namespace) -> int:
     """Run `fingerspelling compare`; returns the exit status, 0."""
     refuse_missing_folder(options.figure)
     table = compare(options.folders)
-    with pd.option_context("display.width", None, "display.max_columns", None):
-        print(table.round(3).to_string())
+    differ = table.columns[table.columns.get_loc("signers") + 1 : table.columns.get_loc("behind")]
+    print(table.drop(columns=differ).round(3).to_string())
+    if len(differ):
+        print(f"\nwhat differs:\n{table[differ].T.to_string()}")
+    print("\nchance here is which people are held out; another seed of the same training differs, too: compare several")
     histories = {
         name: _whole(partial(pd.read_json, lines=True), file)
         for name, folder in _names(options.folders).items()

@@ -1,8 +1,9 @@
 """A run's executed chapters as linked pages, to be read without installing anything.
 
-    python -m fingerspelling.runs.pages outputs/demo [--pages docs/chapters]
+    python -m fingerspelling.runs.pages outputs/demo [--pages docs/chapters] [--images docs/images]
 
-Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips also play, to <run_dir>/book.
+Markdown, which GitHub shows, goes to the folder of pages; HTML, in which clips also play, to <run_dir>/book; the
+pictures of README and of docs/results.md to that of images.
 """
 
 import argparse
@@ -25,21 +26,28 @@ from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import NOTEBOOKS, ROOT
 
 LONGEST_LINE = 100  # characters of what was printed
-COLOURS = 128  # of a picture; figures have few, and more make the pages larger than they look better
+COLOURS = 256  # of a picture; with fewer, colours that mean something move towards their edges'
 # What nbconvert would load from the network: MathJax, RequireJS and Mermaid, which no chapter needs.
 OFFLINE = """{% extends 'lab/index.html.j2' %}
 {% block html_head_js_requirejs %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}"""
+IMAGES = {"clip": "clip", "alphabet": "alphabet", "predictions": "submission_predictions"}  # and the figure of each
 LINK = re.compile(r"\((\d\d_\w+)\.ipynb\)")
 PROGRESS = re.compile(r"^(.*\d+%\|.*|  still .*)\n?", re.M)  # of tqdm, and of a step that takes long: past by now
 STYLE = re.compile(r"<style.*?</style>\s*", re.S)  # of pandas' tables; GitHub would show it as text
 
 
-def build(run_dir: Path, pages: Path) -> None:
-    """Write the executed chapters of a run as pages, and an index of them.
+def build(run_dir: Path, pages: Path, images: Path) -> None:
+    """Write a run's chapters as pages, an index of them, and the pictures that other documents show.
 
-    Files of the folder of pages that are none of these are removed. A DataError names a chapter that was not executed.
+    Args:
+        run_dir: a run whose notebooks have been executed.
+        pages: receives README.md, a page per chapter and its pictures; other pages and pictures there are removed.
+        images: receives IMAGES.
+
+    Raises:
+        DataError: a chapter has not been executed.
     """
     chapters = {name: _read(run_dir / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
     kept, book = {Path("README.md")}, run_dir / "book"
@@ -66,6 +74,8 @@ def build(run_dir: Path, pages: Path) -> None:
     for file in pages.rglob("*"):
         if file.is_file() and file.relative_to(pages) not in kept:
             file.unlink()
+    for name, figure in IMAGES.items():
+        write_whole(images / f"{name}.png", _small((run_dir / "figures" / f"{figure}.png").read_bytes()))
 
 
 def _read(path: Path) -> NotebookNode:
@@ -123,7 +133,7 @@ def _markdown(name: str, notebook: NotebookNode, pages: Path) -> tuple[str, dict
 
 
 def _small(png: bytes) -> bytes:
-    """Return a picture with fewer colours, in a third of the bytes."""
+    """Return a picture with fewer colours, in two fifths of the bytes."""
     smaller = io.BytesIO()
     image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(smaller, "PNG", optimize=True)
@@ -139,8 +149,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fingerspelling.runs.pages", description="Write chapters as pages.")
     parser.add_argument("run_dir", type=to_path, help="a run whose notebooks have been executed")
     parser.add_argument("--pages", type=to_path, default=ROOT / "docs/chapters", help="receives the Markdown pages")
+    parser.add_argument("--images", type=to_path, default=ROOT / "docs/images", help="receives README's pictures")
     options = parser.parse_args()
-    build(options.run_dir, options.pages)
+    build(options.run_dir, options.pages, options.images)
     print(f"{options.pages / 'README.md'} and {options.run_dir / 'book/index.html'}")
     return 0
 

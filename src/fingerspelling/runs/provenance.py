@@ -37,7 +37,8 @@ def code() -> dict[str, Any]:
     The digest is the same wherever the package is unpacked, as on Kaggle, where there is no git.
     """
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    sources = [path for kind in ("py", "toml", "txt") for path in PACKAGE.rglob(f"*.{kind}")]
+    for path in sorted(sources):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     ours = _git(PACKAGE, "ls-files", "runs/provenance.py")  # not of a checkout that happens to lie around it
     commit = _git(ROOT, "rev-parse", "HEAD") if ours else None

@@ -41,7 +41,7 @@ from fingerspelling.scoring.submission import ARGUMENTS, ARGUMENTS_FILE, MODEL_F
 from fingerspelling.scoring.uncertainty import score_table
 from fingerspelling.simulation import SimulationConfig, render_clip, simulate
 from fingerspelling.simulation.config import Footage, Pace, Tracker, View, Wild
-from fingerspelling.simulation.wild import wild_signer
+from fingerspelling.simulation.wild_signer import wild_signer
 from fingerspelling.training.stream import Cast
 from fingerspelling.video.command import SAMPLE_FILE
 from fingerspelling.video.recording import FPS, Recording

@@ -42,11 +42,8 @@ def fit(probabilities: np.ndarray, scores: np.ndarray) -> Calibration:
 def separating(legible: np.ndarray, empty: np.ndarray) -> float:
     """Return the threshold that keeps most of the legible clips and refuses most of the empty ones.
 
-    It is where the sum of both shares is largest (Youden's J), halfway between two confidences.
-
-    Args:
-        legible: confidences in what was read rightly, float [clips].
-        empty: confidences in what was read where nothing is spelled, float [clips].
+    It is where the sum of both shares is largest (Youden's J), halfway between two confidences: float [clips] each, in
+    what was read rightly, and in what was read where nothing is spelled.
     """
     values = np.unique([0.0, *legible, *empty])
     between = np.append((values[1:] + values[:-1]) / 2, 1.0)

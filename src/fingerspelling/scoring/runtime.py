@@ -11,6 +11,7 @@ import subprocess
 import sys
 import weakref
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,10 @@ def load_runner(model: bytes, threads: int | None = None) -> Any:
 
 
 def _interpreter_class() -> type:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            from tflite_runtime.interpreter import Interpreter
-        except ImportError:
-            import tensorflow
-
-            Interpreter = tensorflow.lite.Interpreter
-    return Interpreter
+    for runtime in ("ai_edge_litert", "tflite_runtime"):
+        with suppress(ImportError):
+            return import_module(f"{runtime}.interpreter").Interpreter
+    return import_module("tensorflow").lite.Interpreter
 
 
 class ModelProcess:
@@ -65,23 +60,21 @@ class ModelProcess:
         input_shape: of the signature's input, -1 for any size; empty if any shape will do.
         peak_memory_mb: the most memory that the process has taken, up to the last answer.
         probability: of the last answer, per character, by the model's account; None if it gives none.
+
+    Args:
+        model: the content of a .tflite file.
+        threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
+        patience: seconds that loading, or a clip, may take.
+        name: what errors call the model, such as its file.
+
+    Raises:
+        ModelError: `load_runner` cannot load it.
+        ModelDied: its process dies, or takes too long.
     """
 
     def __init__(
         self, model: bytes, threads: int | None = None, patience: int = PATIENCE, name: str = "the model"
     ) -> None:
-        """Load a model.
-
-        Args:
-            model: the content of a .tflite file.
-            threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
-            patience: seconds that loading, or a clip, may take.
-            name: what errors call the model, such as its file.
-
-        Raises:
-            ModelError: `load_runner` cannot load it.
-            ModelDied: its process dies, or takes too long.
-        """
         self._loading, self._name = (model, threads, patience), name
         self.peak_memory_mb = float("nan")
         self.probability: float | None = None

@@ -7,10 +7,7 @@ What the package ships is a submission, too, which also says how sure it is.
 """
 
 import json
-import lzma
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,18 +24,6 @@ ARGUMENTS = {"selected_columns": SELECTED_COLUMNS}  # of the workbook's models
 WEIGHTS = PACKAGE / "weights"  # what the package ships: a submission's two files, and a sample clip
 NOTHING = "(nothing readable)"
 LIMIT_MB = 40.0  # of all files of a submission together, by the competition's rules; 10**6 bytes each
-# What damaged archives make zipfile raise.
-BROKEN_ARCHIVE = (
-    OSError,
-    KeyError,
-    ValueError,
-    RuntimeError,
-    EOFError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
 LARGEST_MB = 10 * LIMIT_MB  # what is read at all: more is no submission, but something that fills the memory
 
 
@@ -61,18 +46,16 @@ class Submission:
         calibration: what inference_args.json says about the model's confidence; None if it says nothing.
         model: the bytes of model.tflite.
         process: in which the model runs.
+
+    Args:
+        path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
+        threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
+
+    Raises:
+        DataError: a file is missing or is not what it should be.
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        """Load a submission.
-
-        Args:
-            path: submission.zip, a folder with its two files, or the model.tflite of one of the workbook's models.
-            threads: for the model; by default TensorFlow Lite's own choice, as on Kaggle.
-
-        Raises:
-            DataError: a file is missing or is not what it should be.
-        """
         path = Path(path)
         if path.suffix == ".tflite":
             arguments, self.model = json.dumps(ARGUMENTS).encode(), _read_member(path.parent, path.name)
@@ -133,7 +116,9 @@ def _read_member(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             _refuse_large(path, name, archive.getinfo(name).file_size)
             return archive.read(name)
-    except BROKEN_ARCHIVE as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes zipfile raise
         raise DataError(f"{path}: cannot read {name} ({error})") from error
 
 
@@ -165,11 +150,7 @@ def calibration_in(arguments: bytes) -> Calibration | None:
 
 
 def write_submission(tflite: str | Path, zip_path: str | Path) -> Path:
-    """Write submission.zip: the model and the columns that it reads.
-
-    Args:
-        tflite: a file of `export_tflite`.
-        zip_path: the archive; it appears only when whole.
+    """Write submission.zip: a model of `export_tflite` and the columns that it reads; it appears only when whole.
 
     Raises:
         ValueError: they are larger than `LIMIT_MB`, unpacked.

@@ -17,10 +17,7 @@ BUILTINS, TYPES = (
 
 
 def signatures(model: bytes) -> pd.DataFrame:
-    """List the inputs and outputs of a model's signatures.
-
-    Args:
-        model: the content of a .tflite file.
+    """List the inputs and outputs of the signatures of a .tflite file's content.
 
     Returns:
         One row per input or output: signature, kind ("input" or "output"), name, type and shape, -1 for any size.
@@ -42,13 +39,10 @@ def signatures(model: bytes) -> pd.DataFrame:
 
 
 def operators(model: bytes) -> pd.DataFrame:
-    """Count the operators of a model, all of its subgraphs together.
+    """Count the operators of a .tflite file's content, all of its subgraphs together.
 
     A runtime can run a model if it knows every operator in at least this version. Custom operators, whose
     names are their authors' (TensorFlow's own begin with Flex), are built into none.
-
-    Args:
-        model: the content of a .tflite file.
 
     Returns:
         One row per operator, the most frequent first: operator, version, builtin and count.

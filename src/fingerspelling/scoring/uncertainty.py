@@ -10,14 +10,10 @@ COVERED = 95  # percent of the draws lie in the interval
 
 
 def score_table(clips: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    """Score groups of clips, each with an interval by the bootstrap.
+    """Score groups of clips (rows of participant_id, phrase, prediction), each with an interval by the bootstrap.
 
     What is drawn anew, with replacement, are the signers of a group: other people would be other people, while clips of
     one person are alike. Of a group with a single signer, clips are drawn.
-
-    Args:
-        clips: a row per clip: participant_id, phrase, prediction.
-        groups: the group of each clip.
 
     Returns:
         A row per group, from the lowest score to the highest: score, low, high, clips, signers.
@@ -51,9 +47,7 @@ def _per_character(edits: pd.Series, characters: pd.Series) -> tuple[float, floa
 def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
     """Score all clips with the constant phrase wherever the reader is less sure than a threshold, for each threshold.
 
-    Args:
-        sure: float [clips], how sure the reader is.
-        clips: a row per clip: phrase, prediction.
+    Clips are rows of phrase and prediction; how sure the reader is of each, is float [clips].
 
     Returns:
         A row per threshold that makes a difference, rising from 0, where everything is read: threshold, score, share of
@@ -73,11 +67,8 @@ def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
 def score_difference(clips: pd.DataFrame, others: pd.DataFrame) -> dict[str, float]:
     """Return how much better clips were read than in another reading of the same, with an interval by the bootstrap.
 
-    Both readings are drawn together, signer by signer, as what makes a signer hard is the same for both.
-
-    Args:
-        clips: a row per clip: sequence_id, participant_id, phrase, prediction.
-        others: the same of the other reading.
+    Both have a row per clip: sequence_id, participant_id, phrase, prediction. They are drawn together, signer by
+    signer, as what makes a signer hard is the same for both.
 
     Returns:
         difference, low, high, and clips: how many both have read. NaN where there are none.

@@ -25,9 +25,10 @@ _POSE_ON_HAND = [17, 5, 2]  # pose points 17-22: little finger's and index finge
 _LEG = np.array(
     [(0.11, 0.13, 0.13, 0.13, 0.15), (0.5, 0.75, 1.15, 1.2, 1.22), (0.02, -0.3, -0.2, -0.17, -0.3)], np.float32
 )[:, :, None]
-_WEAK_FINGERS = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)[
-    :, :, None
-]  # from the wrist
+# Metres from the wrist.
+_WEAK_FINGERS = np.array([(0.02, -0.02, -0.04), (-0.08, -0.08, -0.04), (0, 0, 0)], np.float32)[:, :, None]
+# Side of a hand -> factor of points [3, points, frames] that are a right hand's.
+MIRROR = {side: np.array([[[side]], [[1]], [[1]]], np.float32) for side in (1, -1)}
 # How far a head turns (degrees) and moves (metres) while it sways, and how it is held in a clip.
 _SWAY = np.array([2.5, 2, 1.5, 0.004, 0.003, 0.004])[:, None]
 _HELD = np.array([6.0, 5, 3, 0, 0, 0])[:, None]
@@ -47,24 +48,24 @@ def other_hand(own: slice) -> slice:
 def pose_person(
     signer: Signer, motion: np.ndarray, turn: np.ndarray, place: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Place the hands and the pose of a spelling person in space.
+    """Place the hands and the pose of a spelling person in space; chance decides where the hands are in this clip.
 
     Args:
         signer: who.
         motion: float32 [frames, 26], what the hand does (movement.sign).
         turn: float32 [3, 3, frames], the head's rotation (sway_head).
         place: float32 [3, frames], the head's middle.
-        rng: source of chance, for where the person holds the hands in this clip.
+        rng: source of chance.
 
     Returns:
         float32 [3, 75, frames]: left hand, pose, right hand; the hand that does not spell is NaN.
     """
     scene = np.empty((3, 2 * HAND + POSE, len(motion)), np.float32)
-    mirror = np.array([[signer.side], [1], [1]], np.float32)
-    wrist = motion.T[PLACE] * (signer.palm * mirror) + _anchor(signer.wrist, signer.focal, rng, 0.02)
+    size = signer.palm * MIRROR[signer.side]
+    wrist = motion.T[PLACE] * size[:, 0] + _anchor(signer.wrist, signer.focal, rng, 0.02)
     wrist[2] = np.maximum(wrist[2], MIN_DEPTH + 0.08)
     hand = rotate(rotations(motion.T[TURN]), joints(motion, signer.skeleton))
-    hand *= signer.palm * mirror[:, :, None]
+    hand *= size
     hand += wrist[:, None]
     own, other = (RIGHT, LEFT) if signer.side > 0 else (LEFT, RIGHT)
     scene[:, own], scene[:, other] = hand, np.nan
@@ -97,8 +98,6 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     neck += np.array([[0], [below], [behind]], np.float32)
     # In the image the strong hand's shoulder is on the left for a right-hander.
     aside = np.array([[side * half], [0], [0]], np.float32)
-    strong_shoulder, weak_shoulder = neck - aside, neck + aside
-    strong_wrist = hand[:, 0]
     if signer.handheld:
         weak_hand = np.array([side * 0.16, 0.2, 0.24]) + rng.normal(0, 0.02, 3)
     else:
@@ -108,16 +107,13 @@ def _pose(signer: Signer, face: np.ndarray, hand: np.ndarray, head: np.ndarray, 
     pose[:, :11] = face
     pose[2, 7:9] += np.float32(0.06)  # the mesh ends before the ears
     strong, weak = (12, 11) if side > 0 else (11, 12)  # left points are odd
-    pose[:, strong] = strong_shoulder
-    pose[:, strong + 4] = strong_wrist
+    pose[:, strong], pose[:, weak] = neck - aside, neck + aside
+    pose[:, strong + 4], pose[:, weak + 4] = hand[:, 0], weak_wrist
+    pose[:, [strong + 2, weak + 2]] = _elbows(signer, pose[:, [strong, weak]], pose[:, [strong + 4, weak + 4]])
     pose[:, strong + 6 : 23 : 2] = hand[:, _POSE_ON_HAND]
-    pose[:, weak] = weak_shoulder
-    wrists = np.stack([strong_wrist, weak_wrist], 1)
-    pose[:, [strong + 2, weak + 2]] = _elbows(signer, pose[:, [strong, weak]], wrists)
-    pose[:, weak + 4] = weak_wrist
-    pose[:, weak + 6 : 23 : 2] = weak_wrist[:, None] + _WEAK_FINGERS * np.array([[[side]], [[1]], [[1]]], np.float32)
+    pose[:, weak + 6 : 23 : 2] = weak_wrist[:, None] + _WEAK_FINGERS * MIRROR[side]
     pose[:, 23::2] = neck[:, None] + _LEG
-    pose[:, 24::2] = neck[:, None] + _LEG * np.array([[[-1]], [[1]], [[1]]], np.float32)
+    pose[:, 24::2] = neck[:, None] + _LEG * MIRROR[-1]
     np.maximum(pose[2], MIN_DEPTH, out=pose[2])
     return pose
 

@@ -26,18 +26,13 @@ def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
     depth = scene[2]
     scale = np.float32(focal) / depth
     for hand in (LEFT, RIGHT):
-        depth[hand] = _relative_depth(scene[:, hand], focal)
+        y, z = scene[1:, hand]
+        depth[hand] = (z - z[0] + DEPTH_LEAN * (y - y[0])) * (focal / z[0])
     hips = (depth[HIPS[0]] + depth[HIPS[1]]) / 2
     depth[POSED] = (depth[POSED] - hips) * (np.float32(focal) / hips)
     scene[0] *= scale
     scene[1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
     scene[:2] += 0.5 + shake[:, None] * np.array([[[1]], [[WIDTH_OVER_HEIGHT]]], np.float32)
-
-
-def _relative_depth(hand: np.ndarray, focal: float) -> np.ndarray:
-    """Return the depth of a hand [3, 21, frames] relative to its wrist in frame widths, [21, frames]."""
-    _, y, z = hand
-    return (z - z[0] + DEPTH_LEAN * (y - y[0])) * (focal / z[0])
 
 
 def shake_camera(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:

@@ -79,8 +79,6 @@ class Tracker:
     swapped: Probability = 0.08  # the hand is taken for the other one
     doubled: Probability = 0.08  # the hand is taken for the other one as well, on and off
     zeros: Probability = 0.03  # what is not detected is 0 instead of missing
-    # Share of the other clips, like the competition's, to which all this about parts, depth and zeros applies as well.
-    others: Probability = 0.0
     never_lost: Probability = 0.5  # the hand is seen in every frame; else lost up to 1.3 times as often as usual
     noise: Between[PositiveFloat] = (0.3, 3.5)  # jitter of the hand, relative to MediaPipe's
     smoothing: Between[Probability] = (0.35, 1.0)  # share of the newest frame in a running mean

@@ -24,7 +24,7 @@ from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.phrases import sample_wording, training_phrases
 from fingerspelling.simulation.render import render_aligned_clip, render_clip
 from fingerspelling.simulation.signer import Signer
-from fingerspelling.simulation.wild import wild_signer
+from fingerspelling.simulation.wild_signer import wild_signer
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS
 

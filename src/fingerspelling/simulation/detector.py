@@ -58,7 +58,9 @@ def detect(
         clip[:, own, unseen] = np.nan
         confuse_hands(clip, own, rng)
         if rng.random() < FACE_LOST_CLIPS:
-            _blank(clip, FACE_POINTS, rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS, rng)
+            length = int(rng.random() * 2 * FACE_LOST / FACE_LOST_CLIPS * clip.shape[2]) + 1
+            start = int(rng.integers(0, max(1, clip.shape[2] - length)))
+            clip[:, FACE_POINTS, start : start + length] = np.nan
     seen = frames_with_a_hand(clip)
     return slice(seen[0], seen[-1] + 1)
 
@@ -209,10 +211,3 @@ def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> Non
         clip[:, other, run] = clip[:, own, run]
         if draw < FLIP:
             clip[:, own, run] = np.nan
-
-
-def _blank(clip: np.ndarray, part: slice, share: float, rng: np.random.Generator) -> None:
-    frames = clip.shape[2]
-    length = int(share * frames) + 1
-    start = int(rng.integers(0, max(1, frames - length)))
-    clip[:, part, start : start + length] = np.nan

@@ -57,15 +57,7 @@ def rotate(matrices: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def solve(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve systems of three equations by Cramer's rule.
-
-    Args:
-        matrices: float [systems, 3, 3].
-        right: float [systems, 3].
-
-    Returns:
-        float [systems, 3].
-    """
+    """Solve systems of three equations, float [systems, 3, 3] and [systems, 3], by Cramer's rule: [systems, 3]."""
     a, b, c = (matrices[:, :, column] for column in range(3))
     crosses = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1)
     return (crosses * right[:, None]).sum(2) / (crosses[:, 0] * a).sum(1)[:, None]
@@ -86,19 +78,27 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def swing(hertz: np.ndarray, phase: np.ndarray, frames: int, fps: float) -> np.ndarray:
-    """Return sine waves over the time of a clip.
+    """Return sine waves over the time of a clip, float32 [waves, frames] in -1..1.
 
     Args:
         hertz: float [waves], how often per second.
         phase: float [waves], where each begins, in turns.
         frames: how many.
-        fps: frames per second.
-
-    Returns:
-        float32 [waves, frames] in -1..1.
+        fps: of them per second.
     """
     time = np.arange(frames) / fps
     return _SINES.take(_steps(360 * (time * hertz[:, None] + phase[:, None])))
+
+
+def minimum_jerk(time: np.ndarray) -> np.ndarray:
+    """Return how far the smoothest movement is, 0..1, at times from 0, its beginning, to 1, its end; float32."""
+    return time * time * time * (10 - time * (15 - 6 * time))
+
+
+def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
+    """Draw from a range, evenly in the logarithm."""
+    low, high = np.log(ends)
+    return float(np.float32(np.exp(rng.uniform(low, high))))  # the last bits of exp are the processor's own
 
 
 @overload

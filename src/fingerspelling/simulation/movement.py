@@ -13,7 +13,7 @@ import numpy as np
 
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
 from fingerspelling.simulation.config import SimulationConfig
-from fingerspelling.simulation.geometry import log_normal, product, swing
+from fingerspelling.simulation.geometry import log_normal, minimum_jerk, product, swing
 from fingerspelling.simulation.hand import in_unison, within_limits
 from fingerspelling.simulation.signer import Signer
 
@@ -121,8 +121,7 @@ def _movements(
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
     progress = times - begins.T[:, :, None]
     progress /= lasts.T[:, :, None]
-    progress = np.clip(progress, 0, 1).astype(np.float32)
-    progress = progress * progress * progress * (10 - progress * (15 - 6 * progress))
+    progress = minimum_jerk(np.clip(progress, 0, 1, out=progress).astype(np.float32))
     changes = np.diff(postures.T).take(MEMBERS, 0)
     moved = product(changes, progress).reshape(-1, len(times))[PLACES]
     halfway = np.maximum.accumulate((begins + lasts / 2).mean(1))

@@ -9,7 +9,7 @@ from fingerspelling.simulation.detector import detect
 from fingerspelling.simulation.face import WHOLE_FACE, move_face, photograph_face
 from fingerspelling.simulation.movement import sign
 from fingerspelling.simulation.signer import Signer
-from fingerspelling.simulation.wild import film, leave_out
+from fingerspelling.simulation.wild import film
 from fingerspelling.text import encode
 
 JUNK = (0.02, 0.5)  # share of the frames that is left of a junk clip
@@ -27,14 +27,7 @@ def render_aligned_clip(
     config: SimulationConfig,
     face: tuple[int, ...] = WHOLE_FACE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Record a signer who spells a phrase.
-
-    Args:
-        signer: who.
-        phrase: what.
-        rng: source of chance.
-        config: of the simulation.
-        face: numbers of the face's points that are wanted; the others need not be computed.
+    """Record a signer who spells a phrase; `face` has the numbers of the face's points that are wanted.
 
     Returns:
         float32 [frames, 543, 3]: points in the order of landmarks.POINTS, those of the face first; NaN where not
@@ -62,9 +55,6 @@ def render_aligned_clip(
     clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     clip[:, LEFT_HAND.start :] = body
     shown = detect(clip, hand_of(signer), signer.lost, config, rng, face)
-    tracker = config.wild.tracker
-    if tracker.others and rng.random() < tracker.others:
-        leave_out(clip, hand_of(signer), tracker, rng)
     return clip[..., shown].T, characters[shown]
 
 

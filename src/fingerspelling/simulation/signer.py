@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, TURN, VARIANTS
+from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SIGNS, STILL, TURN, VARIANTS
 from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.face import sample_face
 from fingerspelling.simulation.geometry import log_normal
 from fingerspelling.simulation.hand import Skeleton, in_unison, sample_skeleton
-from fingerspelling.simulation.still_letters import STILL
 
 # A signer's own way of forming a shape, fixed for each character (degrees; palms).
 PERSONAL = np.array([4.0] * TURN.start + [6.0] * 3 + [0.04] * 3, np.float32)
@@ -60,7 +59,7 @@ class Signer:
             left_handed: share of signers who spell with the left hand.
             spread: how much people differ in the shapes of their hands, relative to the usual.
             still: share of letters that are formed, in part or wholly, as still hands.
-            unison: share of the fingers' deviations that is common to all four.
+            unison: see `Signer`.
         """
         side = -1 if rng.random() < left_handed else 1
         palm = max(rng.normal(0.092, 0.005), 0.075)

@@ -1,11 +1,10 @@
-"""Wild signers: recordings of other kinds than the competition's, drawn from the ranges of `config.Wild`.
+"""Recordings of other kinds than the competition's, of wild signers, drawn from the ranges of `config.Wild`.
 
-The same stages as in render.py, each with more variety: people whose habits differ more, other tempi and frame rates,
-time before and after the spelling, cameras elsewhere, and other trackers than MediaPipe at its usual.
+The same stages as in render.py, each with more variety: other tempi and frame rates, time before and after the
+spelling, cameras elsewhere, and other trackers than MediaPipe at its usual.
 """
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from fingerspelling.simulation.body import (
     FACE_POINTS,
     LEFT_HAND,
     MIN_DEPTH,
+    MIRROR,
     POSE_POINTS,
     hand_of,
     other_hand,
@@ -22,7 +22,7 @@ from fingerspelling.simulation.body import (
     sway_head,
 )
 from fingerspelling.simulation.camera import LEFT, RIGHT, WIDTH_OVER_HEIGHT, photograph, shake_camera
-from fingerspelling.simulation.config import Footage, Shapes, SimulationConfig, Tracker, View
+from fingerspelling.simulation.config import Footage, SimulationConfig, Tracker, View
 from fingerspelling.simulation.detector import (
     Jitter,
     add_jitter,
@@ -32,23 +32,16 @@ from fingerspelling.simulation.detector import (
     wandering_noise,
 )
 from fingerspelling.simulation.face import move_face, photograph_face
-from fingerspelling.simulation.geometry import log_normal, mean_over_time, rotate, rotations
-from fingerspelling.simulation.hand import Skeleton, joints, touching
+from fingerspelling.simulation.geometry import between, log_normal, mean_over_time, minimum_jerk, rotate, rotations
+from fingerspelling.simulation.hand import joints
 from fingerspelling.simulation.movement import Manner, sign
-from fingerspelling.simulation.phrases import sample_phrase, sample_wording
 from fingerspelling.simulation.signer import Signer
 
 IDLE_SHAPES = ("relaxed", "relaxed", "relaxed", "5", "b", "s", "o", "c")  # of a hand that spells nothing
-MEETING = {"o": 1, "0": 1, "f": 1, "9": 1, "d": 2, "8": 2, "7": 3, "6": 4}  # the finger that the thumb's tip meets
-GAP = (0.08, 0.25)  # palms between the last points of thumb and finger where both meet
-SIDEWAYS = "ghpq"  # letters that point aside or down, everybody somewhere else
-IN_PICTURE = (0.08, 0.92)  # of width and height: where the spelling hand's wrist is
 HELD = 0.45  # share of a character's frames that is cut off at most
 FEWEST = 8  # frames that are left, where there are so many
 RISE = (0.25, 0.8)  # seconds that the hand takes up or down
 LOWERED = (2.5, 7.0)  # palms below its place
-RELAXED = np.array(SHAPES["relaxed"][: TURN.start], np.float32).reshape(5, 4)
-FOLDED = (60.0, 120.0)  # degrees, knuckle and middle joint together: from where on a finger hides its tip, and wholly
 SMOOTHED = 6  # frames that a running mean reaches back
 MOST_LOST = 1.3  # relative to the usual
 MOST_UNSEEN = 0.6  # of a clip's frames
@@ -56,91 +49,15 @@ DOUBLED_FRAMES = 6  # after which the tracker may find the hand a second time, o
 DEPTH_FRAMES = 8  # after which depth that means nothing is another one
 
 
-def between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
-    """Draw from a range, evenly in the logarithm."""
-    low, high = _logarithms(ends)
-    return float(np.float32(np.exp(rng.uniform(low, high))))  # the last bits of exp are the processor's own
-
-
-@cache
-def _logarithms(ends: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.log(ends).tolist()
-    return low, high
-
-
 def _idle_shape(rng: np.random.Generator) -> str:
     return IDLE_SHAPES[int(rng.integers(len(IDLE_SHAPES)))]
-
-
-def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
-    """Draw a person whose habits, hand and place before the camera differ more than the competition's."""
-    wild = config.wild
-    shapes = wild.shapes
-    signer = Signer.sample(rng, wild.view.left_handed, between(rng, shapes.spread), shapes.still, shapes.unison)
-    skeleton = replace(signer.skeleton, thumb_of_fist=float(rng.uniform(0.5, 1) * shapes.thumb_of_fist))
-    # Where the hand is from the head: beside the face or below it, metres; then both as shares of the picture.
-    distance = signer.focal * WIDTH_OVER_HEIGHT * signer.palm / between(rng, wild.view.palm)
-    head = np.array([signer.side * rng.normal(0.08, 0.06), rng.normal(-0.1, 0.08), distance + rng.uniform(0.05, 0.3)])
-    offset = np.array([-signer.side * rng.uniform(0.02, 0.32), rng.uniform(-0.02, 0.38), 0])
-    wrist = np.array([head[0], head[1] * min(1.0, distance), distance]) + offset
-    scale = signer.focal * np.array([1, WIDTH_OVER_HEIGHT])
-    return replace(
-        signer,
-        wild=True,
-        skeleton=skeleton,
-        postures=_touching(_misjudged(signer.postures, shapes, rng), skeleton, shapes.touch, rng),
-        travel=rng.uniform(0.35, 0.9),
-        anticipation=rng.uniform(0.05, 0.5),
-        bounce=signer.bounce * between(rng, (0.3, 1.5)),
-        outward=rng.normal(0, 0.25),
-        wrist=np.append(np.clip(0.5 + scale * wrist[:2] / wrist[2], *IN_PICTURE), wrist[2]),
-        head=np.append(0.5 + scale * head[:2] / head[2], head[2]),
-        handheld=rng.random() < 0.2,
-    )
-
-
-def _misjudged(postures: dict[str, np.ndarray], shapes: Shapes, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return postures half-formed, and with thumbs and folded fingers as trackers misjudge what they cannot see."""
-    lax = np.float32(rng.random() * shapes.lax)
-    errors = np.empty((len(postures), 5, 4), np.float32)
-    half = np.empty(len(postures), np.float32)
-    turned = np.zeros((len(postures), 3), np.float32)
-    for row, character in enumerate(postures):
-        rng.standard_normal(dtype=np.float32, out=errors[row])
-        half[row] = rng.random()
-        if character in SIDEWAYS:
-            rng.standard_normal(dtype=np.float32, out=turned[row])
-    lengths = [len(posture) for posture in postures.values()]
-    error, half_formed, aside = (np.repeat(drawn, lengths, 0) for drawn in (errors, half, turned))
-    error *= np.float32(shapes.folded)
-    own = np.concatenate(list(postures.values()))
-    own[:, TURN] += aside * np.float32(shapes.turned)
-    angles = own[:, : TURN.start].reshape(-1, 5, 4)  # a view
-    folded = np.clip((angles[:, 1:, 0] + angles[:, 1:, 2] - FOLDED[0]) / (FOLDED[1] - FOLDED[0]), 0, 1)
-    angles[:, 0] += error[:, 0] * folded[:, :3].mean(1, keepdims=True)
-    angles[:, 1:, 2:] += error[:, 1:, 2:] * folded[:, :, None]
-    angles += (lax * half_formed)[:, None, None] * (RELAXED - angles)
-    return dict(zip(postures, np.split(own, np.cumsum(lengths)[:-1]), strict=True))
-
-
-def _touching(
-    postures: dict[str, np.ndarray], skeleton: Skeleton, share: float, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Return postures in most of which the thumb meets the fingertip that it should meet."""
-    chosen = [character for character in MEETING if rng.random() < share]
-    if not chosen:
-        return postures
-    hands = np.concatenate([postures[character] for character in chosen])
-    fingers = np.array([MEETING[character] for character in chosen])
-    met = touching(hands, skeleton, fingers, rng.uniform(*GAP, len(chosen)))
-    return postures | {character: met[[number]] for number, character in enumerate(chosen)}
 
 
 def film(
     signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig, face: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
-    footage, view, tracker = config.wild.footage, config.wild.view, config.wild.tracker
+    footage, view = config.wild.footage, config.wild.view
     config, manner = _paced(signer, phrase, config, rng)
     motion, characters = sign(phrase, signer, rng, config, manner)
     if rng.random() < footage.cut:
@@ -160,11 +77,12 @@ def film(
     clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
     clip[:, LEFT_HAND.start :] = body
-    _hide_outside(clip[:, other_hand(hand_of(signer))])
+    other = clip[:, other_hand(hand_of(signer))]
+    other[..., np.abs(other[:2, 0] - 0.5).max(0) > 0.55] = np.nan  # where its wrist is out of the picture
     _skew_hand(clip[:, hand_of(signer)], config.wild.shapes.skew, rng)
-    shown = _track(clip, away, signer, tracker, config, rng, face)
+    shown = _track(clip, away, signer, config, rng, face)
     _reframe(clip, view, rng)
-    leave_out(clip, hand_of(signer), tracker, rng)
+    _leave_out(clip, hand_of(signer), config.wild.tracker, rng)
     return clip[..., shown].T, characters[shown]
 
 
@@ -217,8 +135,7 @@ def _with_idle_time(
     ends, hidden = [], []
     for frames, edge in zip(idle, (motion[:1], motion[-1:]), strict=True):
         rise = max(2, int(between(rng, RISE) * fps))
-        done = np.clip(np.arange(1, frames + 1, dtype=np.float32) / rise, 0, 1)
-        lowered = done * done * done * (10 - done * (15 - 6 * done))
+        lowered = minimum_jerk(np.clip(np.arange(1, frames + 1, dtype=np.float32) / rise, 0, 1))
         end = np.repeat(edge, frames, 0)
         end[:, PLACE.start + 1] += lowered * np.float32(between(rng, LOWERED))
         end[:, TURN.start + 1] += lowered * np.float32(rng.normal(20, 30))
@@ -239,16 +156,9 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     rest[0, : TURN.stop] = SHAPES[_idle_shape(rng)]
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
-    shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton))
-    shape *= signer.palm * np.array([[[side]], [[1]], [[1]]], np.float32)
+    shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton)) * (signer.palm * MIRROR[side])
     wrist = body[:, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
     body[:, RIGHT if side > 0 else LEFT] = wrist + shape
-
-
-def _hide_outside(hand: np.ndarray) -> None:
-    """Leave out a hand [3, 21, frames] where it is out of the picture, in place."""
-    wrist = np.abs(hand[:2, 0] - 0.5).max(0)
-    hand[..., wrist > 0.55] = np.nan
 
 
 def _from_aside(
@@ -275,13 +185,12 @@ def _track(
     clip: np.ndarray,
     away: np.ndarray,
     signer: Signer,
-    tracker: Tracker,
     config: SimulationConfig,
     rng: np.random.Generator,
     face: tuple[int, ...],
 ) -> slice:
     """Spoil a perfectly seen clip in place, as trackers would; returns the frames that are kept."""
-    own = hand_of(signer)
+    tracker, own = config.wild.tracker, hand_of(signer)
     unseen = away.copy()
     if config.lost_hand:
         lost = lost_frames(clip[:2, own], signer.lost, config, rng)
@@ -289,9 +198,8 @@ def _track(
             unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
-    add_jitter(
-        clip, own, Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND)[:, None], smoothing), rng, face
-    )
+    jitter = Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND)[:, None], smoothing)
+    add_jitter(clip, own, jitter, rng, face)
     depth = clip[2, own]
     if rng.random() < tracker.odd_depth:
         usual = np.abs(depth).T.copy().mean()  # summed frame by frame
@@ -331,7 +239,7 @@ def _reframe(clip: np.ndarray, view: View, rng: np.random.Generator) -> None:
     clip[2] *= narrower
 
 
-def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
+def _leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Generator) -> None:
     """Leave out the parts that a tracker does not have, for the whole clip, in place."""
     other = other_hand(own)
     if rng.random() < tracker.swapped:
@@ -345,16 +253,3 @@ def leave_out(clip: np.ndarray, own: slice, tracker: Tracker, rng: np.random.Gen
         clip[2] = np.nan
     if rng.random() < tracker.zeros:
         np.nan_to_num(clip, copy=False)
-
-
-def sample_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:
-    """Draw one of the simulation's signers: of the competition's kind, or a share of wild ones."""
-    wild = config.wild.share > 0 and rng.random() < config.wild.share
-    return wild_signer(rng, config) if wild else Signer.sample(rng, config.left_handed)
-
-
-def phrase_of(signer: Signer, rng: np.random.Generator, config: SimulationConfig) -> str:
-    """Make up what a signer spells."""
-    if signer.wild:
-        return sample_wording(rng, config.wild.wording)
-    return sample_phrase(rng, None, config.min_length, config.max_length)

@@ -33,18 +33,16 @@ class TrainingDisplay(io.TextIOBase):
     Attributes:
         last: the last line of progress.
         readings: the last validation and what it read, a line each.
+
+    Args:
+        log: receives every line.
+        out: receives what is to be seen where there is no display.
+        draw: makes the figure of the training so far, or None while there is nothing to draw.
+        live: whether there is a display that can be updated, JupyterLab's.
+        batch: whether nobody watches, as under papermill.
     """
 
     def __init__(self, log: TextIO, out: TextIO, draw: Callable[[], Any], live: bool, batch: bool) -> None:
-        """Begin a display.
-
-        Args:
-            log: receives every line.
-            out: receives what is to be seen where there is no display.
-            draw: makes the figure of the training so far, or None while there is nothing to draw.
-            live: whether there is a display that can be updated, JupyterLab's.
-            batch: whether nobody watches, as under papermill.
-        """
         self._log, self._out, self._draw, self._live, self._batch = log, out, draw, live, batch
         self._begun = ""  # a line that is not complete yet
         self._shown = -float("inf")

@@ -22,10 +22,6 @@ def default_hours() -> float | None:
     return KAGGLE_HOURS if ON_KAGGLE in os.environ else None
 
 
-def hours_since_the_beginning() -> float:
-    return (time.time() - float(os.environ[BEGAN])) / 3600
-
-
 class TimeLimit(TrainerCallback):
     """Ends a training after an epoch, once it has its checkpoint, if another epoch might not end in time.
 
@@ -42,7 +38,8 @@ class TimeLimit(TrainerCallback):
         """Whether another epoch might not end in time; the main process decides for all."""
         if self.hours is None or not TimeLimit.longest:
             return False
-        return broadcast_object_list([hours_since_the_beginning() + TimeLimit.longest > self.hours])[0]
+        since_the_beginning = (time.time() - float(os.environ[BEGAN])) / 3600
+        return broadcast_object_list([since_the_beginning + TimeLimit.longest > self.hours])[0]
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object

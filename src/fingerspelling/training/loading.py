@@ -92,7 +92,7 @@ def training_loader(
     processes: int,
     min_frames: int = 0,
 ) -> DataLoaderShard:
-    """Return the loader of one process's share of a plan.
+    """Return the loader of one training process's share of a plan.
 
     Args:
         plan: the epochs' batches.
@@ -100,17 +100,18 @@ def training_loader(
         num_workers: processes that read and join clips; 0 does it in this one.
         pin_memory: whether batches go to a GPU.
         process: number of the training process.
-        processes: how many training processes there are.
+        processes: how many of them there are.
         min_frames: batches of shorter clips are padded to this length.
     """
     if isinstance(plan, SimulatedBatches):
         # A stream's processes learn of a new epoch by being started anew: they cannot be persistent.
         source: dict[str, Any] = {"dataset": stream_shard(plan, process, processes), "batch_size": None}
+        prefetched = BATCHES_PER_CAST
     else:
         sampler = BatchSamplerShard(plan, process, processes)
         source = {"dataset": clips, "batch_sampler": sampler, "persistent_workers": num_workers > 0}
+        prefetched = PREFETCHED
     if num_workers:
-        prefetched = BATCHES_PER_CAST if isinstance(plan, SimulatedBatches) else PREFETCHED
         source |= {"prefetch_factor": prefetched}
         frames = plan.batch_size * max(plan.max_frames, min_frames)
         batch_bytes = frames * VALUES_PER_FRAME * np.dtype(np.float16).itemsize

@@ -82,11 +82,10 @@ def _other_sizes(file: Path, sizes: FingerspellingConfig) -> str:
     """Say which parameters of the model there make its weights other ones; "" where that is not known."""
     there = read_entries(file)
     ours = {name: json.loads(json.dumps(getattr(sizes, name))) for name in FingerspellingConfig.__annotations__}
-    differ = [name for name, value in ours.items() if there.get(name, value) != value]
     return ", ".join(
-        f"model.{name} {json.dumps(there[name])} instead of {json.dumps(ours[name])}"
-        for name in differ
-        if _decides_weights(sizes, ours, {name: there[name]})
+        f"model.{name} {json.dumps(there[name])} instead of {json.dumps(value)}"
+        for name, value in ours.items()
+        if there.get(name, value) != value and _decides_weights(sizes, ours, {name: there[name]})
     )
 
 

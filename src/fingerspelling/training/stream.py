@@ -14,7 +14,7 @@ from fingerspelling.data.sampler import LengthGroupedSampler
 from fingerspelling.landmarks import FACE, POINTS, SELECTED_PLACES
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.render import render_aligned_clip
-from fingerspelling.simulation.wild import phrase_of, sample_signer
+from fingerspelling.simulation.wild_signer import phrase_of, sample_signer
 
 BATCHES_PER_CAST = 8  # batches made at a time from clips of the same signers, sorted by length
 CLIPS_PER_SIGNER = 4  # within them, so that clips of a signer can be joined
@@ -56,19 +56,18 @@ class Cast:
 
 
 class SimulatedBatches(IterableDataset[list[dict]]):
-    """Batches of simulated clips for `collate`, new in every epoch; what `DataLoader(batch_size=None)` takes."""
+    """Batches of simulated clips for `collate`, new in every epoch; what `DataLoader(batch_size=None)` takes.
+
+    Args:
+        config: what to simulate; clips is the number of an epoch's clips, the signers are always new.
+        batch_size: clips per batch.
+        augmentation: what is drawn for each clip.
+        max_frames: what longer clips are resized to.
+    """
 
     def __init__(
         self, config: SimulationConfig, batch_size: int, augmentation: TemporalAugmentation, max_frames: int = 384
     ) -> None:
-        """Prepare a stream.
-
-        Args:
-            config: what to simulate; clips is the number of an epoch's clips, the signers are always new.
-            batch_size: clips per batch.
-            augmentation: what is drawn for each clip.
-            max_frames: what longer clips are resized to.
-        """
         self.config, self.batch_size = config, batch_size
         self.augmentation, self.max_frames = augmentation, max_frames
         self.epoch = 0
