@@ -131,7 +131,10 @@ def test_predicting_imports_numpy_pyarrow_and_a_runtime_only(folder: Path) -> No
     done = subprocess.run(predict, cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "dog 7\n"), done.stderr
     done = subprocess.run([*run, "score", "files", "clips", "x.csv"], cwd=folder, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "scoring needs the package pandas; install fingerspelling[workbook]\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "fingerspelling score needs the package pandas; install fingerspelling[workbook]\n",
+    )
 
 
 def test_output_that_nobody_reads_any_more_is_no_crash(folder: Path) -> None:

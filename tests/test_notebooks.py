@@ -31,7 +31,7 @@ from fingerspelling.data.competition import ENVIRONMENT_VARIABLE
 from fingerspelling.processes import exit_status
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import NOTEBOOKS, ROOT, RunConfig
-from fingerspelling.workbook.notebooks import START_SECONDS, run
+from fingerspelling.workbook.notebooks import START_SECONDS, execute_all
 
 FOLDER = ROOT / "notebooks"
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -243,11 +243,11 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
     ]:
         if content:
             params.write_text(content)
-        assert exit_status(partial(run, params, data)) == 2
+        assert exit_status(partial(execute_all, params, data)) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert error.startswith(f"{data or params}: ") and said in error
-    assert exit_status(partial(run, params, names=["03_trainig"])) == 2
+    assert exit_status(partial(execute_all, params, names=["03_trainig"])) == 2
     assert "no 03_trainig; there are 00_start, " in capsys.readouterr().err
 
 
@@ -268,7 +268,7 @@ def test_what_papermill_writes_is_there_only_when_whole(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(papermill, "execute_notebook", execute)
     with pytest.raises(OSError, match="no space"):
-        run(params, names=["01_eda"])
+        execute_all(params, names=["01_eda"])
     assert nbformat.read(tmp_path / "run/notebooks/01_eda.ipynb", 4) == states[0]
     assert [path.name for path in (tmp_path / "run/notebooks").iterdir()] == ["01_eda.ipynb"]
 
@@ -308,7 +308,7 @@ def test_a_kernel_that_does_not_start_in_time_is_one_line(
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump({**TINY, "run_dir": str(tmp_path / "run")}))
     monkeypatch.setattr("fingerspelling.workbook.notebooks.START_SECONDS", 0)
-    assert run(params, names=["01_eda"]) == 1
+    assert execute_all(params, names=["01_eda"]) == 1
     assert capsys.readouterr().err == "01_eda: its kernel did not start in 0 s; try again\n"
 
 

@@ -74,7 +74,7 @@ def test_other_code_makes_other_data_but_a_run_keeps_its_own(tmp_path: Path, mon
     package = Path(shutil.copytree(shared_data.PACKAGE, tmp_path / "package"))
     monkeypatch.setattr(shared_data, "PACKAGE", package)
     assert open_run(tmp_path / "new").home == folder
-    for place in ("simulation/hand.py", "data/store.py", "text.py"):
+    for place in ("simulation/hand.py", "simulation/words.toml", "data/store.py", "text.py"):
         with (package / place).open("a") as file:
             file.write("# changed\n")
         changed = open_run(tmp_path / "new").home

@@ -16,29 +16,27 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others n
 import argparse
 import mimetypes
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
-from fingerspelling.files import DataError, InputError, refuse_missing_folder, to_path, visible_files, written_whole
+from fingerspelling.files import DataError, InputError, to_path, visible_files
 from fingerspelling.processes import exit_status
 from fingerspelling.scoring.runtime import ModelError
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
 
-SHOWN_ERRORS = 5
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 where a clip failed, 2 where nothing could be done."""
     parser = argparse.ArgumentParser(prog="fingerspelling", description="Fingerspelled phrases from landmarks.")
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(required=True, dest="command")
 
-    _add_run(commands.add_parser("run", help="run all chapters, or go on where they were"))
+    running = commands.add_parser("run", help="run all chapters, or go on where they were")
+    _add_parameters(running)
+    running.add_argument("--notebooks", nargs="+", metavar="NAME", help="only these, such as 03_training")
     training = commands.add_parser("train", help="train a run's models, or go on where they were")
     _add_parameters(training)
-    training.set_defaults(run=train)
 
     predicting = commands.add_parser("predict", help="print the text of clips")
     predicting.add_argument(
@@ -50,7 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     predicting.add_argument("--sequence", type=int, metavar="ID", help="only this clip of files that hold many")
     predicting.add_argument("--sample", action="store_true", help="read a clip that is shipped, and draw its hands")
     predicting.add_argument("--picture", type=to_path, metavar="FILE", help="of the sample, a page (.html) or a PNG")
-    predicting.set_defaults(run=predict)
 
     scoring = commands.add_parser("score", help="score a submission as the competition does")
     scoring.add_argument("submission", type=to_path, help="submission.zip, or a folder with its files")
@@ -60,11 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     scoring.add_argument(
         "--table", type=to_path, metavar="CSV", help="write a row per clip: prediction, score, time, error"
     )
-    scoring.set_defaults(run=score)
 
     stating = commands.add_parser("status", help="print which stages of a run are done, partly done or out of date")
     stating.add_argument("run_dir", type=to_path, nargs="+", help="a run's folder, such as outputs/demo")
-    stating.set_defaults(run=print_status)
     _add_kaggle(commands.add_parser("kaggle", help="push, watch, fetch and submit the notebooks' kernels"))
     _add_sweep(commands.add_parser("sweep", help="run a file of parameters with all combinations of other values"))
     comparing = commands.add_parser("compare", help="set runs side by side")
@@ -72,20 +67,44 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument(
         "--figure", type=to_path, default="compare.png", help="for the curves (default: %(default)s)"
     )
-    comparing.set_defaults(run=compare)
     reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
     command.add_arguments(reading)
-    reading.set_defaults(run=command.run)
 
     options = parser.parse_args(arguments)
-    return exit_status(lambda: options.run(options))
+    return exit_status(lambda: _imported(options)(options))
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    """Describe `fingerspelling run`; see `workbook.notebooks`."""
-    _add_parameters(parser)
-    parser.add_argument("--notebooks", nargs="+", metavar="NAME", help="only these, such as 03_training")
-    parser.set_defaults(run=run_notebooks)
+def _imported(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """Import what a command needs; a DataError says which extras bring a package that is missing."""
+    extras = "workbook"
+    try:
+        match options.command:
+            case "predict":
+                return predict
+            case "read":
+                return command.run
+            case "run":
+                from fingerspelling.workbook.notebooks import run
+            case "train":
+                from fingerspelling.workbook.train import run
+            case "score":
+                from fingerspelling.scoring.scorer import run
+            case "status":
+                from fingerspelling.runs.status import run
+            case "compare":
+                from fingerspelling.runs.compare import run
+            case "sweep" if not options.kaggle:
+                from fingerspelling.runs.sweep import run
+            case "sweep":
+                extras = "workbook,kaggle"
+                from fingerspelling.kaggle.sweep import run
+            case "kaggle":
+                extras = "workbook,kaggle"
+                from fingerspelling.kaggle.commands import run
+    except ImportError as error:
+        needs = f"fingerspelling {options.command} needs the package {error.name}"
+        raise DataError(f"{needs}; install fingerspelling[{extras}]") from error
+    return run
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +139,6 @@ def _add_kaggle(parser: argparse.ArgumentParser) -> None:
     weights = actions.add_parser("weights", help="upload a run's trained models as a dataset")
     weights.add_argument("run_dir", type=to_path, help="the run's folder")
     actions.add_parser("wheels", help="upload the packages that Kaggle's image lacks as a dataset")
-    parser.set_defaults(run=kaggle)
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -133,56 +151,6 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--parallel", type=int, help="runs at a time (default: 1; on Kaggle, 2)")
     parser.add_argument("--kaggle", action="store_true", help="run 03_training on Kaggle's machines instead")
     parser.add_argument("--uncommitted", action="store_true", help="with --kaggle: even what the last commit lacks")
-    parser.set_defaults(run=sweep)
-
-
-@contextmanager
-def _needed(purpose: str, extras: str = "workbook") -> Iterator[None]:
-    """Say, where an import within fails, which extras bring what a purpose needs."""
-    try:
-        yield
-    except ImportError as error:
-        raise DataError(f"{purpose} needs the package {error.name}; install fingerspelling[{extras}]") from error
-
-
-def run_notebooks(options: argparse.Namespace) -> int:
-    """Run a run's chapters."""
-    with _needed("this"):
-        from fingerspelling.runs.config import named_file
-        from fingerspelling.workbook.notebooks import IN_ORDER, run
-    return run(named_file(options.params), options.data, options.notebooks or IN_ORDER)
-
-
-def train(options: argparse.Namespace) -> int:
-    """Train a run's models."""
-    with _needed("training"):
-        from fingerspelling.runs.config import named_file
-        from fingerspelling.workbook.train import train_all
-    return train_all(named_file(options.params), options.data)
-
-
-def kaggle(options: argparse.Namespace) -> int:
-    """Push, watch, fetch or submit kernels."""
-    with _needed("this", "workbook,kaggle"):
-        from fingerspelling.kaggle.commands import run
-    return run(options)
-
-
-def sweep(options: argparse.Namespace) -> int:
-    """Run all combinations of parameters, here or on Kaggle."""
-    with _needed("a sweep", "workbook,kaggle" if options.kaggle else "workbook"):
-        if options.kaggle:
-            from fingerspelling.kaggle.sweep import run
-        else:
-            from fingerspelling.runs.sweep import run
-    return run(options)
-
-
-def compare(options: argparse.Namespace) -> int:
-    """Set runs side by side."""
-    with _needed("comparing"):
-        from fingerspelling.runs.compare import run
-    return run(options)
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -237,43 +205,6 @@ def _no_clip(path: Path) -> str:
         return "no such file or folder"
     film = (mimetypes.guess_type(path.name)[0] or "").startswith("video/")
     return "is a video, which `fingerspelling read` reads" if film else ""
-
-
-def score(options: argparse.Namespace) -> int:
-    """Print what the competition's scorer makes of a submission, and what it takes."""
-    with _needed("scoring"):
-        from fingerspelling.scoring.scorer import LIMIT_HOURS, find_clips, score_submission
-
-    refuse_missing_folder(options.table)
-    submission = Submission(options.submission, threads=options.threads)
-    results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
-    for sentence in results.loc[results["error"] != "", "error"].unique()[:SHOWN_ERRORS]:
-        print(sentence, file=sys.stderr)
-    print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
-    print(
-        f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"
-    )
-    print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
-    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, of the model's process", flush=True)
-    if options.table:
-        with written_whole(options.table) as temporary:
-            results.to_csv(temporary, index=False)
-    return int(summary.errors > 0)
-
-
-def print_status(options: argparse.Namespace) -> int:
-    """Print a table of a run's stages."""
-    with _needed("this"):
-        from fingerspelling.runs.status import status
-
-    for folder in options.run_dir:
-        stages = status(folder)
-        width = max(map(len, stages["stage"]))
-        print(folder)
-        for row in stages.itertuples():
-            made = f"  ({row.made} UTC, version {row.version})" if row.made else ""
-            print(f"  {row.stage:{width}}  {row.state}{made}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,12 +20,8 @@ Array = TypeVar("Array", np.ndarray, "Tensor")
 FACE, HAND, POSE = 468, 21, 33
 FARTHEST = 1000.0  # frame widths; what lies beyond is not a landmark, and would overflow half precision
 # In the order of the competition's columns.
-POINTS = [
-    *(f"face_{i}" for i in range(FACE)),
-    *(f"left_hand_{i}" for i in range(HAND)),
-    *(f"pose_{i}" for i in range(POSE)),
-    *(f"right_hand_{i}" for i in range(HAND)),
-]
+_COUNTS = {"face": FACE, "left_hand": HAND, "pose": POSE, "right_hand": HAND}
+POINTS = [f"{part}_{i}" for part, count in _COUNTS.items() for i in range(count)]
 COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in POINTS]
 
 # The 130 points of the winning solution, in its order. Face numbers follow MediaPipe's face mesh; the second
@@ -44,26 +40,15 @@ _NOSE, _NOSE_MIRRORED = [1, 2, 98, 327], [1, 2, 327, 98]
 _RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173]
 _LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398]
 _RIGHT_ARM, _LEFT_ARM = [12, 14, 16, 18, 20, 22], [11, 13, 15, 17, 19, 21]
-
-
-def _names(part: str, numbers: list[int] | range) -> list[str]:
-    return [f"{part}_{i}" for i in numbers]
-
-
-SELECTED = (
-    _names("face", _LIPS)
-    + _names("left_hand", range(HAND))
-    + _names("right_hand", range(HAND))
-    + _names("face", _NOSE + _RIGHT_EYE + _LEFT_EYE)
-    + _names("pose", _RIGHT_ARM + _LEFT_ARM)
-)
-_SELECTED_MIRRORED = (
-    _names("face", _LIPS_MIRRORED)
-    + _names("right_hand", range(HAND))
-    + _names("left_hand", range(HAND))
-    + _names("face", _NOSE_MIRRORED + _LEFT_EYE + _RIGHT_EYE)
-    + _names("pose", _LEFT_ARM + _RIGHT_ARM)
-)
+# The selected points and, after each part, their mirror images.
+_SELECTED = [
+    ("face", _LIPS, "face", _LIPS_MIRRORED),
+    ("left_hand", range(HAND), "right_hand", range(HAND)),
+    ("right_hand", range(HAND), "left_hand", range(HAND)),
+    ("face", _NOSE + _RIGHT_EYE + _LEFT_EYE, "face", _NOSE_MIRRORED + _LEFT_EYE + _RIGHT_EYE),
+    ("pose", _RIGHT_ARM + _LEFT_ARM, "pose", _LEFT_ARM + _RIGHT_ARM),
+]
+SELECTED = [f"{part}_{i}" for part, numbers, *_ in _SELECTED for i in numbers]
 SAMPLE = SELECTED[::10]  # points of every part, which tell a file's unit
 # Medians of shares are below 1, as points rarely leave the picture; those of pixels are larger with any camera.
 LARGEST_MEDIAN = 3.0
@@ -71,7 +56,7 @@ SELECTED_PLACES = [POINTS.index(point) for point in SELECTED]  # among all 543
 SELECTED_COLUMNS = [f"{axis}_{point}" for axis in "xyz" for point in SELECTED]
 
 # MIRROR[i] is the place of the mirror image of the selected point i.
-MIRROR = np.array([SELECTED.index(name) for name in _SELECTED_MIRRORED])
+MIRROR = np.array([SELECTED.index(f"{part}_{i}") for *_, part, numbers in _SELECTED for i in numbers])
 
 # Places of each part among the selected points. The model normalises each part separately.
 PARTS = {

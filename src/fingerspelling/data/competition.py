@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 
-from fingerspelling.files import DataError, from_home, written_whole
+from fingerspelling.files import DataError, from_home, write_whole
 
 SLUG = "asl-fingerspelling"
 ENVIRONMENT_VARIABLE = "ASL_FINGERSPELLING_DATA"
@@ -57,17 +57,20 @@ def write_share(data_dir: Path, fraction: float, folder: Path) -> Path:
         folder: receives the tables and the links; returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for part, name in TABLES.items():
-        if part == "train" or (data_dir / name).is_file():
-            table = read_table(data_dir, part)
-            files = table["path"].unique()
-            chosen = files[np.linspace(0, len(files) - 1, math.ceil(fraction * len(files))).round().astype(int)]
-            with written_whole(folder / name) as temporary:
-                table[table["path"].isin(chosen)].to_csv(temporary, index=False)
-            for top in {PurePath(file).parts[0] for file in files}:
-                (folder / top).unlink(missing_ok=True)
-                (folder / top).symlink_to(data_dir.resolve() / top)
+    for part, table in read_tables(data_dir).items():
+        files = table["path"].unique()
+        chosen = files[np.linspace(0, len(files) - 1, math.ceil(fraction * len(files))).round().astype(int)]
+        write_whole(folder / TABLES[part], table[table["path"].isin(chosen)].to_csv(index=False))
+        for top in {PurePath(file).parts[0] for file in files}:
+            (folder / top).unlink(missing_ok=True)
+            (folder / top).symlink_to(data_dir.resolve() / top)
     return folder
+
+
+def read_tables(data_dir: Path) -> dict[str, pd.DataFrame]:
+    """Read train.csv and, where there is one, supplemental_metadata.csv, by "train" and "supplemental"."""
+    parts = [part for part, name in TABLES.items() if part == "train" or (data_dir / name).is_file()]
+    return {part: read_table(data_dir, part) for part in parts}
 
 
 def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
@@ -93,7 +96,7 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     if large := [name for name in NUMBERS if table[name].dtype != "int64"]:  # pandas 2 makes another type of them
         raise DataError(f"{path}: {large[0]} holds a number too large for 64 bits")
     table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})
-    inside = table["path"].map({file: _is_inside(file) for file in table["path"].unique()}).astype(bool)
+    inside = table["path"].isin(list(filter(_is_inside, table["path"].unique())))
     if not inside.all():
         file = table["path"][~inside].iat[0]
         problem = f"{path}: the path {file[:80]!r} is none of a visible file inside of {data_dir}"

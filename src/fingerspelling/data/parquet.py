@@ -1,5 +1,6 @@
 """Landmarks from parquet files, with NumPy and PyArrow alone: predicting needs no other library."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,18 +46,14 @@ def open_parquet(path: str | Path, columns: list[str], **options: Any) -> pq.Par
     with readable(path):
         file = pq.ParquetFile(path, **options)
     schema = file.schema_arrow  # made anew whenever it is asked for
-    names, present = schema.names, set(schema.names)
-    if missing := [name for name in columns if name not in present]:
+    count, kinds = Counter(schema.names), dict(zip(schema.names, schema.types, strict=True))
+    if missing := [name for name in columns if not count[name]]:
         raise DataError(f"{path}: lacks {len(missing)} columns, {missing[0]} the first")
-    if len(names) > len(present) and (
-        doubled := [name for name in (*columns, SEQUENCE, FRAME) if names.count(name) > 1]
-    ):
+    if doubled := [name for name in (*columns, SEQUENCE, FRAME) if count[name] > 1]:
         raise DataError(f"{path}: has {len(doubled)} columns more than once, {doubled[0]} the first")
-    kinds = dict(zip(names, schema.types, strict=True))
-    for kind in {kinds[name] for name in columns}:
-        if not any(test(kind) for test in NUMBERS):
-            name = next(name for name in columns if kinds[name] == kind)
-            raise DataError(f"{path}: {name} holds no numbers, but values of the type {kind}")
+    for name in columns:
+        if not any(test(kinds[name]) for test in NUMBERS):
+            raise DataError(f"{path}: {name} holds no numbers, but values of the type {kinds[name]}")
     groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
     unpacked = max(4 * file.metadata.num_rows * len(columns), sum(group.total_byte_size for group in groups))
     if unpacked > max(LARGEST, MOST_PACKED * path.stat().st_size):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from fingerspelling.data.competition import TABLES, read_table
+from fingerspelling.data.competition import read_tables
 from fingerspelling.data.conventions import AS_THEY_ARE, ExtractionConfig
 from fingerspelling.data.store import SUFFIX, is_whole, read_about
 from fingerspelling.files import DataError, refuse_no_file
@@ -80,22 +80,18 @@ def list_sources(data_dir: Path, store: Path, config: ExtractionConfig = AS_THEY
     """
     data_dir, store = Path(data_dir).resolve(), Path(store).resolve()
     sources = []
-    for part, name in TABLES.items():
-        if part == "train" or (data_dir / name).is_file():
-            table = read_table(data_dir, part)
-            doubled = table.attrs["doubled"]
-            for file, rows in table.groupby("path", sort=False):
-                shard = store / part / f"{file}{SUFFIX}"
-                sources.append(Source(part, file, data_dir / file, rows, shard, config, doubled.get(file, 0)))
+    for part, table in read_tables(data_dir).items():
+        doubled = table.attrs["doubled"]
+        for file, rows in table.groupby("path", sort=False):
+            shard = store / part / f"{file}{SUFFIX}"
+            sources.append(Source(part, file, data_dir / file, rows, shard, config, doubled.get(file, 0)))
     _refuse_shared_ids(data_dir, sources)
     return sources
 
 
 def _refuse_shared_ids(data_dir: Path, sources: Sequence[Source]) -> None:
     """Raise a DataError where a sequence_id stands for clips of several files: everything after this goes by it."""
-    ids = pd.concat([pd.DataFrame(), *(source.rows[["path", "sequence_id"]].drop_duplicates() for source in sources)])
-    if ids.empty:
-        return
+    ids = pd.concat([source.rows[["path", "sequence_id"]].drop_duplicates() for source in sources])
     if (shared := ids[ids["sequence_id"].duplicated(keep=False)]).empty:
         return
     number = shared["sequence_id"].iat[0]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from fingerspelling.data.competition import INPUT, SLUG, TABLES, WORKING, read_table
+from fingerspelling.data.competition import INPUT, SLUG, WORKING, read_tables
 from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, SCORES
 from fingerspelling.data.store import VALUES_PER_FRAME
 from fingerspelling.files import DataError, read_entries, write_whole
@@ -125,8 +125,7 @@ def _store_bytes(book: Workbook) -> float:
     """Return what the clip store takes, by the number of frames that the files to be extracted say they have."""
     if book.simulated:
         return 0.0  # megabytes
-    parts = [part for part, table in TABLES.items() if (book.data_dir / table).is_file()]
-    paths = [book.data_dir / file for part in parts for file in read_table(book.data_dir, part)["path"].unique()]
+    paths = [book.data_dir / file for table in read_tables(book.data_dir).values() for file in table["path"].unique()]
     return 2.0 * VALUES_PER_FRAME * sum(pq.read_metadata(path).num_rows for path in paths if path.is_file())
 
 

@@ -8,7 +8,7 @@ Read for it: kaggle 2.2.4 and 2.2.5, `kaggle/api/kaggle_api_extended.py`.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,17 +84,10 @@ class Client:
         self.owner: str = self._api.config_values["username"]
 
     def push(self, folder: Path, kernel: str) -> int:
-        """Save a folder with kernel-metadata.json as a new version, which starts to run; returns its number.
-
-        Where the answer is lost, the kernel may have been saved all the same: it is not pushed twice.
-        """
-        before, sent = self.version(kernel), False
+        """Save a folder with kernel-metadata.json as a new version, which starts to run; returns its number."""
+        before = self.version(kernel)
 
         def save() -> int:
-            nonlocal sent
-            if sent and (version := self.version(kernel)) > before:
-                return version
-            sent = True
             answer = self._api.kernels_push(str(folder))
             if answer.error:
                 raise KaggleError(refused(kernel, answer.error))
@@ -111,7 +104,7 @@ class Client:
                 )
             return answer.version_number
 
-        return patiently(kernel, save)
+        return _once(kernel, save, lambda: version if (version := self.version(kernel)) > before else 0)
 
     def version(self, kernel: str) -> int:
         """Return the number of a kernel's newest version; 0 where there is no such kernel."""
@@ -205,20 +198,18 @@ class Client:
 
     def submit(self, competition: str, kernel: str, version: int, file: str, message: str) -> int:
         """Submit a file of a kernel's output; returns the submission's number."""
-        before = {submission.number for submission in self.submissions(competition)}
-        sent = False
+
+        def newest() -> int:
+            return max((submission.number for submission in self.submissions(competition)), default=0)
 
         def send() -> int:
-            nonlocal sent
-            if sent and (new := {submission.number for submission in self.submissions(competition)} - before):
-                return max(new)
-            sent = True
             answer = self._api.competition_submit_code(file, message, competition, kernel, version, quiet=True)
             if not answer.ref:
                 raise KaggleError(f"{competition}: not submitted: {answer.message or 'Kaggle did not say why'}")
             return answer.ref
 
-        return patiently(competition, send)
+        before = newest()
+        return _once(competition, send, lambda: number if (number := newest()) > before else 0)
 
     def submissions(self, competition: str) -> list[Submission]:
         """Return the user's submissions, the newest first."""
@@ -226,6 +217,26 @@ class Client:
             Submission(one.ref, one.status.name, one.public_score, one.private_score, one.error_description)
             for one in patiently(competition, lambda: self._api.competition_submissions(competition)) or []
         ]
+
+
+def _once(about: str, send: Callable[[], int], find: Callable[[], int]) -> int:
+    """Send something that may arrive although the answer is lost: it is then found by its number, and not sent twice.
+
+    Args:
+        about: of what an error is.
+        send: returns the number of what it has sent.
+        find: returns the number of what has arrived; 0 for nothing.
+    """
+    sent = False
+
+    def send_or_find() -> int:
+        nonlocal sent
+        if sent and (number := find()):
+            return number
+        sent = True
+        return send()
+
+    return patiently(about, send_or_find)
 
 
 def _connect() -> Any:

@@ -23,6 +23,15 @@ TIMEOUT = (15.0, 120.0)  # seconds, to connect and between two pieces of an answ
 ATTEMPTS, PATIENCE = 10, 1800.0  # of one request: tries, and seconds with the waits that Kaggle asks for
 LONGEST_WAIT = 120.0  # seconds, where Kaggle asks for none
 TOKEN_PAGE = "https://www.kaggle.com/settings/api"
+REFUSALS: dict[int, tuple[str, str]] = {  # what Kaggle does, and what to do about it
+    401: ("does not accept the credentials", f"make a new token at {TOKEN_PAGE}"),
+    403: (
+        "denies access",
+        "see that owner and name are right, that you have joined the competition and that your phone is verified",
+    ),
+    404: ("knows nothing of this name", "see that it is right and has been pushed"),
+    429: ("still has had too many requests", "the same command goes on in an hour"),
+}
 
 
 class KaggleError(InputError):
@@ -121,23 +130,14 @@ def _message(error: BaseException) -> str:
 
 def sentence(error: BaseException, about: str) -> str:
     """Say what is wrong, and what to do about it."""
-    message = f" ({_message(error)})" if _message(error) else ""
-    match status_of(error):
-        case HTTPStatus.UNAUTHORIZED:
-            return f"{about}: Kaggle does not accept the credentials{message}; make a new token at {TOKEN_PAGE}"
-        case HTTPStatus.FORBIDDEN:
-            return (
-                f"{about}: Kaggle denies access{message}; see that owner and name are right, that you have joined the "
-                "competition and that your phone is verified"
-            )
-        case HTTPStatus.NOT_FOUND:
-            return f"{about}: Kaggle knows nothing of this name{message}; see that it is right and has been pushed"
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return f"{about}: Kaggle still has had too many requests; the same command goes on in an hour"
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return f"{about}: Kaggle {_did(error)}, a failure of its own; the same command goes on later"
-        case status if status >= HTTPStatus.BAD_REQUEST:
-            return refused(about, _message(error) or f"it {_did(error)}")
+    status, message = status_of(error), _message(error)
+    if status in REFUSALS:
+        problem, advice = REFUSALS[status]
+        return f"{about}: Kaggle {problem}{f' ({message})' if message else ''}; {advice}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"{about}: Kaggle {_did(error)}, a failure of its own; the same command goes on later"
+    if status >= HTTPStatus.BAD_REQUEST:
+        return refused(about, message or f"it {_did(error)}")
     if isinstance(error, requests.RequestException):
         return f"{about}: Kaggle {_did(error)}; see to the connection, then the same command goes on"
     return f"{about}: {' '.join(str(error).split())}"

@@ -41,7 +41,7 @@ NOTEBOOKS = [
     "04_error_analysis",
     "05_submission",
     "06_your_own_hand",
-]  # in this order
+]
 DEMO = CHAPTERS / "params/demo.yaml"  # what a notebook runs with by default
 SECTIONS = {"simulation", "model", "training", "submission"}
 

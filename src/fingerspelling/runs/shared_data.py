@@ -51,6 +51,6 @@ def shared_folder(run_dir: Path, content: Mapping[str, Any]) -> Path:
     digest = blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=4)
     for maker in MAKERS:
         path = PACKAGE / maker
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(path.glob("*.*")) if path.is_dir() else [path]:  # the tables beside the code, too
             digest.update(file.read_bytes())
     return run_dir.parent / "data" / f"simulated_{digest.hexdigest()}"

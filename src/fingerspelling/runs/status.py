@@ -3,6 +3,7 @@
 Knows a run by its files alone, whatever their state: its parameters are not needed, nor are PyTorch and the model.
 """
 
+import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -39,9 +40,24 @@ def status(run_dir: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "state", "made", "version"])
 
 
+def run(options: argparse.Namespace) -> int:
+    """Run `fingerspelling status`: print a table of each run's stages; returns the exit status, 0."""
+    for folder in options.run_dir:
+        stages = status(folder)
+        width = max(map(len, stages["stage"]))
+        print(folder)
+        for row in stages.itertuples():
+            made = f"  ({row.made} UTC, version {row.version})" if row.made else ""
+            print(f"  {row.stage:{width}}  {row.state}{made}")
+    return 0
+
+
 def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield the stages in their order, each with what says its state."""
-    folder, clips = _data_dir(run_dir), _clips_dir(run_dir)
+    noted, share = read_note(run_dir), run_dir / "share"
+    folder = noted.home / "competition" if noted.data in ("", SIMULATED) else Path(noted.data)
+    folder = share if (share / TABLES["train"]).is_file() else folder
+    clips = (run_dir if (run_dir / "clips").is_dir() else noted.home) / "clips"  # its own, or those that runs share
     yield "data", partial(_data, folder)
     yield "clips", partial(_clips, folder, clips, notes.get("clips", {}).get("of"))
     found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
@@ -62,20 +78,6 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
 
 def _texts(values: object) -> list[str]:
     return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
-
-
-def _data_dir(run_dir: Path) -> Path:
-    """Return where the run's data are, as far as that is known."""
-    if (run_dir / "share" / TABLES["train"]).is_file():
-        return run_dir / "share"
-    noted = read_note(run_dir)
-    return noted.home / "competition" if noted.data in ("", SIMULATED) else Path(noted.data)
-
-
-def _clips_dir(run_dir: Path) -> Path:
-    """Return where the run's clip store is: in its own folder, or in the one that it shares."""
-    own = run_dir / "clips"
-    return own if own.is_dir() else read_note(run_dir).home / "clips"
 
 
 def _data(folder: Path) -> str:

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 import pandas as pd
 import yaml
 
-from fingerspelling.files import read_entries, write_whole, written_whole
+from fingerspelling.files import read_entries, write_whole
 from fingerspelling.parameters import ParameterError, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
@@ -227,8 +227,7 @@ def run(options: argparse.Namespace, place: Place | None = None, parallel: int =
         runs = plan(options.params.absolute(), options.values, folder, options.data)
         execute(runs, place or Here(options.notebooks, parallel), parallel)
         table = tabulate(runs)
-        with written_whole(folder / "sweep.csv") as temporary:
-            table.to_csv(temporary)
+        write_whole(folder / "sweep.csv", table.to_csv())
         save(sweep_scores(table), folder / "sweep.png")
     print(table.reset_index(drop=True).to_string(index=False))
     failed = int((table["failure"] != "").sum())

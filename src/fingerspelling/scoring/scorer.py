@@ -1,5 +1,7 @@
 """The competition's scorer: what Kaggle does with a submission, clip by clip, and how long it takes."""
 
+import argparse
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.files import DataError, visible_files
+from fingerspelling.files import DataError, refuse_missing_folder, visible_files, write_whole
 from fingerspelling.processes import track
 from fingerspelling.scoring import metric
 from fingerspelling.scoring.runtime import ModelDied, ModelError
 from fingerspelling.scoring.submission import Submission
 
+SHOWN_ERRORS = 5
 LIMIT_HOURS = 5.0  # for the whole hidden test set
 # Kaggle has not said how many clips the hidden test set has. As many as there are for training is a cautious
 # guess: of the "over three million characters" announced, the public clips hold about 2.7 million.
@@ -126,3 +129,21 @@ def _score_clip(submission: Submission, path: str | Path) -> dict[str, Any]:
     except DataError as error:
         result["error"] = str(error)
     return result
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `fingerspelling score`: print what a submission scores and takes; returns the exit status, 1 at any error."""
+    refuse_missing_folder(options.table)
+    submission = Submission(options.submission, threads=options.threads)
+    results, summary = score_submission(submission, find_clips(options.folder, options.phrases))
+    for sentence in results.loc[results["error"] != "", "error"].unique()[:SHOWN_ERRORS]:
+        print(sentence, file=sys.stderr)
+    print(f"score        {summary.score:.4f} on {summary.clips} clips, {summary.errors} with an error")
+    print(
+        f"model        {1e3 * summary.median_seconds:.1f} ms per clip (median), {1e3 * summary.p95_seconds:.1f} (95 %)"
+    )
+    print(f"hidden set   {summary.hidden_hours:.2f} of {LIMIT_HOURS:g} hours")
+    print(f"memory       {summary.peak_memory_mb:.0f} MB at most, of the model's process", flush=True)
+    if options.table:
+        write_whole(options.table, results.to_csv(index=False))
+    return int(summary.errors > 0)

@@ -7,15 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerspelling.files import DataError, InputError
-from fingerspelling.landmarks import (
-    HAND,
-    MIRROR,
-    SELECTED_COLUMNS,
-    as_columns,
-    as_points,
-    hand_seen,
-    spelling_hand,
-)
+from fingerspelling.landmarks import HAND, MIRROR, SELECTED_COLUMNS, as_columns, as_points, hand_seen, spelling_hand
 from fingerspelling.scoring.submission import Answer, Submission, shipped
 from fingerspelling.text import CONSTANT_PHRASE, align
 from fingerspelling.video.recording import FPS, Recording

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.data.parquet import FRAME, SEQUENCE, read_clip
+from fingerspelling.data.parquet import FRAME, SEQUENCE, open_parquet, read_clip
 from fingerspelling.files import DataError, InputError, written_whole
 from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns, as_points, spelling_hand
 from fingerspelling.video.environment import python_with_mediapipe
@@ -72,15 +72,16 @@ def read_recording(path: Path) -> Recording:
     Raises:
         DataError: it cannot be read, lacks a column of the 130 points or holds no frame.
     """
-    selected = read_clip(path, SELECTED_COLUMNS)
-    if not len(selected):
+    with open_parquet(path, SELECTED_COLUMNS) as file:
+        schema = file.schema_arrow
+    present = np.isin(COLUMNS, schema.names)
+    points = read_clip(path, [*np.array(COLUMNS)[present]])
+    if not len(points):
         raise DataError(f"{path}: holds no frame")
-    present = set(pq.read_schema(path).names)
-    names = [name for name in COLUMNS if name in present]
-    landmarks = np.full((len(selected), len(COLUMNS)), np.nan, np.float32)
-    landmarks[:, [COLUMNS.index(name) for name in names]] = read_clip(path, names)
+    landmarks = np.full((len(points), len(COLUMNS)), np.nan, np.float32)
+    landmarks[:, present] = points
     try:
-        about = json.loads((pq.read_schema(path).metadata or {}).get(METADATA, b"{}"))
+        about = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
         seconds = np.array(about.pop("seconds", np.arange(len(landmarks)) / FPS), float)
         recording = Recording(landmarks, seconds, **about)
     except (ValueError, TypeError, AttributeError) as error:

@@ -5,6 +5,7 @@
 Each notebook makes what it needs and keeps it (see workbook.py): a run that was killed goes on where it was.
 """
 
+import argparse
 import logging
 import os
 import sys
@@ -21,14 +22,19 @@ from fingerspelling.files import write_whole, written_whole
 from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
-from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT
+from fingerspelling.runs.config import CHAPTERS, NOTEBOOKS, ROOT, named_file
 from fingerspelling.workbook.workbook import Workbook, open_run
 
 IN_ORDER = [*NOTEBOOKS[1:], NOTEBOOKS[0]]  # the first chapter shows how far the run is, which the others take further
 START_SECONDS = 600  # that a kernel may take to start: on a busy machine, papermill's 60 are too few
 
 
-def run(params: Path, data_dir: Path | None = None, names: Sequence[str] = IN_ORDER) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run `fingerspelling run`."""
+    return execute_all(named_file(options.params), options.data, options.notebooks or IN_ORDER)
+
+
+def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str] = IN_ORDER) -> int:
     """Execute notebooks with one file of parameters; returns the exit status.
 
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).

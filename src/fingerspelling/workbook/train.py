@@ -1,15 +1,16 @@
 """Train a run's models: `fingerspelling train --params FILE`, or the same under torchrun."""
 
+import argparse
 import os
 import sys
 from contextlib import redirect_stdout
 from datetime import timedelta
-from pathlib import Path
 
 import torch
 from accelerate import PartialState
 
 from fingerspelling.processes import end_with_parent
+from fingerspelling.runs.config import named_file
 from fingerspelling.training.launch import under_torchrun
 from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook.workbook import open_run
@@ -17,7 +18,7 @@ from fingerspelling.workbook.workbook import open_run
 PATIENCE = timedelta(days=2)  # how long processes wait while the main one simulates and extracts
 
 
-def train_all(params: Path, data_dir: Path | None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Train the models of a run and say where they are, or how far; returns the exit status, 0; raises as `open_run`.
 
     Under torchrun, every process calls this, and the main one alone prints.
@@ -30,7 +31,7 @@ def train_all(params: Path, data_dir: Path | None) -> int:
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if state.is_main_process else nowhere):
         with state.main_process_first():  # it simulates and extracts
-            book = open_run(params, data_dir)
+            book = open_run(named_file(options.params), options.data)
             book.extract()
         state.wait_for_everyone()  # a training clears its run's folder of what others have begun to write
         try:
