@@ -17,14 +17,15 @@ def score_bars(table: pd.DataFrame, label: str, overall: float) -> Figure:
 
     The label says what the groups are, such as "kind of phrase"; a dashed line marks the score of all clips.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(table) + 0.9))
+    row = 0.36 if len(table) <= 20 else 0.2  # inches; of the competition's signers there are many
+    figure, axes = plt.subplots(figsize=(WIDTH, row * len(table) + 0.9))
     places = range(len(table))
     axes.barh(places, table["score"], 0.7, color=BLUE)
     reach = [table["score"] - table["low"], table["high"] - table["score"]]
     axes.errorbar(table["score"], places, xerr=np.clip(reach, 0, None), fmt="none", color="black", capsize=3)
     axes.axvline(overall, color="black", linestyle="--", linewidth=1)
-    axes.set_yticks(places, table.index.astype(str))
-    axes.invert_yaxis()
+    axes.set_yticks(places, table.index.astype(str), fontsize=9)
+    axes.set_ylim(len(table) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     right = max(1.0, table["high"].max()) + 0.02
     for place, row in zip(places, table.itertuples(), strict=True):
