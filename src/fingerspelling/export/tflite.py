@@ -109,6 +109,7 @@ def _trace(transcriber: ClipTranscriber) -> ExportedProgram:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about its own tree utilities
         warnings.filterwarnings("ignore", ".*torch.compile inside torch.export")  # of PyTorch 2.10 about its own loop
+        warnings.filterwarnings("ignore", "Guards may run slower on Python 3.13.0")  # of a graph that never runs
         program = torch.export.export(
             transcriber.eval(),
             (example,),

@@ -42,14 +42,15 @@ def train_in_processes(params: Path, processes: int) -> str:
     command = [*torchrun, "-m", "fingerspelling", "train", "--params", str(params)]
     last: deque[str] = deque(maxlen=LAST_LINES)
     error = ""
-    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    # A notebook's kernel asks for colours (FORCE_COLOR); Python 3.13 puts them into its tracebacks, which ERROR reads.
+    plain = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHON_COLORS": "0"}
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=unbuffered,
+        env=plain,
         preexec_fn=end_with_parent,
     ) as process:
         try:
