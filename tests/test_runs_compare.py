@@ -91,7 +91,8 @@ def test_runs_of_the_same_name_are_told_apart_by_their_paths(tmp_path: Path, cap
     runs = [a_run(tmp_path / "a/demo", [1] * 12, 1e-3), a_run(tmp_path / "b/demo", [4, 5] * 6, 2e-3)]
     assert compare(runs).index.tolist() == list(map(str, runs))
     assert main(["compare", *map(str, runs), "--figure", str(tmp_path / "curves.png")]) == 0
-    assert capsys.readouterr().out.count("/demo ") >= 2
+    rows = capsys.readouterr().out.splitlines()
+    assert [sum(row.startswith(f"{run} ") for row in rows) for run in runs] == [1, 1]
 
 
 @pytest.mark.parametrize("file", ["seed1/out_of_fold.parquet", "seed1/training.json", "seed1/metrics.jsonl"])
