@@ -70,6 +70,13 @@ def test_what_nobody_could_see_is_not_pushed(
     assert push(Client(), "03") == f"{KERNEL}/2"
 
 
+def test_a_title_that_its_suffix_makes_too_long_is_refused(metadata: dict, kaggle: KaggleStub) -> None:
+    metadata["title"] = "Fingerspelling " + "a" * 36
+    with pytest.raises(KaggleError, match="longer than Kaggle's 50 characters"):
+        push(Client(), "03")
+    assert "SaveKernel" not in kaggle.calls
+
+
 @pytest.mark.parametrize(
     ("states", "said"),
     [

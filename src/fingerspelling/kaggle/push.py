@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerspelling.kaggle.client import Client, Session
-from fingerspelling.kaggle.kernels import METADATA, Kernel, build
+from fingerspelling.kaggle.kernels import LONGEST_TITLE, METADATA, Kernel, build
 from fingerspelling.kaggle.patience import KaggleError
 from fingerspelling.runs.config import ROOT
 from fingerspelling.runs.provenance import changed_files
@@ -48,6 +48,8 @@ def push(
     with tempfile.TemporaryDirectory() as folder:
         kernel = choose(build(Path(folder), client.owner, params, simulated, suffix), number)
         metadata, name = kernel.metadata, kernel.metadata["id"]
+        if len(title := metadata["title"]) > LONGEST_TITLE:  # with its suffix
+            raise KaggleError(f"{title!r}: longer than Kaggle's {LONGEST_TITLE} characters; choose a shorter run_dir")
         check_inputs(client, metadata)
         if kernel.resumes and client.version(name):
             metadata["kernel_sources"].append(name)
