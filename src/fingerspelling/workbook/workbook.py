@@ -18,7 +18,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION,
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
-from fingerspelling.decoding.search import decoding_name, make_decoder
-from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.decoding.search import decode, decoding_name
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
@@ -315,8 +315,9 @@ class Workbook:
         for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
             if (beams, weight) != (submission.num_beams, submission.ctc_weight):
                 label = decoding_name(beams, weight)
-                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
-                read[label] = clips.assign(prediction=predictions)
+                search = partial(decode, num_beams=beams, ctc_weight=weight)
+                transcripts = read_store(models, self.store, places, label, search)
+                read[label] = clips.assign(prediction=[transcript.phrase for transcript in transcripts])
         read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
         together = pd.concat(read, names=["decoding"]).reset_index("decoding")
         return score_table(together, together["decoding"]).loc[list(read)]
@@ -345,8 +346,8 @@ class Workbook:
         """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
         return self.store.frames(self._place(clip["sequence_id"]))
 
-    def certainty(self) -> pd.DataFrame:
-        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+    def certainty(self) -> np.ndarray:
+        """Return how probable the search finds what it read of each validation clip, see `certainty`."""
         held_out = self.read_held_out()
         places = [self._place(clip) for clip in held_out["sequence_id"]]
         return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
