@@ -10,25 +10,32 @@ from fingerspelling.landmarks import SELECTED, WRISTS
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import ParameterError
 from fingerspelling.simulation import SimulationConfig
-from fingerspelling.text import PAD
+from fingerspelling.text import END, PAD
 from fingerspelling.training import Recipe, train, trainer
-from fingerspelling.training.alignment import alignment_loss, alignment_weight
+from fingerspelling.training.alignment import alignment_losses, alignment_weight
 
 STREAMED = replace(CONFIG, simulation=SimulationConfig(clips=12, max_length=4))
 WITH_CTC = FingerspellingConfig(**MODEL.to_diff_dict() | {"ctc_weight": 0.5})
 
 
-def test_the_loss_is_that_of_the_frames_with_a_hand() -> None:
+def test_both_losses_are_of_the_frames_with_a_hand() -> None:
     generator = torch.Generator().manual_seed(0)
+    labels = torch.tensor([[7, 7, END], [9, END, PAD]])
+    places = torch.tensor([[0, 0, 1, 1, -1], [-1, -1, -1, -1, 0]])
     logits = torch.randn(2, 3, PAD + 1, generator=generator)
-    aligned = torch.randint(PAD + 1, (2, 5), generator=generator)
+    attentions = torch.rand(2, 2, 4, 3, 3, generator=generator).softmax(-1)  # layers, clips, heads, tokens, frames
     frames = torch.full((2, 5, len(SELECTED), 3), torch.nan)
-    frames[0, :3, WRISTS[0]] = 0.5  # encoded frames 0 and 1 of the first clip
+    frames[0, :3, WRISTS[0]] = 0.5  # encoded frames 0 and 1 of the first clip, which show its two characters
     frames[1, 1, WRISTS[1]] = 0.5  # no encoded frame
-    frames[1, 4, WRISTS[1]] = 0.5  # encoded frame 2 of the second clip
-    wanted = [logits[clip, frame].log_softmax(-1)[aligned[clip, 2 * frame]] for clip, frame in ((0, 0), (0, 1), (1, 2))]
-    torch.testing.assert_close(alignment_loss(logits, aligned, frames, 2), -torch.stack(wanted).mean())
-    assert alignment_loss(logits, aligned, torch.full_like(frames, torch.nan), 2) == 0
+    frames[1, 4, WRISTS[1]] = 0.5  # encoded frame 2 of the second clip, which shows its character
+    losses = alignment_losses(logits, list(attentions), places, labels, frames, 2)
+    shown = [(0, 0, 0), (0, 1, 1), (1, 0, 2)]  # clip, token, encoded frame
+    entropies = [-logits[clip, frame].log_softmax(-1)[labels[clip, token]] for clip, token, frame in shown]
+    torch.testing.assert_close(losses["alignment"], torch.stack(entropies).mean())
+    shares = [attentions[:, clip, [0, 2], token, frame].mean(1) for clip, token, frame in shown]
+    torch.testing.assert_close(losses["attention"], -(torch.stack(shares) + 1e-4).log().mean())
+    unseen = alignment_losses(logits, list(attentions), places, labels, torch.full_like(frames, torch.nan), 2)
+    assert unseen == {"alignment": 0, "attention": 0}
 
 
 def test_it_fades_out() -> None:
@@ -53,7 +60,7 @@ def test_it_teaches_the_first_part_of_a_training_and_nothing_where_it_is_off(
     assert any(
         not torch.equal(one, other) for one, other in zip(without.parameters(), taught.parameters(), strict=True)
     )
-    monkeypatch.setattr(trainer, "alignment_loss", None)  # is not even called
+    monkeypatch.setattr(trainer, "alignment_losses", None)  # is not even called
     assert_same_weights(train(store, Recipe(WITH_CTC, STREAMED), tmp_path / "off"), without)
 
 

@@ -19,8 +19,8 @@ class ClipDataset(Dataset[dict]):
     Args:
         store: the clips.
         scores: the target of the confidence head for each clip of the store, 0..1; 1 by default.
-        alignments: where it is known, the id of the character that is signed in each frame, int64 [frames] for each
-            clip of the store; the padding's id for none.
+        alignments: where it is known, the place in the phrase of the character that is signed in each frame, int64
+            [frames] for each clip of the store; -1 for none.
     """
 
     def __init__(
@@ -46,10 +46,13 @@ class ClipDataset(Dataset[dict]):
             end, end_labels = self._whole(request.partner)
             skipped, kept = cut_after(request.cut, [len(end), len(frames)])
             frames = np.concatenate([end[skipped:], frames[:kept]])
+            skipped_labels, kept_labels = cut_after(request.cut, [len(end_labels), len(labels)])
             if alignments is not None:
-                aligned = np.concatenate([alignments[request.partner][skipped:], alignments[request.clip][:kept]])
-            skipped, kept = cut_after(request.cut, [len(end_labels), len(labels)])
-            labels = end_labels[skipped:] + labels[:kept]
+                first, second = alignments[request.partner][skipped:], alignments[request.clip][:kept]
+                first = np.maximum(first - skipped_labels, -1)
+                second = np.where((second >= 0) & (second < kept_labels), second + len(end_labels) - skipped_labels, -1)
+                aligned = np.concatenate([first, second])
+            labels = end_labels[skipped_labels:] + labels[:kept_labels]
             score = request.cut * score + (1 - request.cut) * self.scores[request.partner]
         index = time_map(len(frames), request)
         moved = frames[np.maximum(index, 0)]
@@ -93,7 +96,7 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
         scores: float32 [batch].
         clips: int64 [batch], places in the store.
         seed: int64, for what is drawn for this batch on the device: that of its first request.
-        aligned: int64 [batch, frames], where the clips have it.
+        aligned: int64 [batch, frames], where the clips have it; -1 on padding frames, too.
     """
     lengths = [len(item["frames"]) for item in items]
     n_frames = max(*lengths, min_frames)
@@ -113,7 +116,7 @@ def collate(items: Sequence[dict], min_frames: int = 0) -> dict[str, Tensor]:
         "seed": torch.tensor(items[0]["seed"]),
     }
     if "aligned" in items[0]:
-        aligned = np.full((len(items), n_frames), text.PAD)
+        aligned = np.full((len(items), n_frames), -1)
         for row, item, length in zip(aligned, items, lengths, strict=True):
             row[:length] = item["aligned"]
         batch["aligned"] = torch.from_numpy(aligned)

@@ -28,6 +28,8 @@ class FingerspellingOutput(ModelOutput):
     logits: Tensor | None = None  # float [batch, tokens, vocabulary]
     loss_parts: dict[str, Tensor] | None = None
     ctc_logits: Tensor | None = None  # float32 [batch, encoded frames, characters and the blank]
+    # Per layer of the forward decoder, what each token attends to: float [batch, heads, tokens, encoded frames].
+    cross_attentions: tuple[Tensor, ...] | None = None
 
 
 def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
@@ -157,12 +159,12 @@ class FingerspellingModel(PreTrainedModel):
         config = self.config
         n_tokens, n_clips = ((labels != config.pad_token_id).sum(), len(labels)) if counts is None else counts
         masked, masked_backward = (None, None) if masked_inputs is None else masked_inputs
-        logits = self._decode(self.decoder, self.output_projection, labels, masked, hidden, mask)
+        logits, attentions = self._decode(self.decoder, self.output_projection, labels, masked, hidden, mask)
         loss_parts = {"forward": self._cross_entropy(logits, labels) / n_tokens}
         loss = loss_parts["forward"]
         if self.backward_decoder is not None:
             reversed_labels = reverse_labels(labels, config.pad_token_id, config.eos_token_id)
-            backward = self._decode(
+            backward, _ = self._decode(
                 self.backward_decoder, self.backward_projection, reversed_labels, masked_backward, hidden, mask
             )
             loss_parts["backward"] = self._cross_entropy(backward, reversed_labels) / n_tokens
@@ -179,7 +181,7 @@ class FingerspellingModel(PreTrainedModel):
             n_characters = (n_tokens - n_clips).clamp(min=1)
             loss_parts["ctc"] = self._ctc_loss(ctc_logits, mask, labels) / n_characters
             loss = (1 - config.ctc_weight) * loss + config.ctc_weight * loss_parts["ctc"]
-        return FingerspellingOutput(loss=loss, logits=logits, loss_parts=loss_parts, ctc_logits=ctc_logits)
+        return FingerspellingOutput(loss, logits, loss_parts, ctc_logits, attentions)
 
     def _decode(
         self,
@@ -189,13 +191,14 @@ class FingerspellingModel(PreTrainedModel):
         masked_inputs: Tensor | None,
         hidden: Tensor,
         mask: Tensor | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         inputs = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
         inputs = torch.where(inputs == self.config.eos_token_id, self.config.pad_token_id, inputs)
         if masked_inputs is not None:
             inputs = torch.where(masked_inputs & (inputs < self.config.pad_token_id), self.config.mask_token_id, inputs)
-        decoded = decoder(input_ids=inputs, encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False)
-        return projection(decoded.last_hidden_state)
+        encoded = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        decoded = decoder(input_ids=inputs, **encoded, use_cache=False, output_attentions=True)
+        return projection(decoded.last_hidden_state), decoded.cross_attentions
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         pad, logits = self.config.pad_token_id, logits.flatten(0, 1).float()

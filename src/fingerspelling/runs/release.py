@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fingerspelling import text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
 from fingerspelling.decoding.search import decoding_name
@@ -167,7 +166,7 @@ def read_empty(reader: Submission, seed: int) -> pd.DataFrame:
     rows = []
     for clip in track(range(len(cast)), "reading, nothing spelled", "clips"):
         frames = cast.frames(clip).astype(np.float32)
-        spelled = np.flatnonzero(cast.alignments[clip] != text.PAD)
+        spelled = np.flatnonzero(cast.alignments[clip] >= 0)
         resting = max(frames[: spelled[0]], frames[spelled[-1] + 1 :], key=len)
         for kind, points in (("a hand that rests", resting), ("frames in random order", rng.permutation(frames))):
             if len(points) >= SHORTEST:

@@ -43,8 +43,8 @@ class TrainingConfig:
     scores: tuple[str, ...] = ()
     # Simulate this many clips (simulation.clips) anew for each epoch, by new signers, and train on them instead.
     simulation: SimulationConfig | None = None
-    # Over so many epochs, a frame-wise loss on the CTC head fades out: the simulation knows which character is signed
-    # in each frame. For simulated clips alone; 0 leaves it out.
+    # Over so many epochs, two losses fade out that tell the CTC head and the decoder's attention which character is
+    # signed in each frame, as the simulation knows. For simulated clips alone; 0 leaves them out.
     alignment: NonNegativeFloat = 0.0
     min_frames: NonNegativeInt = 1  # shorter clips are left out of training
     folds: PositiveInt = 4  # the signers are dealt into so many folds

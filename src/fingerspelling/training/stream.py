@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from fingerspelling import text
 from fingerspelling.data.augmentation import TemporalAugmentation
 from fingerspelling.data.dataset import ClipDataset
 from fingerspelling.data.sampler import LengthGroupedSampler
@@ -29,7 +28,7 @@ class Cast:
 
     Attributes:
         table: a row per clip: participant_id, phrase, n_frames.
-        alignments: of each clip, int64 [frames]: id of the character that is signed, the padding's for none.
+        alignments: of each clip, int64 [frames]: place in the phrase of the character that is signed, -1 for none.
     """
 
     def __init__(self, config: SimulationConfig, clips: int, key: tuple[int, ...]) -> None:
@@ -43,7 +42,7 @@ class Cast:
             frames, characters = render_aligned_clip(signers[person], phrase, rng, config, READ_OF_FACE)
             # PyTorch rounds to half precision several times as fast as NumPy, to the same numbers.
             self._frames.append(torch.from_numpy(np.ascontiguousarray(frames[:, READ])).half().numpy())
-            self.alignments.append(np.array([*text.encode(phrase), text.PAD])[characters])  # -1 is the last place
+            self.alignments.append(characters)
         lengths = [len(frames) for frames in self._frames]
         self.table = pd.DataFrame({"participant_id": participants, "phrase": phrases, "n_frames": lengths})
 

@@ -30,7 +30,7 @@ from fingerspelling.files import disk_full_named, seal
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 from fingerspelling.scoring import metric
-from fingerspelling.training.alignment import alignment_loss, alignment_weight
+from fingerspelling.training.alignment import alignment_losses, alignment_weight
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.distributed import batch_norms, merge_statistics, slow_statistics
 from fingerspelling.training.loading import Plan, training_loader
@@ -38,6 +38,7 @@ from fingerspelling.training.optim import MuonWithAdamW, warmup_then_cosine
 from fingerspelling.training.split import Split
 from fingerspelling.training.stream import SimulatedBatches
 
+ATTENTION_WEIGHT = 0.3  # of the decoder's part of the alignment's losses
 AVERAGE_FILE = "average.pt"  # in a checkpoint: the moving average of the weights
 KEPT = 2  # checkpoints, the newest; Trainer would go by modification times, which a copy changes
 
@@ -189,9 +190,10 @@ class FingerspellingTrainer(Trainer):
         outputs = model(frames, mask, labels, masked_inputs, inputs["scores"], inputs["counts"])
         epoch = self.config.epochs * self.state.global_step / self.state.max_steps
         if weight := alignment_weight(epoch, self.config.alignment):
-            stride = self.model.config.frame_stride
-            outputs.loss_parts["alignment"] = alignment_loss(outputs.ctc_logits, inputs["aligned"], frames, stride)
-            outputs.loss = outputs.loss + weight * outputs.loss_parts["alignment"]
+            stride, learnt = self.model.config.frame_stride, (outputs.ctc_logits, outputs.cross_attentions)
+            losses = alignment_losses(*learnt, inputs["aligned"], labels, frames, stride)
+            outputs.loss_parts |= losses
+            outputs.loss = outputs.loss + weight * (losses["alignment"] + ATTENTION_WEIGHT * losses["attention"])
         for name, part in outputs.loss_parts.items():
             share = inputs["weight"] / self.current_gradient_accumulation_steps
             self._loss_parts[name] = self._loss_parts.get(name, 0.0) + part.detach() * share
