@@ -131,11 +131,8 @@ def seal(folder: Path) -> None:
 
 def is_whole(folder: Path) -> bool:
     """Tell whether a folder has all files of its seal as they were written."""
-    try:
-        sealed = read_json(folder / SEAL)
-        return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
-    except (OSError, ValueError, TypeError):
-        return False
+    sealed = read_entries(folder / SEAL)
+    return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from fingerspelling.files import DataError, InputError, clear_temporary, read_json
+from fingerspelling.files import DataError, InputError, clear_temporary, read_entries
 
 try:
     import fcntl
@@ -183,8 +183,7 @@ def _shared(folder: Path) -> bool:
 
 def _holder(lock: str) -> str:
     """Say which process has written its name into a lock's file."""
-    try:
-        holder = read_json(Path(lock))
-        return f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    holder = read_entries(Path(lock))
+    return (
+        f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})" if holder else "another process"
+    )

@@ -30,7 +30,7 @@ import pandas as pd
 import yaml
 
 from fingerspelling.files import read_entries, write_whole
-from fingerspelling.parameters import ParameterError, flatten, lay_over, parse_override, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, flatten, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
 from fingerspelling.processes import end_with_parent, only_process
@@ -57,11 +57,8 @@ class Run:
     @property
     def values(self) -> dict[str, Any]:
         """Its parameters; a ParameterError says of a file that somebody has changed what is wrong with it."""
-        file = self.beside(".yaml")
-        try:
+        with errors_in(file := self.beside(".yaml")):
             return read_parameters(file)
-        except ParameterError as error:
-            raise ParameterError(f"{file}: {error}") from None
 
     @property
     def outcome(self) -> dict[str, Any]:

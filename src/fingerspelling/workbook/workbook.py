@@ -41,7 +41,7 @@ from fingerspelling.decoding.transcribe import read_store, transcribe_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -391,11 +391,9 @@ def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
         ParameterError: the file cannot be read, or as `Workbook`; the message begins with the file.
         DataError: as `Workbook`.
     """
-    try:
+    with errors_in(params):
         values = read_parameters(params)
         return Workbook(values | ({"data_dir": str(data_dir.resolve())} if data_dir else {}))
-    except ParameterError as error:
-        raise ParameterError(f"{params}: {error}") from None
 
 
 def _refuse_mixing(run_dir: Path, data_dir: Path) -> None:
