@@ -60,7 +60,6 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
             training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384),
             ClipDataset(store),
             num_workers,
-            pin_memory=False,
             process=process,
             processes=2,
         )
@@ -75,9 +74,7 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
 
 def batches_of(store: ClipStore, num_workers: int, processes: int = 1) -> list[dict]:
     plan = training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384)
-    return list(
-        training_loader(plan, ClipDataset(store), num_workers, pin_memory=False, process=0, processes=processes)
-    )
+    return list(training_loader(plan, ClipDataset(store), num_workers, process=0, processes=processes))
 
 
 def test_where_shared_memory_is_small_batches_go_through_pipes(

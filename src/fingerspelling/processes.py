@@ -133,7 +133,7 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
     if _shared(folder) or not is_main() or fcntl is None:
         yield
         return
-    outer = os.environ.get(HELD)  # of other folders
+    outer = os.environ.get(HELD, "")  # of other folders
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("a+")
@@ -156,13 +156,11 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
         file.flush()
         clear_temporary(folder)
-        os.environ[HELD] = "\n".join(filter(None, [f"{os.getpid()} {folder}", outer]))
+        os.environ[HELD] = f"{os.getpid()} {folder}\n{outer}"
         try:
             yield
         finally:
-            del os.environ[HELD]
-            if outer:
-                os.environ[HELD] = outer
+            os.environ[HELD] = outer
             file.truncate(0)
 
 

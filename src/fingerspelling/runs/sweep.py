@@ -121,7 +121,7 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | Non
     Raises:
         ParameterError: the file or a value cannot be used, or the folder holds a run with other parameters.
     """
-    base = effective_values({"params": str(params), **({"data_dir": str(data_dir.resolve())} if data_dir else {})})
+    base = effective_values({"params": str(params), "data_dir": data_dir and str(data_dir.resolve())})
     base = {name: value for name, value in base.items() if name not in {"params", "overrides"}}
     axes: dict[str, list[Any]] = {}
     for text in values:

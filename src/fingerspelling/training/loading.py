@@ -87,7 +87,6 @@ def training_loader(
     plan: Plan,
     clips: ClipDataset,
     num_workers: int,
-    pin_memory: bool,
     process: int,
     processes: int,
     min_frames: int = 0,
@@ -98,7 +97,6 @@ def training_loader(
         plan: the epochs' batches.
         clips: makes the clips that a plan of a store requests.
         num_workers: processes that read and join clips; 0 does it in this one.
-        pin_memory: whether batches go to a GPU.
         process: number of the training process.
         processes: how many of them there are.
         min_frames: batches of shorter clips are padded to this length.
@@ -118,7 +116,8 @@ def training_loader(
         if not _shared_memory_suffices(processes * (prefetched * num_workers + 1) * batch_bytes):
             source |= {"worker_init_fn": _send_through_pipes}
     pad = partial(collate, min_frames=min_frames)
-    loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)
+    on_gpu = torch.cuda.is_available()
+    loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=on_gpu, **source)
     # This tells the plan when an epoch begins. The shares are dealt already, hence one process here.
     return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)
 

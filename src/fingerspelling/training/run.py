@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
-from fingerspelling.data.stages import PREDICTIONS, checkpoints
+from fingerspelling.data.stages import PREDICTIONS, checkpoints, last_checkpoint
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Transcript, read_store
 from fingerspelling.files import (
@@ -35,7 +35,6 @@ from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
 from fingerspelling.simulation.config import content_of
-from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan

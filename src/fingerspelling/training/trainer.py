@@ -133,7 +133,6 @@ class FingerspellingTrainer(Trainer):
             self.plan,
             self.train_dataset,
             self.config.num_workers,
-            args.device.type == "cuda",
             args.process_index,
             args.world_size,
             min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,
