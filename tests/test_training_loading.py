@@ -40,7 +40,7 @@ class Numbered:
 def test_shares_are_equally_long_and_together_the_plan(batches: int, processes: int, epoch: int) -> None:
     shares = [BatchSamplerShard(Numbered(batches), process, processes) for process in range(processes)]
     for share in shares:
-        share.set_epoch(epoch)
+        share.sampler.set_epoch(epoch)
     dealt = [list(share) for share in shares]
     assert {len(batches) for batches in dealt} == {len(share) for share in shares} == {-(-batches // processes)}
     in_turn = [batch for round_ in zip(*dealt, strict=True) for batch in round_]

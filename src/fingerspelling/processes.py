@@ -34,10 +34,6 @@ OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # in what PyTorch s
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 
 
-class FolderInUse(DataError):
-    """Another process is at work in a folder; the message says which."""
-
-
 class Terminated(BaseException):
     """SIGTERM has arrived; like KeyboardInterrupt, it unwinds whatever runs."""
 
@@ -127,8 +123,7 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
         wait: whether to wait for another process that holds it.
 
     Raises:
-        FolderInUse: another process holds it, and this one does not wait.
-        DataError: the folder cannot be written to.
+        DataError: another process holds it, and this one does not wait; or the folder cannot be written to.
     """
     if _shared(folder) or not is_main() or fcntl is None:
         yield
@@ -144,9 +139,8 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
-                raise FolderInUse(
-                    f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
-                ) from None
+                message = f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
+                raise DataError(message) from None
             print(f"{folder}: waiting for {_holder(file.name)}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:  # a file system without locks

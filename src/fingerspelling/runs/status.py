@@ -63,7 +63,7 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
     found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
     planned = notes.get("run", {}).get("of")
     names = dict.fromkeys([*_texts(planned), *found])
-    first = [name for name in names if str(name).startswith("first_round")]
+    first = [name for name in names if name.startswith("first_round")]
     last = [name for name in names if name not in first]
     for name in first:
         yield name, partial(_training, run_dir, name, notes, clips)

@@ -54,17 +54,14 @@ class BatchSamplerShard(Sampler[list[PlannedClip]]):
     """
 
     def __init__(self, plan: LengthGroupedSampler, process: int, processes: int) -> None:
-        self.plan, self.process, self.processes = plan, process, processes
+        self.sampler = plan  # of this name, Accelerate's loaders tell it the epoch
+        self.process, self.processes = process, processes
 
     def __len__(self) -> int:
-        return math.ceil(len(self.plan) / self.processes)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
-        self.plan.set_epoch(epoch)
+        return math.ceil(len(self.sampler) / self.processes)
 
     def __iter__(self) -> Iterator[list[PlannedClip]]:
-        for number, batch in enumerate(self.plan):
+        for number, batch in enumerate(self.sampler):
             if number % self.processes == self.process:
                 yield batch
         if self.process > number % self.processes:

@@ -102,7 +102,6 @@ class FingerspellingTrainer(Trainer):
                 self.lr_scheduler = get_wsd_schedule(
                     optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
                 )
-            self._created_lr_scheduler = True
         return self.lr_scheduler
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:

@@ -16,9 +16,8 @@ from pathlib import Path
 import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
-from papermill.iorw import LocalHandler, papermill_io
 
-from fingerspelling.files import write_whole, written_whole
+from fingerspelling.files import written_whole
 from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -40,8 +39,7 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError, DataError: there is no such notebook, or as `open_run`.
-        FolderInUse: another process is at work in run_dir.
+        ParameterError, DataError: there is no such notebook, another process is at work in run_dir, or as `open_run`.
     """
     if unknown := [name for name in names if name not in NOTEBOOKS]:
         raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
@@ -61,7 +59,6 @@ def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> in
     """Execute notebooks one after another, up to one that fails; returns the exit status."""
     executed = book.run_dir / "notebooks"
     executed.mkdir(parents=True, exist_ok=True)
-    papermill_io.register(str(executed), _WholeFiles())
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or kernels of Kaggle's image warn of their debugger
     began = time.monotonic()
     for name in names:
@@ -106,13 +103,6 @@ def _sign(notebook: Path, book: Workbook) -> None:
     content.metadata["provenance"] = provenance.read(book.run_dir)[notebook.stem]
     with written_whole(notebook) as temporary:
         nbformat.write(content, temporary)
-
-
-class _WholeFiles(LocalHandler):
-    """What papermill writes after every cell, so that a kill leaves what the last one before it has written."""
-
-    def write(self, buf: str, path: str) -> None:
-        write_whole(Path(path), buf)
 
 
 def _last_cell(notebook: Path) -> int:

@@ -308,16 +308,15 @@ class Workbook:
             A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
             far as the submission has them.
         """
-        held_out, submission = self.read_held_out(), self.config.submission
+        held_out, submitted = self.read_held_out(), self.config.submission.search
         clips = held_out.sample(min(most, len(held_out)), random_state=1)
         places = [self._place(clip) for clip in clips["sequence_id"]]
         models, read = self.train(), {}
-        for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
-            if (beams, weight) != (submission.num_beams, submission.ctc_weight):
-                label = decoding_name(beams, weight)
-                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
+        for search in ({"num_beams": 1, "ctc_weight": 0.0}, submitted | {"ctc_weight": 0.0}):
+            if search != submitted and (label := decoding_name(**search)) not in read:
+                predictions = transcribe_store(models, self.store, places, label, make_decoder(**search))
                 read[label] = clips.assign(prediction=predictions)
-        read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
+        read[f"{decoding_name(**submitted)} (as submitted)"] = clips
         together = pd.concat(read, names=["decoding"]).reset_index("decoding")
         return score_table(together, together["decoding"]).loc[list(read)]
 
