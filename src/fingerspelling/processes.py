@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import json
 import multiprocessing
 import os
 import re
@@ -18,7 +17,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from fingerspelling.files import DataError, InputError, clear_temporary, read_entries
+from fingerspelling.files import DataError, InputError, clear_temporary
 
 try:
     import fcntl
@@ -131,23 +130,24 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
     outer = os.environ.get(HELD, "")  # of other folders
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a+")
+        lock = (folder / LOCK).open("a+", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to ({error.strerror}); choose another run_dir") from None
     with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            file.seek(0)
+            holder = file.read() or "another process"
             if not wait:
-                message = f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
-                raise DataError(message) from None
-            print(f"{folder}: waiting for {_holder(file.name)}", flush=True)
+                raise DataError(f"{folder}: in use by {holder}; wait for it, or choose another run_dir") from None
+            print(f"{folder}: waiting for {holder}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:  # a file system without locks
             yield
             return
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} ({' '.join(sys.argv)})")
         file.flush()
         clear_temporary(folder)
         os.environ[HELD] = f"{os.getpid()} {folder}\n{outer}"
@@ -171,11 +171,3 @@ def _shared(folder: Path) -> bool:
         except ProcessLookupError:  # it died before
             return False
     return True
-
-
-def _holder(lock: str) -> str:
-    """Say which process has written its name into a lock's file."""
-    holder = read_entries(Path(lock))
-    return (
-        f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})" if holder else "another process"
-    )

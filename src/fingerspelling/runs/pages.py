@@ -8,7 +8,6 @@ pictures of README and of docs/results.md to that of images.
 
 import argparse
 import io
-import itertools
 import os
 import re
 import shutil
@@ -93,8 +92,7 @@ def _read(path: Path) -> NotebookNode:
 
 def _wrapped(text: str) -> str:
     """Break lines that GitHub would cut at the right, such as those of a training's progress."""
-    lines = [textwrap.wrap(line, LONGEST_LINE, subsequent_indent=" " * 8) or [""] for line in text.split("\n")]
-    return "\n".join(itertools.chain.from_iterable(lines))
+    return "\n".join(textwrap.fill(line, LONGEST_LINE, subsequent_indent=" " * 8) for line in text.split("\n"))
 
 
 def _linked(notebook: NotebookNode, suffix: str, folder: Path) -> NotebookNode:
