@@ -16,8 +16,9 @@ from pathlib import Path
 import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler, papermill_io
 
-from fingerspelling.files import written_whole
+from fingerspelling.files import write_whole
 from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -51,17 +52,20 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
+    executed = book.run_dir / "notebooks"
+    papermill_io.register(str(executed), _WholeFiles())
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or kernels of Kaggle's image warn of their debugger
     began = time.monotonic()
     with only_process(book.run_dir):
+        executed.mkdir(parents=True, exist_ok=True)
         for name in names:
-            start, executed = time.monotonic(), book.run_dir / "notebooks" / f"{name}.ipynb"
+            start = time.monotonic()
             print(f"=== {name}", flush=True)
-            if failure := _execute(name, executed, values):
+            if failure := _execute(name, executed / f"{name}.ipynb", values):
                 print(failure, file=sys.stderr)
                 return 1
             seconds = time.monotonic() - start
-            _sign(executed, book)
+            _sign(executed / f"{name}.ipynb", book)
             print(f"=== {name} took {seconds:.0f} s", flush=True)
     print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
@@ -69,7 +73,6 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
 
 def _execute(name: str, executed: Path, values: dict[str, str]) -> str:
     """Execute a notebook, which goes to the path `executed`; returns why it failed, "" where it has not."""
-    executed.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
             CHAPTERS / f"{name}.ipynb",
@@ -99,8 +102,14 @@ def _sign(notebook: Path, book: Workbook) -> None:
     """Let an executed notebook carry in its metadata what its last cell says that it ran with."""
     content = nbformat.read(notebook, 4)
     content.metadata["provenance"] = provenance.read(book.run_dir)[notebook.stem]
-    with written_whole(notebook) as temporary:
-        nbformat.write(content, temporary)
+    write_whole(notebook, nbformat.writes(content) + "\n")
+
+
+class _WholeFiles(LocalHandler):
+    """What papermill writes after every cell, so that a kill leaves what the last one before it has written."""
+
+    def write(self, buf: str, path: str) -> None:
+        write_whole(Path(path), buf)
 
 
 def _last_cell(notebook: Path) -> int:
