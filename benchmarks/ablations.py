@@ -33,8 +33,8 @@ from fingerspelling.decoding.search import Decode, decode
 from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import Encoded, FingerspellingModel
-from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.runs.config import ROOT
+from fingerspelling.parameters import ParameterError, lay_over, read_parameters
+from fingerspelling.runs.config import ROOT, RunConfig
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.training.recipe import Recipe
@@ -87,12 +87,6 @@ VARIANTS = [
 ]
 
 
-def merged(values: dict, changes: dict) -> dict:
-    """Return values with changes, section by section."""
-    whole = {name: merged(values.get(name) or {}, change) for name, change in changes.items() if type(change) is dict}
-    return {**values, **changes, **whole}
-
-
 def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     """Return the recipes to train by their names; say which cannot be, and why, before hours are spent.
 
@@ -102,12 +96,12 @@ def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     if unknown := [part for part in only if not any(part in variant.name for variant in VARIANTS)]:
         names = ", ".join(variant.name for variant in VARIANTS)
         raise ParameterError(f"--only: no variant has {unknown[0]!r} in its name; they are {names}")
-    recipes = {BASELINE: Recipe.from_values(values)}
+    recipes = {BASELINE: RunConfig.from_values(values).recipe}
     for variant in VARIANTS[1:]:
         if only and not any(part in variant.name for part in only):
             continue
         try:
-            recipe = Recipe.from_values(merged(values, variant.changes))
+            recipe = RunConfig.from_values(lay_over(values, variant.changes)).recipe
         except ParameterError as error:
             print(f"left out: {variant.name} ({error})")
             continue

@@ -36,8 +36,9 @@ def write_card(
     sure = read["confidence"].to_numpy()
     figure = plots.reliability(sure, read["score"].to_numpy(), threshold_scores(sure, read), "confidence")
     plots.save(figure, folder / FIGURE)
+    intervals = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
     tables = {
-        "scores": _with_words(scores),
+        "scores": scores.assign(interval=intervals)[["signers", "clips", "score", "interval"]],
         "reliability": reliability(read),
         "refused": refused(read, empty, threshold),
     }
@@ -86,11 +87,6 @@ def real_clips(package: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     return "\n".join(line for line in lines if line[:4].strip() or line.split()[:1] == ["signers"])
-
-
-def _with_words(scores: pd.DataFrame) -> pd.DataFrame:
-    interval = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
-    return scores.assign(interval=interval)[["signers", "clips", "score", "interval"]]
 
 
 def _markdown(table: pd.DataFrame) -> str:

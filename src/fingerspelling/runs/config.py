@@ -20,6 +20,7 @@ from fingerspelling.parameters import (
     ParameterError,
     Probability,
     build,
+    errors_in,
     lay_over,
     parameters,
     parse_override,
@@ -99,14 +100,11 @@ def _read_first_round(file: object) -> Recipe:
     if not isinstance(file, str | Path):
         raise ValueError("expected a path")
     path = parameter_file(file)
-    try:
+    with errors_in(f"first_round: {path}"):
         values = read_parameters(path)
         if values.get("first_round"):
             raise ParameterError("first_round: a first round has none before it")
-        config = RunConfig.from_values(values)
-    except ParameterError as error:
-        raise ParameterError(f"first_round: {path}: {error}") from None
-    return Recipe(config.model, config.training)
+        return RunConfig.from_values(values).recipe
 
 
 ProjectPath = Annotated[Path, pydantic.AfterValidator(_usable_path)]
@@ -166,6 +164,11 @@ class RunConfig:
         if self.submission.ctc_weight and not self.model.ctc_weight:
             raise ValueError("submission.ctc_weight: the model has no CTC head to weigh, as model.ctc_weight is 0")
 
+    @property
+    def recipe(self) -> Recipe:
+        """How its models are trained."""
+        return Recipe(self.model, self.training)
+
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Check the values of a YAML file or a notebook, laid over the file that `params` names; see `build`.
@@ -190,10 +193,8 @@ def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) ->
         file = parameter_file(file)
         if file in above:
             raise ParameterError(f"params: {file} is laid over itself")
-        try:
+        with errors_in(f"params: {file}"):
             beneath = effective_values(read_parameters(file), (*above, file))
-        except ParameterError as error:
-            raise ParameterError(f"params: {file}: {error}") from None
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)
     overrides = given.get("overrides") or ()
     if isinstance(overrides, str):  # as papermill's -p passes it: one, or several with blanks between them
