@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from fingerspelling.data.conventions import ExtractionConfig
-from fingerspelling.decoding.search import Decode, make_decoder
+from fingerspelling.decoding.search import Decode, decode
 from fingerspelling.files import PACKAGE, from_home
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
@@ -123,13 +124,13 @@ class SubmissionConfig:
 
     @property
     def search(self) -> dict[str, Any]:
-        """How the submission finds the characters: arguments of `make_decoder` and `export_tflite`."""
+        """How the submission finds the characters: arguments of `decode` and `export_tflite`."""
         return {"num_beams": self.num_beams, "ctc_weight": self.ctc_weight}
 
     @property
     def decode(self) -> Decode:
         """How the submission finds the characters."""
-        return make_decoder(self.num_beams, self.ctc_weight)
+        return partial(decode, **self.search)
 
 
 @parameters

@@ -18,7 +18,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION,
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
-from fingerspelling.decoding.search import decoding_name, make_decoder
-from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.decoding.search import decode, decoding_name
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
@@ -308,8 +308,8 @@ class Workbook:
         models, read = self.train(), {}
         for search in ({"num_beams": 1, "ctc_weight": 0.0}, submitted | {"ctc_weight": 0.0}):
             if search != submitted and (label := decoding_name(**search)) not in read:
-                predictions = transcribe_store(models, self.store, places, label, make_decoder(**search))
-                read[label] = clips.assign(prediction=predictions)
+                transcripts = read_store(models, self.store, places, label, partial(decode, **search))
+                read[label] = clips.assign(prediction=[transcript.phrase for transcript in transcripts])
         read[f"{decoding_name(**submitted)} (as submitted)"] = clips
         together = pd.concat(read, names=["decoding"]).reset_index("decoding")
         return score_table(together, together["decoding"]).loc[list(read)]
@@ -338,8 +338,8 @@ class Workbook:
         """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
         return self.store.frames(self._place(clip["sequence_id"]))
 
-    def certainty(self) -> pd.DataFrame:
-        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+    def certainty(self) -> np.ndarray:
+        """Return how probable the search finds what it read of each validation clip, see `certainty`."""
         held_out = self.read_held_out()
         places = [self._place(clip) for clip in held_out["sequence_id"]]
         return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
