@@ -74,7 +74,8 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     settings = pd.DataFrame({run: parameters(names[run], runs[run]) for run in table.index}).T
     differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
     best = table.index[0]
-    rows = {run: _behind(runs[best], runs[run]) for run in table.index} | {best: {"behind": 0.0, "verdict": "the best"}}
+    rows = {run: _behind(runs[best], runs[run]) for run in table.index[1:]}
+    rows[best] = {"behind": 0.0, "verdict": "the best"}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
 
 
