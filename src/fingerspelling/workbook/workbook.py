@@ -164,8 +164,14 @@ class Workbook:
                     f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
                 )
             folder = self.home / "competition"
-            with only_process(self.home, wait=True):
-                simulate(self.config.simulation, folder)
+            try:
+                with only_process(self.home, wait=True):
+                    simulate(self.config.simulation, folder)
+            except ValueError as error:  # the run is on another simulation
+                reason = str(error).removeprefix(f"{folder}: ")
+                raise ParameterError(
+                    f"run_dir: {self.run_dir} {reason}; choose another run_dir, or the simulation that it has"
+                ) from error
             return folder
 
     def extract(self) -> pd.DataFrame:
