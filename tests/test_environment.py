@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import fingerspelling
 from fingerspelling.runs.config import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -120,9 +121,11 @@ def test_no_test_depends_on_the_speed_of_the_machine() -> None:
         assert set(re.findall(r"\bdeadline=(\w+)", file.read_text())) <= {"None"}, file
 
 
-def test_the_version_is_the_same_everywhere(project: dict) -> None:
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
-    assert re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == project["version"]
+def test_the_version_is_the_same_everywhere() -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == fingerspelling.__version__
+    assert (
+        re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == fingerspelling.__version__
+    )
 
 
 REPORT = """<testsuites><testsuite name="pytest">
