@@ -19,6 +19,7 @@ manifest of clips are passed over.
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,14 +60,14 @@ def load(model: Path, num_beams: int, ctc_weight: float) -> Transcribe:
 
     import torch
 
-    from fingerspelling.decoding.search import make_decoder
+    from fingerspelling.decoding.search import decode
     from fingerspelling.decoding.transcribe import transcribe_clip
     from fingerspelling.model import FingerspellingModel
 
     torch.set_num_threads(1)
     trained = FingerspellingModel.from_pretrained(model).eval()
-    decode = make_decoder(num_beams, ctc_weight if trained.ctc is not None else 0.0)
-    return lambda path: (transcribe_clip([trained], torch.from_numpy(read_clip(path)), decode),) * 2
+    search = partial(decode, num_beams=num_beams, ctc_weight=ctc_weight if trained.ctc is not None else 0.0)
+    return lambda path: (transcribe_clip([trained], torch.from_numpy(read_clip(path)), search),) * 2
 
 
 def bootstrap(characters: np.ndarray, distances: np.ndarray) -> tuple[float, float]:

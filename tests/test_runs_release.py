@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from test_main import HEAVY
 
 from fingerspelling.__main__ import main
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.search import make_decoder
+from fingerspelling.decoding.search import decode
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
@@ -93,7 +94,7 @@ def test_the_pytorch_weights_are_half_as_large_and_read_the_same(made: tuple[Pat
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, trained[name], rtol=1e-3, atol=1e-4)
     frames = torch.from_numpy(read_clip(package / SAMPLE_FILE))
-    read = transcribe_clip([model], frames, make_decoder(2, 0.3))
+    read = transcribe_clip([model], frames, partial(decode, num_beams=2, ctc_weight=0.3))
     assert read == Submission(package).transcribe(frames.numpy())
 
 
@@ -222,4 +223,4 @@ def test_what_the_readme_names_loads_the_weights_that_are_shipped() -> None:
     model = FingerspellingModel.from_pretrained(CARRIED[1].parent).eval()
     about = json.loads((WEIGHTS / "inference_args.json").read_text())
     frames = torch.from_numpy(read_clip(WEIGHTS / SAMPLE_FILE))
-    assert transcribe_clip([model], frames, make_decoder(**about["made"]["search"])) == about["sample"]
+    assert transcribe_clip([model], frames, partial(decode, **about["made"]["search"])) == about["sample"]

@@ -130,9 +130,8 @@ def test_nothing_readable_is_an_empty_reading() -> None:
 
 
 def test_the_constant_phrase_means_that_nothing_is_readable() -> None:
-    reader = Counter()
-    reader._submission = type("Always", (), {"transcribe": lambda self, frames: CONSTANT_PHRASE})()
-    assert Reader.text(reader, np.zeros((3, 390), np.float32)) == ""
+    always = type("Always", (), {"transcribe": lambda self, frames: CONSTANT_PHRASE})()
+    assert Reader.text(always, np.zeros((3, 390), np.float32)) == ""
 
 
 @pytest.mark.parametrize(("hands", "sentence"), [(0, "no hand is seen in any of 40"), (3, "in 3 of 40 frames")])

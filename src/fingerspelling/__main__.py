@@ -14,9 +14,9 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others n
 """
 
 import argparse
+import importlib
 import mimetypes
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import fingerspelling
@@ -26,6 +26,17 @@ from fingerspelling.processes import exit_status
 from fingerspelling.scoring.runtime import ModelError
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
+
+MODULES = {  # with the function that runs a command, all but predict
+    "run": "workbook.notebooks",
+    "train": "workbook.train",
+    "score": "scoring.scorer",
+    "status": "runs.status",
+    "kaggle": "kaggle.commands",
+    "sweep": "runs.sweep",
+    "compare": "runs.compare",
+    "read": "video.command",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,40 +84,21 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_arguments(reading)
 
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _imported(options)(options))
+    return exit_status(lambda: (predict if options.command == "predict" else _run)(options))
 
 
-def _imported(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """Import what a command needs; a DataError says which extras bring a package that is missing."""
-    extras = "workbook"
+def _run(options: argparse.Namespace) -> int:
+    """Import a command and run it; a DataError says which extras bring a package that is missing."""
+    module = MODULES[options.command]
+    if options.command == "sweep" and options.kaggle:
+        module = "kaggle.sweep"
     try:
-        match options.command:
-            case "predict":
-                return predict
-            case "read":
-                return command.run
-            case "run":
-                from fingerspelling.workbook.notebooks import run
-            case "train":
-                from fingerspelling.workbook.train import run
-            case "score":
-                from fingerspelling.scoring.scorer import run
-            case "status":
-                from fingerspelling.runs.status import run
-            case "compare":
-                from fingerspelling.runs.compare import run
-            case "sweep" if not options.kaggle:
-                from fingerspelling.runs.sweep import run
-            case "sweep":
-                extras = "workbook,kaggle"
-                from fingerspelling.kaggle.sweep import run
-            case "kaggle":
-                extras = "workbook,kaggle"
-                from fingerspelling.kaggle.commands import run
+        command = importlib.import_module(f"fingerspelling.{module}")
     except ImportError as error:
         needs = f"fingerspelling {options.command} needs the package {error.name}"
+        extras = "workbook,kaggle" if module.startswith("kaggle") else "workbook"
         raise DataError(f"{needs}; install fingerspelling[{extras}]") from error
-    return run
+    return command.run(options)
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:

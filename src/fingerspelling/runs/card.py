@@ -37,8 +37,11 @@ def write_card(
     sure = read["confidence"].to_numpy()
     figure = plots.reliability(sure, read["score"].to_numpy(), threshold_scores(sure, read), "confidence")
     plots.save(figure, folder / FIGURE)
+    intervals = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
+    shown = score_table(as_shown(read, threshold), read["kind"])
+    columns = ["signers", "clips", "score", "interval", "as shown"]
     tables = {
-        "scores": _with_words(scores, score_table(as_shown(read, threshold), read["kind"])),
+        "scores": scores.assign(interval=intervals, **{"as shown": shown["score"]})[columns],
         "reliability": reliability(read),
         "refused": refused(read, empty, threshold),
     }
@@ -96,12 +99,6 @@ def real_clips(package: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     return "\n".join(line for line in lines if line[:4].strip() or line.split()[:1] == ["signers"])
-
-
-def _with_words(scores: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
-    interval = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
-    columns = ["signers", "clips", "score", "interval", "as shown"]
-    return scores.assign(interval=interval, **{"as shown": shown["score"]})[columns]
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ What the package ships is a submission, too, which also says how sure it is.
 
 import json
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,21 +117,13 @@ def shipped() -> Path:
 def _read_member(path: Path, name: str) -> bytes:
     refuse_no_file(path / name if path.is_dir() else path)
     try:
-        if path.is_dir():
-            _refuse_large(path, name, (path / name).stat().st_size)
-            return (path / name).read_bytes()
-        with zipfile.ZipFile(path) as archive:
-            _refuse_large(path, name, archive.getinfo(name).file_size)
-            return archive.read(name)
-    except DataError:
-        raise
+        with nullcontext() if path.is_dir() else zipfile.ZipFile(path) as archive:
+            megabytes = (archive.getinfo(name).file_size if archive else (path / name).stat().st_size) / 1e6
+            if megabytes <= LARGEST_MB:
+                return archive.read(name) if archive else (path / name).read_bytes()
     except Exception as error:  # whatever a damaged archive makes zipfile raise
         raise DataError(f"{path}: cannot read {name} ({error})") from error
-
-
-def _refuse_large(path: Path, name: str, size: int) -> None:
-    if size > 1e6 * LARGEST_MB:
-        raise DataError(f"{path}: {name} takes {size / 1e6:.0f} MB; the competition allows {LIMIT_MB:g} in all")
+    raise DataError(f"{path}: {name} takes {megabytes:.0f} MB; the competition allows {LIMIT_MB:g} in all")
 
 
 def _selected_columns(arguments: bytes) -> list[str]:

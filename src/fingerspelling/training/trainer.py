@@ -102,7 +102,6 @@ class FingerspellingTrainer(Trainer):
                 self.lr_scheduler = get_wsd_schedule(
                     optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
                 )
-            self._created_lr_scheduler = True
         return self.lr_scheduler
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -133,7 +132,6 @@ class FingerspellingTrainer(Trainer):
             self.plan,
             self.train_dataset,
             self.config.num_workers,
-            args.device.type == "cuda",
             args.process_index,
             args.world_size,
             min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,

@@ -57,23 +57,18 @@ class Reading:
         return Answer(self.text, self.confidence)
 
 
-class Reader:
-    """A model that reads the 130 points, ready to read."""
+class Reader(Submission):
+    """A submission that reads the 130 points, by default the one that is shipped."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Load a model as `Submission` does, by default the one that is shipped; raises as that does."""
         path = path or shipped()
-        self._submission = Submission(path)
-        if self._submission.columns != SELECTED_COLUMNS:
+        super().__init__(path)
+        if self.columns != SELECTED_COLUMNS:
             raise DataError(f"{path}: reads other landmarks than the 130 points of the workbook's models")
 
-    def read(self, frames: np.ndarray) -> Answer:
-        """Read frames, float32 [frames, 390] at 30 per second, or say that nothing is readable."""
-        return self._submission.read(frames)
-
     def text(self, frames: np.ndarray) -> str:
-        """Read them, however unsure that is; "" where the model finds nothing at all."""
-        text = self._submission.transcribe(frames)
+        """Read frames, float32 [frames, 390] at 30 per second, however unsure that is; "" where nothing is found."""
+        text = self.transcribe(frames)
         return "" if text == CONSTANT_PHRASE else text
 
 

@@ -18,7 +18,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION,
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
-from fingerspelling.decoding.search import decoding_name, make_decoder
-from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.decoding.search import decode, decoding_name
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -154,14 +154,8 @@ class Workbook:
                     f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
                 )
             folder = self.home / "competition"
-            try:
-                with only_process(self.home, wait=True):
-                    simulate(self.config.simulation, folder)
-            except ValueError as error:  # the run is on another simulation
-                reason = str(error).removeprefix(f"{folder}: ")
-                raise ParameterError(
-                    f"run_dir: {self.run_dir} {reason}; choose another run_dir, or the simulation that it has"
-                ) from error
+            with only_process(self.home, wait=True):
+                simulate(self.config.simulation, folder)
             return folder
 
     def extract(self) -> pd.DataFrame:
@@ -308,16 +302,15 @@ class Workbook:
             A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
             far as the submission has them.
         """
-        held_out, submission = self.read_held_out(), self.config.submission
+        held_out, submitted = self.read_held_out(), self.config.submission.search
         clips = held_out.sample(min(most, len(held_out)), random_state=1)
         places = [self._place(clip) for clip in clips["sequence_id"]]
         models, read = self.train(), {}
-        for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
-            if (beams, weight) != (submission.num_beams, submission.ctc_weight):
-                label = decoding_name(beams, weight)
-                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
-                read[label] = clips.assign(prediction=predictions)
-        read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
+        for search in ({"num_beams": 1, "ctc_weight": 0.0}, submitted | {"ctc_weight": 0.0}):
+            if search != submitted and (label := decoding_name(**search)) not in read:
+                transcripts = read_store(models, self.store, places, label, partial(decode, **search))
+                read[label] = clips.assign(prediction=[transcript.phrase for transcript in transcripts])
+        read[f"{decoding_name(**submitted)} (as submitted)"] = clips
         together = pd.concat(read, names=["decoding"]).reset_index("decoding")
         return score_table(together, together["decoding"]).loc[list(read)]
 
@@ -345,8 +338,8 @@ class Workbook:
         """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
         return self.store.frames(self._place(clip["sequence_id"]))
 
-    def certainty(self) -> pd.DataFrame:
-        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+    def certainty(self) -> np.ndarray:
+        """Return how probable the search finds what it read of each validation clip, see `certainty`."""
         held_out = self.read_held_out()
         places = [self._place(clip) for clip in held_out["sequence_id"]]
         return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
@@ -391,11 +384,9 @@ def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
         ParameterError: the file cannot be read, or as `Workbook`; the message begins with the file.
         DataError: as `Workbook`.
     """
-    try:
+    with errors_in(params):
         values = read_parameters(params)
         return Workbook(values | ({"data_dir": str(data_dir.resolve())} if data_dir else {}))
-    except ParameterError as error:
-        raise ParameterError(f"{params}: {error}") from None
 
 
 def _refuse_mixing(run_dir: Path, data_dir: Path) -> None:
