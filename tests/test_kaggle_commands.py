@@ -213,16 +213,25 @@ def test_parameters_that_cannot_be_read_are_named(
         assert capsys.readouterr().err.endswith(f"{tmp_path / 'absent.yaml'}: No such file or directory\n")
 
 
-def test_nothing_is_asked_without_credentials(
+def test_without_credentials_what_is_mistyped_is_said_first_and_nothing_is_asked(
     fingerspelling: Callable[..., int],
     kaggle: KaggleStub,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.delenv("KAGGLE_API_TOKEN")
-    for typed in (["push", "02"], ["status"], ["fetch", "02"], ["submit"], ["weights", "x"], ["wheels"]):
+    for typed in (["push", "02"], ["status"], ["fetch", "02"], ["submit"], ["wheels"]):
         assert fingerspelling(*typed) == 2
         assert capsys.readouterr().err.startswith("there are no Kaggle credentials; make a token at https://")
+    for typed in (["push", "09"], ["fetch", "03", "09"], ["submit", "09"], ["follow", "09"]):
+        assert fingerspelling(*typed) == 2
+        assert capsys.readouterr().err.startswith("09: no such kernel; there are 00, ")
+    for typed in (["kaggle", "push", "02", "--params"], ["kaggle", "status", "--params"], ["sweep"]):
+        more = ["training.epochs=1", "--kaggle", "--uncommitted"] if typed == ["sweep"] else []
+        assert main([*typed, "absent.yaml", *more]) == 2
+        assert capsys.readouterr().err == "absent.yaml: No such file or directory\n"
+    assert fingerspelling("weights", "nowhere") == 2
+    assert capsys.readouterr().err.startswith("nowhere: holds no trained model")
     assert not kaggle.calls
 
 

@@ -1,5 +1,7 @@
 """The command line: `fingerspelling predict` and `fingerspelling score`."""
 
+import argparse
+import os
 import shlex
 import shutil
 import subprocess
@@ -123,7 +125,46 @@ def test_a_sequence_or_submission_that_is_not_there_is_said(capsys: pytest.Captu
     assert capsys.readouterr().err == "clips/many.parquet: holds no clip with the sequence_id 4\n"
     assert main(["predict", "clips/one.parquet", "--submission", "absent.zip"]) == 2
     out, err = capsys.readouterr()
-    assert not out and err.startswith("absent.zip: cannot read inference_args.json")
+    assert not out and err == "absent.zip: no such file or folder\n"
+    assert main(["predict", "clips/one.parquet", "--submission", "clips"]) == 2
+    assert capsys.readouterr().err == "clips: holds no inference_args.json\n"
+
+
+@pytest.mark.parametrize("name", ["predict", "read", "run"])
+def test_an_interrupt_while_the_packages_are_imported_is_a_sentence(name: str, tmp_path: Path) -> None:
+    """By a package in NumPy's place, at whose import somebody presses Ctrl-C."""
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    command = [sys.executable, "-m", "fingerspelling", name, "x.parquet"]
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "src")])
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize(("name", "resumes"), [("sweep", True), ("compare", False), ("read", False)])
+def test_an_interrupted_command_says_whether_it_goes_on(
+    name: str, resumes: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupt(options: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fingerspelling.__main__._run", interrupt)
+    assert main([name, "x", *["training.epochs=1"] * (name == "sweep")]) == 130
+    assert capsys.readouterr().err == "interrupted" + "; the same command goes on from here" * resumes + "\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["read", "x.mp4", "--keep", "x.mp4"],  # which it would replace
+        ["read", "x.mp4", "--picture", "x.jpg"],
+        ["read", "x.mp4", "--html", "x.png"],
+        ["predict", "--sample", "--picture", "x.gif"],
+    ],
+)
+def test_files_of_another_kind_than_is_written_are_refused(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert f"{arguments[-1]}: the name has to end with ." in capsys.readouterr().err
 
 
 def test_nothing_readable_is_status_1_of_either_command(
@@ -136,8 +177,9 @@ def test_nothing_readable_is_status_1_of_either_command(
     assert main(["predict", *both, "--submission", str(folder / "files")]) == 0
     monkeypatch.setattr(command, "Reader", lambda path: None)
     Recording(np.full((9, len(COLUMNS)), np.nan, np.float32), np.arange(9) / 30).write(tmp_path / "handless.parquet")
-    assert main(["read", str(tmp_path / "handless.parquet")]) == 1
-    assert "no hand is seen in any of 9 frames" in capsys.readouterr().err
+    assert main(["read", str(tmp_path / "handless.parquet"), "--picture", "x.png"]) == 1
+    said = capsys.readouterr().err
+    assert "no hand is seen in any of 9 frames" in said and "x.png is not written" in said
 
 
 @pytest.mark.parametrize("name", ["predict", "read"])

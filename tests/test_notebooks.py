@@ -252,6 +252,8 @@ def test_run_says_in_one_line_what_is_wrong_and_fails(
         assert error.startswith(f"{data or params}: ") and said in error
     assert exit_status(partial(execute_all, params, names=["03_trainig"])) == 2
     assert "no 03_trainig; there are 00_start, " in capsys.readouterr().err
+    assert exit_status(partial(execute_all, params, names=["3", "03", "7"])) == 2
+    assert "no 7; there are 00_start, " in capsys.readouterr().err
 
 
 def test_what_papermill_writes_is_there_only_when_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

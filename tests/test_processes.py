@@ -42,8 +42,8 @@ def unread() -> int:
     ("main", "status", "sentence"),
     [
         (lambda: 7, 7, ""),
-        (interrupted, 130, "interrupted; the same command goes on from here\n"),
-        (terminated, 143, "terminated; the same command goes on from here\n"),
+        (interrupted, 130, "interrupted\n"),
+        (terminated, 143, "terminated\n"),
         (unusable, 2, "x.csv: lacks a column\n"),
         (
             too_large,
@@ -59,6 +59,11 @@ def test_an_end_is_a_status_and_a_sentence(main, status: int, sentence: str, cap
     assert exit_status(main) == status
     assert capsys.readouterr().err == sentence
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_command_that_goes_on_where_it_was_says_so(capsys: pytest.CaptureFixture) -> None:
+    assert exit_status(interrupted, resumes=True) == 130
+    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
 
 
 def test_what_is_a_mistake_of_the_program_keeps_its_traceback() -> None:

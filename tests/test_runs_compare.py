@@ -11,7 +11,9 @@ from fingerspelling.runs.compare import compare
 PHRASE = "abcdefghij"
 
 
-def a_run(folder: Path, edits: list[int], learning_rate: float, first_id: int = 0, together: bool = False) -> Path:
+def a_run(
+    folder: Path, edits: list[int], learning_rate: float, first_id: int = 0, together: bool = False, share: float = 0.0
+) -> Path:
     """A run that made so many errors on clips of ten characters, each of another signer."""
     (folder / "seed1/model").mkdir(parents=True)
     clips = pd.DataFrame(
@@ -27,10 +29,10 @@ def a_run(folder: Path, edits: list[int], learning_rate: float, first_id: int = 
         better = clips.assign(prediction=PHRASE)
         better.attrs["readers"] = {"num_beams": 4, "ctc_weight": 0.3}
         better.to_parquet(folder / "out_of_fold.parquet")
-    wild = {"share": 0.0, "wording": {"word": learning_rate}}  # of which nothing is used
+    wild = {"share": share, "wording": {"word": learning_rate}}  # of which nothing is used, without a share
     training = {
         "model": {"d_model": 32},
-        "training": {"learning_rate": learning_rate, "seed": 1, "simulation": {"wild": wild}},
+        "training": {"learning_rate": learning_rate, "seed": 1, "simulation": {"clips": 9, "wild": wild}},
         "data": {"clips": "x"},
     }
     (folder / "seed1/training.json").write_text(json.dumps(training))
@@ -57,6 +59,19 @@ def test_runs_are_set_side_by_side(tmp_path: Path) -> None:
     assert table["training.learning_rate"].tolist() == [1e-3, 1e-3, 1e-3, 2e-3]
     assert "model.d_model" not in table and "training.seed" not in table
     assert not any("wild" in name for name in table)
+
+
+def test_a_section_that_some_runs_lack_is_one_row(tmp_path: Path) -> None:
+    shares = {"a": (1, 0.5, 1e-3), "b": (2, 0.0, 1e-3), "c": (3, 0.5, 2e-3)}
+    runs = {name: a_run(tmp_path / name, [edits], rate, share=share) for name, (edits, share, rate) in shares.items()}
+    wild = "training.simulation.wild"
+    table = compare([runs["a"], runs["b"]])
+    assert table.filter(like="wild").to_dict("list") == {wild: ["used", "–"]}
+    table = compare([*runs.values()])  # two have it, and differ
+    assert table.filter(like="wild").to_dict("list") == {
+        wild: ["used", "–", "used"],
+        f"{wild}.wording.word": [1e-3, "–", 2e-3],
+    }
 
 
 def test_what_all_models_read_together_counts(tmp_path: Path) -> None:

@@ -177,10 +177,18 @@ def test_the_sample_is_drawn_and_read(installed: Path, tmp_path: Path, capsys: p
     assert capsys.readouterr().out.splitlines()[-1] == NOTHING
 
 
-@pytest.mark.parametrize("arguments", [[], ["a.parquet", "--sample"], ["a.parquet", "--picture", "a.png"]])
-def test_clips_or_the_sample_must_be_named(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name clips to read, or --sample"),
+        (["a.parquet", "--sample"], "--sample takes no path"),
+        (["a.parquet", "--picture", "a.png"], "for a clip of yours: fingerspelling read a.parquet --picture a.png"),
+        (["--picture", "a.png"], "--picture goes with --sample; "),
+    ],
+)
+def test_clips_or_the_sample_must_be_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["predict", *arguments]) == 2
-    assert "name clips to read, or --sample" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 def test_without_weights_a_sentence_says_so(

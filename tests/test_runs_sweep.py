@@ -138,6 +138,7 @@ def test_each_run_has_its_own_whole_parameters(tmp_path: Path) -> None:
 def test_values_are_checked_before_anything_starts(value: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=said.replace("?", r"\?")):
         sweep.plan(ROOT / "tests/tiny.yaml", [value], tmp_path / "sweep")
+    assert main(["sweep", str(ROOT / "tests/tiny.yaml"), value, "--folder", str(tmp_path / "sweep")]) == 2
     assert not (tmp_path / "sweep").exists()
 
 

@@ -1,3 +1,5 @@
+import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -114,8 +116,9 @@ def test_clips_are_found_by_their_sequence_id(tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        (None, "train.csv: .*No such file"),
-        ("sequence_id,text\n1,a\n", "train.csv: .*phrase"),
+        (None, "train.csv: No such file"),
+        ("sequence_id,text\n1,a\n", "train.csv: not a CSV table with the columns sequence_id and phrase$"),
+        ('"', "train.csv: not a CSV table with the columns sequence_id and phrase$"),
         ("sequence_id,phrase\n2,a\n", "clips: none of its 1 parquet files is named after a clip in .*train.csv"),
     ],
 )
@@ -126,6 +129,25 @@ def test_clips_that_cannot_be_found_are_an_error(tmp_path: Path, table: str | No
         (tmp_path / "train.csv").write_text(table)
     with pytest.raises(DataError, match=reason):
         find_clips(tmp_path / "clips", tmp_path / "train.csv")
+
+
+def test_a_folder_without_clips_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\n1,a\n")
+    with pytest.raises(DataError, match=r"nowhere: no such folder"):
+        find_clips(tmp_path / "nowhere", tmp_path / "train.csv")
+    with pytest.raises(DataError, match=r"train\.csv: no such folder"):
+        find_clips(tmp_path / "train.csv", tmp_path / "train.csv")
+    with pytest.raises(DataError, match=r"holds no parquet files"):
+        find_clips(tmp_path, tmp_path / "train.csv")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_whose_name_is_not_utf_8_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in (b"1.parquet", b"\xff.parquet"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    (tmp_path / "train.csv").write_text("sequence_id,phrase\n1,a\n")
+    assert find_clips(tmp_path, tmp_path / "train.csv")["sequence_id"].tolist() == ["1"]
+    assert "left out 1 of 2 clips" in capsys.readouterr().out
 
 
 def test_clips_without_a_phrase_or_with_several_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -38,7 +38,7 @@ def test_a_model_alone_reads_the_workbooks_points(tmp_path: Path) -> None:
     assert submission.columns == SELECTED_COLUMNS
     frames = np.tile(np.array(text.encode("dog"), np.float32)[:, None], len(SELECTED_COLUMNS))
     assert submission.transcribe(frames) == "dog"
-    with pytest.raises(DataError, match=r"cannot read absent\.tflite"):
+    with pytest.raises(DataError, match=r"holds no absent\.tflite"):
         Submission(tmp_path / "absent.tflite")
 
 
@@ -114,9 +114,9 @@ def test_a_zip_is_read_like_a_folder(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "reason"),
     [
-        ("model.tflite", None, "cannot read model.tflite"),
+        ("model.tflite", None, "holds no model.tflite"),
         ("model.tflite", b"no model", "model.tflite"),
-        ("inference_args.json", None, "cannot read inference_args.json"),
+        ("inference_args.json", None, "holds no inference_args.json"),
         ("inference_args.json", b"{", "inference_args.json: Expecting"),
         ("inference_args.json", b"[" * 10**5, "inference_args.json: nested too deeply"),
         ("inference_args.json", b'{"columns": []}', "no list selected_columns"),

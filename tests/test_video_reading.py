@@ -164,6 +164,7 @@ def test_kept_landmarks_are_read_again_without_mediapipe(tmp_path: Path, capsys:
     said = capsys.readouterr()
     assert said.out.startswith("abcdefg") and said.out.split("\t")[1].strip().endswith("%")
     assert "reading" in said.err and "landmarks" in said.err
+    assert all(f"{path} is written\n" in said.err for path in outputs.values())
     assert outputs["png"].read_bytes()[:4] == b"\x89PNG"
     assert main(["read", str(outputs["parquet"])]) == 0
     assert capsys.readouterr().out == said.out
@@ -176,6 +177,7 @@ def test_kept_landmarks_are_read_again_without_mediapipe(tmp_path: Path, capsys:
         ([], "name a video, or a webcam"),
         (["a.mp4", "--camera", "0"], "name a video, or a webcam"),
         (["no.mp4"], "no.mp4: No such file"),
+        ([str(FILMS)], "is a folder; `fingerspelling predict` reads all clips of one"),
         (["no.parquet"], "no.parquet: not a readable parquet file"),
         (["a.mp4", "--keep", "no/such/folder/x.parquet"], "no such folder to write x.parquet to"),
     ],
@@ -203,7 +205,7 @@ def test_the_page_holds_the_letters_and_needs_no_network(tmp_path: Path) -> None
     recording = recording_of(np.arange(30) > 4)
     write_page(tmp_path / "out.html", recording, [Reading(0, 1, letters, 0.6, 5.0)], "a <video>")
     page = (tmp_path / "out.html").read_text()
-    assert "a &lt;video&gt;" in page and "://" not in page
+    assert "a &lt;video&gt;" in page and "(60%, doubtful)</h1>" in page and "://" not in page
     clip = json.loads(page.split("const clip = ")[1].split(", by =")[0])
     assert clip["letters"] == [["<", 0.2, 1.0], [" ", 0.5, 0.25]]
     assert len(clip["frames"]) == 30

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from fingerspelling.landmarks import COLUMNS, HAND, HAND_BONES, POINTS, as_columns
@@ -43,11 +44,17 @@ def test_each_letter_stands_over_the_hand_in_the_colours_of_its_fingers(confiden
 
 
 @pytest.mark.parametrize(
-    ("letters", "confidence", "title"), [("ab", 0.9, "ab"), ("ab", 0.7, "ab (doubtful)"), ("", 0.1, "nothing readable")]
+    ("letters", "confidence", "title"),
+    [("ab", 0.9, "ab (90%)"), ("a", 0.7, "a (70%, doubtful)"), ("", 0.1, "nothing readable")],
 )
-def test_a_doubtful_phrase_is_called_so(letters: str, confidence: float, title: str) -> None:
+def test_a_phrase_is_shown_whole_with_its_confidence(letters: str, confidence: float, title: str) -> None:
     reading = Reading(0, 2, [Letter(letter, 1.0, 1.0) for letter in letters], confidence, 1.0)
-    assert letters_figure(recording(), [reading]).get_suptitle() == title
+    figure = letters_figure(recording(), [reading])
+    assert figure.get_suptitle() == title
+    (words,) = [text for text in figure.texts if text.get_text() == title]
+    extent = words.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width
+    assert all(axes.get_frame_on() == bool(letters) for axes in figure.axes), "an empty frame shows nothing"
 
 
 def test_the_other_hand_that_only_rests_in_the_picture_is_not_shown() -> None:

@@ -13,19 +13,24 @@
 Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others need is imported there.
 """
 
-import argparse
-import importlib
-import mimetypes
 import sys
-from pathlib import Path
 
-import fingerspelling
-from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
-from fingerspelling.files import DataError, InputError, to_path, visible_files
-from fingerspelling.processes import exit_status
-from fingerspelling.scoring.runtime import ModelError
-from fingerspelling.scoring.submission import Submission, shipped
-from fingerspelling.video import command
+try:
+    import argparse
+    import importlib
+    import mimetypes
+    from pathlib import Path
+
+    import fingerspelling
+    from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
+    from fingerspelling.files import DataError, InputError, path_ending, to_path, visible_files
+    from fingerspelling.processes import exit_status
+    from fingerspelling.scoring.runtime import ModelError
+    from fingerspelling.scoring.submission import Submission, shipped
+    from fingerspelling.video import command
+except KeyboardInterrupt:  # before exit_status can say so
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)
 
 MODULES = {  # with the function that runs a command, all but predict
     "run": "workbook.notebooks",
@@ -37,6 +42,7 @@ MODULES = {  # with the function that runs a command, all but predict
     "compare": "runs.compare",
     "read": "video.command",
 }
+RESUMED = {"run", "train", "sweep"}  # go on where they were interrupted
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     running = commands.add_parser("run", help="run all chapters, or go on where they were")
     _add_parameters(running)
-    running.add_argument("--notebooks", nargs="+", metavar="NAME", help="only these, such as 03_training")
+    running.add_argument("--notebooks", nargs="+", metavar="NAME", help="only these, such as 03")
     training = commands.add_parser("train", help="train a run's models, or go on where they were")
     _add_parameters(training)
 
@@ -60,7 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     predicting.add_argument("--sequence", type=int, metavar="ID", help="only this clip of files that hold many")
     predicting.add_argument("--sample", action="store_true", help="read a clip that is shipped, and draw its hands")
-    predicting.add_argument("--picture", type=to_path, metavar="FILE", help="of the sample, a page (.html) or a PNG")
+    picture = path_ending(".png", ".html")
+    predicting.add_argument("--picture", type=picture, metavar="FILE", help="of the sample, a page (.html) or a PNG")
 
     scoring = commands.add_parser("score", help="score a submission as the competition does")
     scoring.add_argument("submission", type=to_path, help="submission.zip, or a folder with its files")
@@ -84,7 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_arguments(reading)
 
     options = parser.parse_args(arguments)
-    return exit_status(lambda: (predict if options.command == "predict" else _run)(options))
+    command_run = predict if options.command == "predict" else _run
+    return exit_status(lambda: command_run(options), resumes=options.command in RESUMED)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -153,8 +161,13 @@ def predict(options: argparse.Namespace) -> int:
     The shipped model, like any that is calibrated, also says how sure it is. Returns the exit status, as grep's: 1
     where nothing at all was readable, 2 where a clip failed, even if others were read.
     """
-    if options.sample == bool(options.paths) or (options.picture and not options.sample):
-        raise InputError("name clips to read, or --sample, of which --picture makes a picture")
+    if options.picture and not options.sample:
+        yours = (
+            f"fingerspelling read {options.paths[0] if options.paths else 'clip.parquet'} --picture {options.picture}"
+        )
+        raise InputError(f"--picture goes with --sample; for a clip of yours: {yours}")
+    if options.sample == bool(options.paths):
+        raise InputError("--sample takes no path" if options.sample else "name clips to read, or --sample")
     if options.sample:
         return command.read_sample(options.submission, options.picture)
     submission = Submission(options.submission or shipped())

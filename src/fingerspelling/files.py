@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,18 @@ def to_path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("an empty path")
     return from_home(text)
+
+
+def path_ending(*endings: str) -> Callable[[str], Path]:
+    """Return what makes a path of the command line's text, for a file of the kinds that end so."""
+
+    def path_of_kind(text: str) -> Path:
+        path = to_path(text)
+        if path.suffix.lower() not in endings:
+            raise argparse.ArgumentTypeError(f"{text}: the name has to end with {' or '.join(endings)}")
+        return path
+
+    return path_of_kind
 
 
 def refuse_missing_folder(*files: Path | None) -> None:

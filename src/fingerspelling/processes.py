@@ -37,8 +37,12 @@ class Terminated(BaseException):
     """SIGTERM has arrived; like KeyboardInterrupt, it unwinds whatever runs."""
 
 
-def exit_status(main: Callable[[], int]) -> int:
+def exit_status(main: Callable[[], int], resumes: bool = False) -> int:
     """Run a command; what a user can do something about becomes a sentence, not a traceback.
+
+    Args:
+        main: the command.
+        resumes: whether the same command goes on where it was ended.
 
     Returns:
         What `main` returns; 1 where nobody reads the output any more; 2 where parameters, data, the file system or
@@ -64,9 +68,9 @@ def exit_status(main: Callable[[], int]) -> int:
             raise
         status, message = 2, f"too little memory ({' '.join(str(error).split())[:200]}); take a smaller batch or model"
     except KeyboardInterrupt:
-        status, message = 130, "interrupted; the same command goes on from here"
+        status, message = 130, "interrupted" + "; the same command goes on from here" * resumes
     except Terminated:
-        status, message = 143, "terminated; the same command goes on from here"
+        status, message = 143, "terminated" + "; the same command goes on from here" * resumes
     finally:
         signal.signal(signal.SIGTERM, before)
     if is_main():

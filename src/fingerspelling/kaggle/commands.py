@@ -18,7 +18,7 @@ from typing import Any
 from fingerspelling.data.competition import SLUG
 from fingerspelling.data.stages import SUBMISSION
 from fingerspelling.kaggle.client import POLL, Client
-from fingerspelling.kaggle.datasets import upload_weights, upload_wheels
+from fingerspelling.kaggle.datasets import trained_models, upload_weights, upload_wheels
 from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel, describe
 from fingerspelling.kaggle.patience import KaggleError
@@ -28,6 +28,12 @@ from fingerspelling.runs.config import RunConfig
 
 def run(options: argparse.Namespace) -> int:
     """Run one of the commands; returns the exit status: 1 where a kernel or a submission has failed."""
+    if "params" in options:  # before credentials are asked for
+        kernels = describe(Path(), params=options.params)[1]
+        for number in [options.number] if "number" in options else getattr(options, "numbers", []):
+            choose(kernels, number)
+    if "run_dir" in options:
+        trained_models(options.run_dir)
     return {
         "push": _push,
         "follow": _follow,

@@ -18,15 +18,21 @@ PYTHONS = ("3.12", "3.13")  # of Kaggle's image, and of Colab's, which Kaggle's 
 PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64")
 
 
+def trained_models(run_dir: Path) -> list[Path]:
+    """Return the folders of a run's trainings; a DataError says that none has ended with a model."""
+    models = sorted(path.parent for path in run_dir.glob("*/model") if path.is_dir())
+    if not models:
+        raise DataError(f"{run_dir}: holds no trained model (seed.../model); train one, or fetch its kernel")
+    return models
+
+
 def upload_weights(client: Client, run_dir: Path) -> str:
     """Upload a run's trained models, as `FingerspellingModel.from_pretrained` reads them; returns the dataset.
 
     Raises:
         DataError: the run holds no trained model.
     """
-    models = sorted(path.parent for path in run_dir.glob("*/model") if path.is_dir())
-    if not models:
-        raise DataError(f"{run_dir}: holds no trained model (seed.../model); train one, or fetch its kernel")
+    models = trained_models(run_dir)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for training in models:

@@ -9,6 +9,7 @@ import yaml
 
 from fingerspelling.kaggle.client import POLL, Client
 from fingerspelling.kaggle.fetch import fetch
+from fingerspelling.kaggle.kernels import describe
 from fingerspelling.kaggle.push import push, refuse_hidden
 from fingerspelling.runs import sweep
 from fingerspelling.runs.config import RunConfig
@@ -27,6 +28,7 @@ def on_kaggle(params: Path, uncommitted: bool) -> sweep.Place:
     """
     if not uncommitted:
         refuse_hidden(params)
+    describe(Path(), params=params)  # what is wrong with it is said before credentials are asked for
     client = Client()
 
     def at_work(run: sweep.Run) -> sweep.Looks:

@@ -6,6 +6,7 @@ Prints a table, the best run first, and draws the runs' curves over each other.
 """
 
 import argparse
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from fingerspelling.scoring.uncertainty import score_difference, score_table
 from fingerspelling.simulation.config import content_of
 
 Content = TypeVar("Content")
+ABSENT = "–"  # stands for what a run does not have
 
 
 def _whole(read: Callable[[Path], Content], file: Path) -> Content:
@@ -71,12 +73,34 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
         raise DataError(f"{', '.join(map(str, folders))}: no run that has read its held-out clips; train one first")
     together = pd.concat(runs, names=["run"]).reset_index("run")
     table = score_table(together, together["run"])[::-1]
-    settings = pd.DataFrame({run: parameters(names[run], runs[run]) for run in table.index}).T
-    differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
+    differ = _what_differs({run: parameters(names[run], runs[run]) for run in table.index})
     best = table.index[0]
     rows = {run: _behind(runs[best], runs[run]) for run in table.index[1:]}
     rows[best] = {"behind": 0.0, "verdict": "the best"}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
+
+
+def _what_differs(settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Return a row per run and a column per parameter that differs; a section that some runs lack is one column.
+
+    Parameters of such a section stand alone where those runs differ that have it.
+    """
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for values in settings.values() for name in values):
+        having = [str(values[name]) for values in settings.values() if name in values]
+        if len(set(having)) > 1:
+            columns[name] = [values.get(name, ABSENT) for values in settings.values()]
+        elif len(having) < len(settings):
+            sections = itertools.accumulate(name.split("."), "{}.{}".format)
+            section = next(it for it in sections if not all(_has(values, it) for values in settings.values()))
+            columns[section] = [
+                values.get(section, "used" if _has(values, section) else ABSENT) for values in settings.values()
+            ]
+    return pd.DataFrame(columns, [*settings], dtype=object)
+
+
+def _has(values: dict[str, Any], section: str) -> bool:
+    return any(f"{name}.".startswith(f"{section}.") for name in values)
 
 
 def _names(folders: Sequence[Path]) -> dict[str, Path]:
@@ -98,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_missing_folder(options.figure)
     table = compare(options.folders)
     differ = table.columns[table.columns.get_loc("signers") + 1 : table.columns.get_loc("behind")]
-    print(table.drop(columns=differ).round(3).to_string())
+    print(table.drop(columns=differ).round(3).to_string(na_rep=ABSENT))
     if len(differ):
         print(f"\nwhat differs:\n{table[differ].T.to_string()}")
     print("\nchance here is which people are held out; another seed of the same training differs, too: compare several")

@@ -196,8 +196,8 @@ def run(options: argparse.Namespace, place: Place | None = None, parallel: int =
     """
     folder = (options.folder or ROOT / "outputs" / f"sweep_{options.params.stem}").absolute()
     parallel = options.parallel or parallel
+    runs = plan(options.params.absolute(), options.values, folder, options.data)  # first: a refusal leaves no folder
     with only_process(folder):
-        runs = plan(options.params.absolute(), options.values, folder, options.data)
         execute(runs, place or on_this_machine(options.notebooks, parallel), parallel)
         table = tabulate(runs)
         write_whole(folder / "sweep.csv", table.to_csv())

@@ -54,16 +54,23 @@ def find_clips(folder: str | Path, phrases: str | Path) -> pd.DataFrame:
     Raises:
         DataError: no clip of the folder is in the table, or the table cannot be read or lacks a column.
     """
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder}: no such folder")
     try:
         table = pd.read_csv(phrases, usecols=["sequence_id", "phrase"], dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{phrases}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{phrases}: {error.strerror or error}") from error
+    except ValueError as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{phrases}: not a CSV table with the columns sequence_id and phrase") from error
     # A spreadsheet may have written 12 as 12.0 or 012; the extraction reads all of them as the number.
     table["sequence_id"] = table["sequence_id"].str.replace(r"^\s*\+?0*(\d+)(\.0*)?\s*$", r"\1", regex=True)
     table = table[table["phrase"] != ""].drop_duplicates()
     paths = visible_files(Path(folder), "*.parquet")
-    clips = pd.DataFrame({"path": paths, "sequence_id": [path.stem for path in paths]})
+    names = [path.stem.encode(errors="replace").decode() for path in paths]  # what is not UTF-8 names no clip
+    clips = pd.DataFrame({"path": paths, "sequence_id": names})
     clips = clips.merge(table[~table["sequence_id"].duplicated(keep=False)], on="sequence_id")
+    if not paths:
+        raise DataError(f"{folder}: holds no parquet files")
     if clips.empty:
         raise DataError(f"{folder}: none of its {len(paths)} parquet files is named after a clip in {phrases}")
     if without := len(paths) - len(clips):

@@ -116,11 +116,15 @@ def shipped() -> Path:
 
 def _read_member(path: Path, name: str) -> bytes:
     refuse_no_file(path / name if path.is_dir() else path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
     try:
         with nullcontext() if path.is_dir() else zipfile.ZipFile(path) as archive:
             megabytes = (archive.getinfo(name).file_size if archive else (path / name).stat().st_size) / 1e6
             if megabytes <= LARGEST_MB:
                 return archive.read(name) if archive else (path / name).read_bytes()
+    except (FileNotFoundError, KeyError):
+        raise DataError(f"{path}: holds no {name}") from None
     except Exception as error:  # whatever a damaged archive makes zipfile raise
         raise DataError(f"{path}: cannot read {name} ({error})") from error
     raise DataError(f"{path}: {name} takes {megabytes:.0f} MB; the competition allows {LIMIT_MB:g} in all")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fingerspelling.files import InputError, refuse_missing_folder, to_path
+from fingerspelling.files import InputError, path_ending, refuse_missing_folder, to_path
 from fingerspelling.scoring.submission import shipped
 from fingerspelling.video.reading import NoHand, Reader, Reading, read
 from fingerspelling.video.recording import Recording, read_recording, record
@@ -30,10 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--submission", type=to_path, metavar="FILE", help="another model: submission.zip or model.tflite"
     )
     parser.add_argument(
-        "--keep", type=to_path, metavar="PARQUET", help="write the landmarks, with the competition's columns"
+        "--keep",
+        type=path_ending(".parquet"),
+        metavar="PARQUET",
+        help="write the landmarks, with the competition's columns",
     )
-    parser.add_argument("--picture", type=to_path, metavar="PNG", help="write a picture of when which letter was read")
-    parser.add_argument("--html", type=to_path, metavar="HTML", help="write a page that plays what was read")
+    png, html = path_ending(".png"), path_ending(".html")
+    parser.add_argument("--picture", type=png, metavar="PNG", help="write a picture of when which letter was read")
+    parser.add_argument("--html", type=html, metavar="HTML", help="write a page that plays what was read")
     parser.add_argument("--mediapipe", metavar="PYTHON", help="a Python that has MediaPipe (default: one is made)")
 
 
@@ -47,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     """
     if (options.video is None) == (options.camera is None):
         raise InputError("name a video, or a webcam with --camera 0")
+    if options.video and options.video.is_dir():
+        raise InputError(f"{options.video}: is a folder; `fingerspelling predict` reads all clips of one")
     refuse_missing_folder(options.keep, options.picture, options.html)
     began = time.perf_counter()
     reader = Reader(options.submission)
@@ -55,10 +61,12 @@ def run(options: argparse.Namespace) -> int:
     extracted = time.perf_counter()
     if options.keep:
         recording.write(options.keep)
+        _written(options.keep)
     try:
         readings = read(recording, reader)
     except NoHand as error:
-        print(error, file=sys.stderr)
+        unwritten = "".join(f"; {path} is not written" for path in (options.picture, options.html) if path)
+        print(f"{error}{unwritten}", file=sys.stderr)
         return 1
     done = time.perf_counter()
     status = _print(readings)
@@ -71,8 +79,10 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.picture:
         write_picture(options.picture, recording, readings)
+        _written(options.picture)
     if options.html:
         write_page(options.html, recording, readings, str(options.video or f"camera {options.camera}"))
+        _written(options.html)
     return status
 
 
@@ -91,12 +101,16 @@ def read_sample(submission: Path | None, picture: Path | None) -> int:
         print(hands(recording, readings, shutil.get_terminal_size().columns), end="\n\n")
     status = _print(readings)
     if picture:
-        if picture.suffix == ".html":
+        if picture.suffix.lower() == ".html":
             write_page(picture, recording, readings, "a simulated signer")
         else:
             write_picture(picture, recording, readings)
-        print(f"{picture} shows it", file=sys.stderr)
+        _written(picture)
     return status
+
+
+def _written(path: Path) -> None:
+    print(f"{path} is written", file=sys.stderr)
 
 
 def _recording(options: argparse.Namespace) -> Recording:

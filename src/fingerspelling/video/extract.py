@@ -200,6 +200,7 @@ def run(arguments: argparse.Namespace) -> None:
         expected = len(taken)
         frames = ((second, cv2.imdecode(jpeg, cv2.IMREAD_COLOR)) for second, jpeg in taken)
     stride = max(1, -(-expected // PICTURES)) if arguments.pictures else 0
+    tell(say=f"MediaPipe finds the landmarks of {expected or 'all'} frames ...")
     seconds, (width, height) = extract(frames, arguments.folder, expected, stride)
     content = {"seconds": seconds, "width": width, "height": height, "length": length}
     (arguments.folder / "recording.json").write_text(json.dumps(content))

@@ -80,8 +80,9 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
 
     letters = [letter for reading in readings for letter in reading.letters]
     chosen = evenly(letters, MOMENTS)
-    columns = max(len(chosen), 1)
-    figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, 1.9), squeeze=False, layout="constrained")
+    columns, title = max(len(chosen), 1), _phrases(readings)
+    width = max(1.1 * columns, 0.11 * len(title)) + 0.2  # inches
+    figure, axes = plt.subplots(1, columns, figsize=(width, 1.9), squeeze=False, layout="constrained")
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
     frames, hand = recording.spelling_hand()
     corners = np.stack([hand.min(1), hand.max(1)], 1)
@@ -100,8 +101,8 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
         axis.set_xlabel(f"{letter.second:.1f} s\n{letter.confidence:.0%}", fontsize=8)
         axis.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     for axis in axes[0]:
-        axis.set(xticks=[], yticks=[], aspect="equal")
-    figure.suptitle(_phrases(readings), family="monospace")
+        axis.set(xticks=[], yticks=[], aspect="equal", frame_on=bool(chosen))
+    figure.suptitle(title, family="monospace")
     drawn = f"The hand in {len(chosen)} frames of the recording, each with the letter that was read in it."
     return finished(figure, drawn, _doubt(letters))
 
@@ -119,4 +120,7 @@ def _doubt(letters: Sequence[Letter]) -> str:
 
 
 def _phrases(readings: Sequence[Reading]) -> str:
-    return " · ".join((it.text or "nothing readable") + " (doubtful)" * it.answer.doubtful for it in readings)
+    doubts = [f" ({it.confidence:.0%}{', doubtful' * it.answer.doubtful})" for it in readings]
+    return " · ".join(
+        it.text + doubt if it.text else "nothing readable" for it, doubt in zip(readings, doubts, strict=True)
+    )

@@ -42,6 +42,8 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
     Raises:
         ParameterError, DataError: there is no such notebook, another process is at work in run_dir, or as `open_run`.
     """
+    by_number = {name[:2].lstrip("0") or "0": name for name in NOTEBOOKS}
+    names = [by_number.get(name.lstrip("0") or "0", name) for name in names]
     if unknown := [name for name in names if name not in NOTEBOOKS]:
         raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
     book = open_run(params, data_dir)
