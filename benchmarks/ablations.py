@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -28,12 +29,12 @@ import torch
 from dask.system import CPU_COUNT
 
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.search import Decode, decode_greedily, make_decoder
-from fingerspelling.decoding.transcribe import transcribe_store
+from fingerspelling.decoding.search import Decode, decode
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.files import DataError, written_whole
 from fingerspelling.model import Encoded, FingerspellingModel
-from fingerspelling.parameters import ParameterError, read_parameters
-from fingerspelling.runs.config import ROOT
+from fingerspelling.parameters import ParameterError, lay_over, read_parameters
+from fingerspelling.runs.config import ROOT, RunConfig
 from fingerspelling.scoring import metric
 from fingerspelling.training import split_by_signer, train
 from fingerspelling.training.recipe import Recipe
@@ -86,12 +87,6 @@ VARIANTS = [
 ]
 
 
-def merged(values: dict, changes: dict) -> dict:
-    """Return values with changes, section by section."""
-    whole = {name: merged(values.get(name) or {}, change) for name, change in changes.items() if type(change) is dict}
-    return {**values, **changes, **whole}
-
-
 def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     """Return the recipes to train by their names; say which cannot be, and why, before hours are spent.
 
@@ -101,12 +96,12 @@ def chosen_recipes(values: dict, only: Sequence[str]) -> dict[str, Recipe]:
     if unknown := [part for part in only if not any(part in variant.name for variant in VARIANTS)]:
         names = ", ".join(variant.name for variant in VARIANTS)
         raise ParameterError(f"--only: no variant has {unknown[0]!r} in its name; they are {names}")
-    recipes = {BASELINE: Recipe.from_values(values)}
+    recipes = {BASELINE: RunConfig.from_values(values).recipe}
     for variant in VARIANTS[1:]:
         if only and not any(part in variant.name for part in only):
             continue
         try:
-            recipe = Recipe.from_values(merged(values, variant.changes))
+            recipe = RunConfig.from_values(lay_over(values, variant.changes)).recipe
         except ParameterError as error:
             print(f"left out: {variant.name} ({error})")
             continue
@@ -157,7 +152,7 @@ class Job(NamedTuple):
     log: Path | None  # what it prints goes there; None prints it
 
 
-JOINT = make_decoder(num_beams=4, ctc_weight=0.3)
+JOINT = partial(decode, num_beams=4, ctc_weight=0.3)
 
 
 def train_one(job: Job) -> Measured | str:
@@ -177,9 +172,8 @@ def train_one(job: Job) -> Measured | str:
         score, with_ctc = metric.score(read["prediction"], read["phrase"]), None
         if model.ctc is not None:
             clips = split_by_signer(store, training).validation
-            with_ctc = metric.score(
-                transcribe_store([model], store, clips, decode=JOINT), store.table["phrase"].iloc[clips]
-            )
+            joint = [transcript.phrase for transcript in read_store([model], store, clips, decode=JOINT)]
+            with_ctc = metric.score(joint, store.table["phrase"].iloc[clips])
     shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
     return Measured(score, with_ctc, minutes, model.num_parameters())
 
@@ -238,7 +232,7 @@ def by_ctc(models: Sequence[FingerspellingModel], encoded: Sequence[Encoded]) ->
 # the winner, and of the beam with CTC the 2nd place. Those with CTC in their name need its head.
 READINGS = {
     "read by CTC instead of the decoder": by_ctc,
-    "beam of 4 instead of greedy": make_decoder(num_beams=4, ctc_weight=0.0),
+    "beam of 4 instead of greedy": partial(decode, num_beams=4, ctc_weight=0.0),
     "beam of 4 with CTC, weight 0.3": JOINT,
 }
 ALL_READ = "without constant phrase"
@@ -254,17 +248,18 @@ def read_otherwise(store: ClipStore, recipe: Recipe, seeds: int, folder: Path, r
     done = [seed for seed in range(1, seeds + 1) if results.has(BASELINE, seed)]
     models = [FingerspellingModel.from_pretrained(folder_of(folder, BASELINE, seed) / "model") for seed in done]
 
-    def read(name: str, seed: int, models: Sequence[FingerspellingModel], decode: Decode = decode_greedily) -> None:
+    def read(name: str, seed: int, models: Sequence[FingerspellingModel], decode: Decode = decode) -> None:
         if not results.has(name, seed):
-            score = metric.score(transcribe_store(models, store, clips, decode=decode), phrases)
+            transcripts = read_store(models, store, clips, decode=decode)
+            score = metric.score([transcript.phrase for transcript in transcripts], phrases)
             results.add(name, seed, Measured(score, None, None, sum(model.num_parameters() for model in models)))
 
     if len(done) > 1:
         read(TOGETHER, len(done), models)
     for seed, model in zip(done, models, strict=True):
-        for name, decode in READINGS.items():
+        for name, search in READINGS.items():
             if model.ctc is not None or "CTC" not in name:
-                read(name, seed, [model], decode)
+                read(name, seed, [model], search)
         model.config.min_frames, model.config.min_confidence = 0, 0.0
         read(ALL_READ, seed, [model])
 

@@ -14,6 +14,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ import yaml
 from fingerspelling import text
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.parquet import read_clips
-from fingerspelling.decoding.search import make_decoder
+from fingerspelling.decoding.search import decode
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import export_tflite
 from fingerspelling.landmarks import PARTS, SELECTED, SELECTED_COLUMNS
@@ -238,10 +239,10 @@ def simulated(folder: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
 
 def parity(bench: Bench, clips: int | None) -> pd.DataFrame:
     """Read simulated clips with PyTorch and with the files made of the same model."""
-    count, model, decode = clips or 2000, bench.model(), make_decoder(**bench.search)
+    count, model, search = clips or 2000, bench.model(), partial(decode, **bench.search)
     readers = {precision: bench.trained(precision) for precision in PRECISIONS}
     rows = [
-        {"phrase": phrase, "PyTorch": transcribe_clip([model], torch.from_numpy(clip), decode)}
+        {"phrase": phrase, "PyTorch": transcribe_clip([model], torch.from_numpy(clip), search)}
         | {precision: text.decode(run(inputs=clip)["outputs"].argmax(1).tolist()) for precision, run in readers.items()}
         for clip, phrase in track(simulated(bench.folder, count), "parity", "clips", count)
     ]

@@ -40,7 +40,7 @@ from fingerspelling.data.clip_files import write_clips
 from fingerspelling.data.competition import read_table
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clips
-from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS
+from fingerspelling.data.stages import METRICS, NOTES, PREDICTIONS, last_checkpoint
 from fingerspelling.data.store import ClipStore
 from fingerspelling.export import export_tflite
 from fingerspelling.files import InputError
@@ -52,7 +52,6 @@ from fingerspelling.scoring.runtime import ModelProcess
 from fingerspelling.scoring.submission import Submission, write_submission
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training import FingerspellingTrainer, Recipe, TrainingConfig, train
-from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.workbook import Workbook, open_run
 
 MEMORY = 6e9  # bytes of address space that a try may take beyond what is in use

@@ -36,7 +36,7 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.transcribe import eval_batch_size, read_encoded
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
-from fingerspelling.parameters import read_parameters
+from fingerspelling.runs.config import RunConfig
 from fingerspelling.simulation import SimulationConfig, simulate
 from fingerspelling.training.recipe import Recipe
 
@@ -146,7 +146,7 @@ def measure(row: Row, folder: Path, count: int, repeats: int, rank: int, meeting
     """Return a row's line; where there are several processes, each calls this with its rank, and all meet in a file."""
     torch.manual_seed(0)
     torch.set_num_threads(max(1, torch.get_num_threads() // row.processes))
-    recipe = Recipe.from_values(read_parameters(PARAMS / f"{row.params}.yaml"))
+    recipe = RunConfig.from_values({"params": str(PARAMS / f"{row.params}.yaml")}).recipe
     model = FingerspellingModel(recipe.model)
     size = eval_batch_size(model.device) if row.validation else BATCH
     batches = load_batches(

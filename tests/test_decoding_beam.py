@@ -9,7 +9,7 @@ from test_decoding_ctc import spelled_by_alignments
 from fingerspelling import text
 from fingerspelling.decoding import search
 from fingerspelling.decoding.beam import BeamSearch
-from fingerspelling.decoding.search import decode, decode_greedily
+from fingerspelling.decoding.search import decode
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
@@ -38,7 +38,7 @@ def test_a_beam_of_one_without_ctc_is_greedy_decoding(
 ) -> None:
     models = [make_model(seed, frame_stride=stride) for seed in seeds]
     encoded = encode(models, LENGTHS)
-    greedy = decode_greedily(models, encoded)
+    greedy = decode(models, encoded)
     monkeypatch.setattr(search, "make_search", BeamSearch)
     spelled = decode(models, encoded, 1, 0.0)
     assert spelled == greedy

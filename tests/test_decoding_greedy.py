@@ -4,7 +4,7 @@ from synthetic import always_says, make_batch, make_model
 
 from fingerspelling import text
 from fingerspelling.decoding.greedy import GreedySearch
-from fingerspelling.decoding.search import decode_greedily
+from fingerspelling.decoding.search import decode
 from fingerspelling.model import Encoded, FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
 
@@ -26,19 +26,19 @@ def single(encoded: Encoded, clip: int) -> Encoded:
 @pytest.mark.parametrize("token", [text.PAD, text.START, text.END, text.MASK])
 def test_every_special_token_ends_a_phrase(token: int) -> None:
     model = always_says(make_model(), token)
-    assert decode_greedily([model], [encode(model)]) == [[]] * len(LENGTHS)
+    assert decode([model], [encode(model)]) == [[]] * len(LENGTHS)
 
 
 def test_a_phrase_without_end_ends_after_33_steps() -> None:
     model = always_says(make_model(), 11)
-    assert decode_greedily([model], [encode(model)]) == [[11] * 33] * len(LENGTHS)
+    assert decode([model], [encode(model)]) == [[11] * 33] * len(LENGTHS)
 
 
 def test_nothing_follows_the_end() -> None:
     """A clip that has ended keeps silent while others of its batch go on."""
     encoded = encode(READER)
-    batch = decode_greedily([READER], [encoded])
-    assert [decode_greedily([READER], [single(encoded, clip)])[0] for clip in range(len(LENGTHS))] == batch
+    batch = decode([READER], [encoded])
+    assert [decode([READER], [single(encoded, clip)])[0] for clip in range(len(LENGTHS))] == batch
     assert len({len(ids) for ids in batch}) > 2
     assert all(token < text.PAD for ids in batch for token in ids)
 

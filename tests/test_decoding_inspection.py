@@ -1,4 +1,5 @@
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from synthetic import make_model
 
 from fingerspelling.decoding.inspection import aligned, follow_clip, inspect_clip, runners_up
-from fingerspelling.decoding.search import make_decoder
+from fingerspelling.decoding.search import decode
 from fingerspelling.decoding.transcribe import transcribe_clip
 
 
@@ -76,7 +77,7 @@ def test_runners_up_begin_with_what_is_read() -> None:
     frames = clip(40)
     found = runners_up([model], frames, 4, 0.3)
     points = torch.tensor(frames.astype(np.float32)).transpose(1, 2).flatten(1)
-    assert found[0][0] == transcribe_clip([model], points, make_decoder(4, 0.3))
+    assert found[0][0] == transcribe_clip([model], points, partial(decode, num_beams=4, ctc_weight=0.3))
     likely = [probability for _, probability in found]
     assert likely == sorted(likely, reverse=True) and len({phrase for phrase, _ in found}) == 4
 

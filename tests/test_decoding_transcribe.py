@@ -14,7 +14,7 @@ from fingerspelling.data.extraction import extract
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding import transcribe as module
-from fingerspelling.decoding.transcribe import transcribe, transcribe_clip, transcribe_store
+from fingerspelling.decoding.transcribe import read_batch, read_store, transcribe_clip
 from fingerspelling.landmarks import FARTHEST, PARTS, WRISTS
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.preprocessing import normalize
@@ -49,6 +49,14 @@ def confident(seed: int = 0, logit: float = 9.0, **changes: object) -> Fingerspe
         model.confidence.weight.zero_()
         model.confidence.bias.fill_(logit)
     return model
+
+
+def transcribe(*arguments: object) -> list[str]:
+    return [transcript.phrase for transcript in read_batch(*arguments)]
+
+
+def transcribe_store(*arguments: object) -> list[str]:
+    return [transcript.phrase for transcript in read_store(*arguments)]
 
 
 READER = confident(29)  # ends its phrases at different times

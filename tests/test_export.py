@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fingerspelling import text
 from fingerspelling.data.parquet import read_clip
-from fingerspelling.decoding.search import hypotheses, make_decoder
+from fingerspelling.decoding.search import decode, hypotheses
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.export import check_parity, export_tflite
 from fingerspelling.export.fold import fold_constants
@@ -239,7 +239,7 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fingerspel
 
 def test_the_file_searches_as_pytorch_does(searching):
     models, submission = searching
-    table = check_parity(models, submission, clips(), make_decoder(**SEARCH))
+    table = check_parity(models, submission, clips(), functools.partial(decode, **SEARCH))
     assert table["same"].all(), table[~table["same"]]
     assert (table["tflite"][table["frames"] < 15] == text.CONSTANT_PHRASE).all()
     phrases = table["tflite"][table["frames"] >= 15]

@@ -105,7 +105,7 @@ def test_a_submission_is_made_once(client: Client, kaggle: KaggleStub) -> None:
     assert (asked["kernelOwner"], asked["kernelVersion"], asked["fileName"]) == (OWNER, 3, "submission.zip")
     submission |= {"status": "COMPLETE", "publicScore": "0.81", "privateScore": "0.80"}
     (read,) = client.submissions("asl-fingerspelling")
-    assert (read.number, read.status, read.public_score, read.private_score) == (100, "COMPLETE", "0.81", "0.80")
+    assert (read.ref, read.status.name, read.public_score, read.private_score) == (100, "COMPLETE", "0.81", "0.80")
 
 
 @pytest.mark.parametrize("fault", [AFTERWARDS, 500, 503, 429])

@@ -10,11 +10,12 @@ import pytest
 from kaggle_stub import HALF, HANG, OWNER, KaggleStub, Version
 
 pytest.importorskip("kagglesdk", reason="the extra kaggle is not installed")
+from fingerspelling.files import DataError
 from fingerspelling.kaggle import patience
 from fingerspelling.kaggle.client import Client
 from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.patience import KaggleError
-from fingerspelling.processes import FolderInUse, only_process
+from fingerspelling.processes import only_process
 
 KERNEL = f"{OWNER}/fingerspelling-trial-03-training"
 LOG = "fingerspelling-trial-03-training.log"
@@ -128,7 +129,7 @@ def test_a_run_at_work_is_left_alone(files: dict, kaggle: KaggleStub, tmp_path: 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ) as holder:
         assert holder.stdout is not None and holder.stdin is not None
         holder.stdout.readline()
-        with pytest.raises(FolderInUse, match="in use"):
+        with pytest.raises(DataError, match="in use"):
             fetch(Client(), f"{KERNEL}/1", run)
         holder.stdin.close()
     with only_process(run):

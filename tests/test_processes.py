@@ -9,7 +9,7 @@ import pytest
 
 from fingerspelling import processes
 from fingerspelling.files import DataError
-from fingerspelling.processes import HELD, TORCHRUNS, FolderInUse, Terminated, exit_status, only_process
+from fingerspelling.processes import HELD, TORCHRUNS, Terminated, exit_status, only_process
 
 
 def interrupted() -> int:
@@ -101,7 +101,7 @@ def holder(tmp_path: Path):
 
 def test_a_second_process_is_refused_and_the_first_one_named(holder: subprocess.Popen, tmp_path: Path) -> None:
     refusal = rf"^{tmp_path}: in use by process {holder.pid} on .* \(-c "
-    with pytest.raises(FolderInUse, match=refusal), only_process(tmp_path):
+    with pytest.raises(DataError, match=refusal), only_process(tmp_path):
         pass
 
 
@@ -135,7 +135,7 @@ def test_who_takes_the_lock_clears_what_a_killed_process_left(holder: subprocess
     left = tmp_path / "seed1/.metrics.json.7.tmp"
     left.parent.mkdir()
     left.touch()
-    with pytest.raises(FolderInUse), only_process(tmp_path):
+    with pytest.raises(DataError, match="in use by"), only_process(tmp_path):
         pass
     assert left.exists()  # another one's work
     holder.kill()
@@ -154,7 +154,7 @@ def test_a_process_whose_starter_was_killed_has_no_share_in_the_lock(
     dead.wait()
     monkeypatch.setenv(HELD, f"{dead.pid} {tmp_path}")
     monkeypatch.setattr(processes, "end_with_parent", lambda: None)
-    with pytest.raises(FolderInUse), only_process(tmp_path):
+    with pytest.raises(DataError, match="in use by"), only_process(tmp_path):
         pass
 
 
@@ -172,6 +172,29 @@ time.sleep(60)
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
     _ends_with(process)
+
+
+@pytest.mark.parametrize(("platform", "ends"), [("linux", True), ("darwin", False), ("win32", False)])
+def test_linux_alone_is_asked_to_end_a_process_with_its_starter(platform: str, ends: bool) -> None:
+    code = f"""
+import importlib, sys
+from fingerspelling import processes
+sys.platform = {platform!r}
+print(importlib.reload(processes).END_WITH_PARENT)
+"""
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert said.startswith("<function end_with_parent" if ends else "None")
+
+
+def test_a_started_process_ends_with_a_killed_starter() -> None:
+    code = """
+import subprocess, sys
+from fingerspelling.processes import END_WITH_PARENT
+child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+subprocess.run([sys.executable, "-c", child], preexec_fn=END_WITH_PARENT)
+"""
+    if sys.platform == "linux":
+        _ends_with(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True))
 
 
 def test_a_worker_ends_whose_parent_was_killed_while_it_started(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tiny_training import CONFIG, MODEL, assert_same_weights
 from fingerspelling.data.store import ClipStore
 from fingerspelling.landmarks import SELECTED, WRISTS
 from fingerspelling.model import FingerspellingConfig
-from fingerspelling.parameters import ParameterError
+from fingerspelling.parameters import ParameterError, build
 from fingerspelling.simulation import SimulationConfig
 from fingerspelling.text import END, PAD
 from fingerspelling.training import Recipe, train, trainer
@@ -74,4 +74,4 @@ def test_it_teaches_the_first_part_of_a_training_and_nothing_where_it_is_off(
 )
 def test_what_it_cannot_be_used_with_is_said(training: dict, model: dict, reason: str) -> None:
     with pytest.raises(ParameterError, match=reason):
-        Recipe.from_values({"training": training, "model": model})
+        build(Recipe, {"training": training, "model": model})

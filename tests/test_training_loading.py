@@ -40,7 +40,7 @@ class Numbered:
 def test_shares_are_equally_long_and_together_the_plan(batches: int, processes: int, epoch: int) -> None:
     shares = [BatchSamplerShard(Numbered(batches), process, processes) for process in range(processes)]
     for share in shares:
-        share.set_epoch(epoch)
+        share.sampler.set_epoch(epoch)
     dealt = [list(share) for share in shares]
     assert {len(batches) for batches in dealt} == {len(share) for share in shares} == {-(-batches // processes)}
     in_turn = [batch for round_ in zip(*dealt, strict=True) for batch in round_]
@@ -60,7 +60,6 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
             training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384),
             ClipDataset(store),
             num_workers,
-            pin_memory=False,
             process=process,
             processes=2,
         )
@@ -75,9 +74,7 @@ def test_loaders_of_two_processes_give_each_epochs_plan_in_turn(store: ClipStore
 
 def batches_of(store: ClipStore, num_workers: int, processes: int = 1) -> list[dict]:
     plan = training_plan(store, split_by_signer(store, CONFIG), CONFIG, 384)
-    return list(
-        training_loader(plan, ClipDataset(store), num_workers, pin_memory=False, process=0, processes=processes)
-    )
+    return list(training_loader(plan, ClipDataset(store), num_workers, process=0, processes=processes))
 
 
 def test_where_shared_memory_is_small_batches_go_through_pipes(

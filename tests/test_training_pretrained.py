@@ -133,4 +133,4 @@ def test_a_first_rounds_is_looked_at_too(tmp_path: Path) -> None:
 
 def test_the_shipped_reader_goes_on_from_itself() -> None:
     config = RunConfig.from_values({"params": "notebooks/params/reader.yaml"})
-    assert pretrained_weights(Recipe(config.model, config.training)) == SHIPPED / "model.safetensors"
+    assert pretrained_weights(config.recipe) == SHIPPED / "model.safetensors"

@@ -1,13 +1,13 @@
 import pytest
 
-from fingerspelling.parameters import ParameterError
+from fingerspelling.parameters import ParameterError, build
 from fingerspelling.training.recipe import Recipe
 
 
 def test_what_is_not_said_is_the_winners_second_round() -> None:
-    recipe = Recipe.from_values({})
+    recipe = build(Recipe, {})
     assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (208, 14, 400)
-    recipe = Recipe.from_values({"model": {"d_model": 144}, "training": {"epochs": 3}, "run_dir": "elsewhere"})
+    recipe = build(Recipe, {"model": {"d_model": 144}, "training": {"epochs": 3}})
     assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (144, 14, 3)
 
 
@@ -23,4 +23,4 @@ def test_what_is_not_said_is_the_winners_second_round() -> None:
 )
 def test_what_cannot_be_is_named(values: dict, named: str) -> None:
     with pytest.raises(ParameterError, match=named):
-        Recipe.from_values(values)
+        build(Recipe, values)

@@ -17,7 +17,7 @@ from torch._dynamo.testing import CompileCounter
 
 from fingerspelling.data.extraction import extract
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import Transcript, transcribe_store
+from fingerspelling.decoding.transcribe import Transcript, read_store
 from fingerspelling.files import DataError, seal
 from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
@@ -65,7 +65,7 @@ def test_a_training_leaves_model_history_and_predictions(store: ClipStore, run_d
     told = pd.read_parquet(run_dir / "out_of_fold.parquet")
     clips = split_by_signer(store, CONFIG).validation
     assert told["sequence_id"].tolist() == store.table["sequence_id"].iloc[clips].tolist()
-    assert told["prediction"].tolist() == transcribe_store([model], store, clips)
+    assert told["prediction"].tolist() == [read.phrase for read in read_store([model], store, clips)]
     assert told["score"].tolist() == metric.clip_scores(told["prediction"], told["phrase"])
 
     history = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]

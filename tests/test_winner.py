@@ -21,8 +21,8 @@ from fingerspelling.model import FingerspellingModel
 from fingerspelling.model.configuration import FingerspellingConfig
 from fingerspelling.model.modeling import reverse_labels
 from fingerspelling.model.preprocessing import normalize
-from fingerspelling.parameters import read_parameters
-from fingerspelling.training import FingerspellingTrainer, Recipe
+from fingerspelling.runs.config import RunConfig
+from fingerspelling.training import FingerspellingTrainer
 
 FOLDER = Path(__file__).parent / "winner"
 PHRASE = "3 creek-house.org/+1"
@@ -105,7 +105,7 @@ def test_weight_decay_is_on_all_of_the_winners_parameters(model: FingerspellingM
 
 
 def test_the_parameter_files_are_the_winners_rounds() -> None:
-    first, second = (Recipe.from_values(read_parameters(PARAMS / f"round{n}.yaml")) for n in (1, 2))
+    first, second = (RunConfig.from_values({"params": str(PARAMS / f"round{n}.yaml")}).recipe for n in (1, 2))
     assert (first.training.precision, first.training.epochs, first.training.weight_decay) == ("fp32", 300, 0.05)
     assert (second.training.precision, second.training.epochs, second.training.weight_decay) == ("auto", 400, 0.08)
     for recipe in (first, second):

@@ -14,11 +14,12 @@ Predicting needs NumPy, PyArrow and a TensorFlow Lite runtime; what the others n
 """
 
 import argparse
+import importlib
 import mimetypes
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+import fingerspelling
 from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
 from fingerspelling.files import DataError, InputError, to_path, visible_files
 from fingerspelling.processes import exit_status
@@ -26,10 +27,22 @@ from fingerspelling.scoring.runtime import ModelError
 from fingerspelling.scoring.submission import Submission, shipped
 from fingerspelling.video import command
 
+MODULES = {  # with the function that runs a command, all but predict
+    "run": "workbook.notebooks",
+    "train": "workbook.train",
+    "score": "scoring.scorer",
+    "status": "runs.status",
+    "kaggle": "kaggle.commands",
+    "sweep": "runs.sweep",
+    "compare": "runs.compare",
+    "read": "video.command",
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 1 where a clip failed, 2 where nothing could be done."""
+    """Run the command line; returns the exit status: 0, another where something failed, as the commands say."""
     parser = argparse.ArgumentParser(prog="fingerspelling", description="Fingerspelled phrases from landmarks.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {fingerspelling.__version__}")
     commands = parser.add_subparsers(required=True, dest="command")
 
     running = commands.add_parser("run", help="run all chapters, or go on where they were")
@@ -38,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     training = commands.add_parser("train", help="train a run's models, or go on where they were")
     _add_parameters(training)
 
-    predicting = commands.add_parser("predict", help="print the text of clips")
+    predicting = commands.add_parser("predict", help="print the text of clips", epilog=command.STATUS)
     predicting.add_argument(
         "paths", nargs="*", type=to_path, metavar="path", help="a parquet file, or a folder of them"
     )
@@ -67,44 +80,25 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument(
         "--figure", type=to_path, default="compare.png", help="for the curves (default: %(default)s)"
     )
-    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
+    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells", epilog=command.STATUS)
     command.add_arguments(reading)
 
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _imported(options)(options))
+    return exit_status(lambda: (predict if options.command == "predict" else _run)(options))
 
 
-def _imported(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """Import what a command needs; a DataError says which extras bring a package that is missing."""
-    extras = "workbook"
+def _run(options: argparse.Namespace) -> int:
+    """Import a command and run it; a DataError says which extras bring a package that is missing."""
+    module = MODULES[options.command]
+    if options.command == "sweep" and options.kaggle:
+        module = "kaggle.sweep"
     try:
-        match options.command:
-            case "predict":
-                return predict
-            case "read":
-                return command.run
-            case "run":
-                from fingerspelling.workbook.notebooks import run
-            case "train":
-                from fingerspelling.workbook.train import run
-            case "score":
-                from fingerspelling.scoring.scorer import run
-            case "status":
-                from fingerspelling.runs.status import run
-            case "compare":
-                from fingerspelling.runs.compare import run
-            case "sweep" if not options.kaggle:
-                from fingerspelling.runs.sweep import run
-            case "sweep":
-                extras = "workbook,kaggle"
-                from fingerspelling.kaggle.sweep import run
-            case "kaggle":
-                extras = "workbook,kaggle"
-                from fingerspelling.kaggle.commands import run
+        command = importlib.import_module(f"fingerspelling.{module}")
     except ImportError as error:
         needs = f"fingerspelling {options.command} needs the package {error.name}"
+        extras = "workbook,kaggle" if module.startswith("kaggle") else "workbook"
         raise DataError(f"{needs}; install fingerspelling[{extras}]") from error
-    return run
+    return command.run(options)
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +150,8 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
 def predict(options: argparse.Namespace) -> int:
     """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence.
 
-    The shipped model, like any that is calibrated, also says how sure it is, and where nothing is readable.
+    The shipped model, like any that is calibrated, also says how sure it is. Returns the exit status, as grep's: 1
+    where nothing at all was readable, 2 where a clip failed, even if others were read.
     """
     if options.sample == bool(options.paths) or (options.picture and not options.sample):
         raise InputError("name clips to read, or --sample, of which --picture makes a picture")
@@ -165,7 +160,7 @@ def predict(options: argparse.Namespace) -> int:
     submission = Submission(options.submission or shipped())
     # Where a folder has none, its own path stands in.
     files = [file for path in options.paths for file in visible_files(path, "*.parquet") or [path]]
-    failed = False
+    failed = readable = False
     for file in files:
         try:
             if reason := _no_clip(file):
@@ -188,13 +183,14 @@ def predict(options: argparse.Namespace) -> int:
         for sequence_id, frames in clips.items():
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
-                text = str(submission.read(frames)) if submission.calibration else submission.transcribe(frames)
+                answer = submission.read(frames)
             except ModelError as error:
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)
                 continue
-            print(text if [file] == options.paths and len(clips) == 1 else f"{name}\t{text}", flush=True)
-    return int(failed)
+            readable |= bool(answer.text)
+            print(answer if [file] == options.paths and len(clips) == 1 else f"{name}\t{answer}", flush=True)
+    return 2 if failed else int(not readable)
 
 
 def _no_clip(path: Path) -> str:

@@ -100,11 +100,8 @@ def content(file: Path) -> list[int] | None:
     """Return a file's size in bytes and the CRC-32 of its content; None where there is no file."""
     if not file.is_file():
         return None
-    checksum = 0
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 24):
-            checksum = zlib.crc32(block, checksum)
-    return [file.stat().st_size, checksum]
+    whole = file.read_bytes()
+    return [len(whole), zlib.crc32(whole)]
 
 
 def read_json(file: Path) -> Any:
@@ -131,11 +128,8 @@ def seal(folder: Path) -> None:
 
 def is_whole(folder: Path) -> bool:
     """Tell whether a folder has all files of its seal as they were written."""
-    try:
-        sealed = read_json(folder / SEAL)
-        return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
-    except (OSError, ValueError, TypeError):
-        return False
+    sealed = read_entries(folder / SEAL)
+    return bool(sealed) and {name: content(folder / name) for name in sealed} == sealed
 
 
 @contextmanager

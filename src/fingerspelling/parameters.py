@@ -11,6 +11,7 @@ import math
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -85,6 +86,15 @@ RENAMED = {
 
 class ParameterError(InputError):
     """A parameter that does not exist or has an unusable value; the message names it."""
+
+
+@contextmanager
+def errors_in(place: object) -> Iterator[None]:
+    """Let a ParameterError of this block begin with the file, or the place in one, that it is about."""
+    try:
+        yield
+    except ParameterError as error:
+        raise ParameterError(f"{place}: {error}") from None
 
 
 class _StrictLoader(yaml.SafeLoader):

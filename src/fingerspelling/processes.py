@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import json
 import multiprocessing
 import os
 import re
@@ -18,7 +17,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from fingerspelling.files import DataError, InputError, clear_temporary, read_json
+from fingerspelling.files import DataError, InputError, clear_temporary
 
 try:
     import fcntl
@@ -32,10 +31,6 @@ HELD = "FINGERSPELLING_HELD"  # environment variable: which process holds the lo
 TORCHRUNS = {"LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}  # environment variables that it sets
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory")  # in what PyTorch says of a GPU, of the CPU
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
-
-
-class FolderInUse(DataError):
-    """Another process is at work in a folder; the message says which."""
 
 
 class Terminated(BaseException):
@@ -109,6 +104,10 @@ def end_with_parent() -> None:
         Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
+# For `Popen(preexec_fn=...)`: what Linux is asked for outlasts exec; a thread does not, and Windows allows none.
+END_WITH_PARENT = end_with_parent if sys.platform == "linux" else None
+
+
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
@@ -127,42 +126,39 @@ def only_process(folder: Path, wait: bool = False) -> Iterator[None]:
         wait: whether to wait for another process that holds it.
 
     Raises:
-        FolderInUse: another process holds it, and this one does not wait.
-        DataError: the folder cannot be written to.
+        DataError: another process holds it, and this one does not wait; or the folder cannot be written to.
     """
     if _shared(folder) or not is_main() or fcntl is None:
         yield
         return
-    outer = os.environ.get(HELD)  # of other folders
+    outer = os.environ.get(HELD, "")  # of other folders
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a+")
+        lock = (folder / LOCK).open("a+", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to ({error.strerror}); choose another run_dir") from None
     with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            file.seek(0)
+            holder = file.read() or "another process"
             if not wait:
-                raise FolderInUse(
-                    f"{folder}: in use by {_holder(file.name)}; wait for it, or choose another run_dir"
-                ) from None
-            print(f"{folder}: waiting for {_holder(file.name)}", flush=True)
+                raise DataError(f"{folder}: in use by {holder}; wait for it, or choose another run_dir") from None
+            print(f"{folder}: waiting for {holder}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError:  # a file system without locks
             yield
             return
         file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "command": sys.argv}, file)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} ({' '.join(sys.argv)})")
         file.flush()
         clear_temporary(folder)
-        os.environ[HELD] = "\n".join(filter(None, [f"{os.getpid()} {folder}", outer]))
+        os.environ[HELD] = f"{os.getpid()} {folder}\n{outer}"
         try:
             yield
         finally:
-            del os.environ[HELD]
-            if outer:
-                os.environ[HELD] = outer
+            os.environ[HELD] = outer
             file.truncate(0)
 
 
@@ -179,12 +175,3 @@ def _shared(folder: Path) -> bool:
         except ProcessLookupError:  # it died before
             return False
     return True
-
-
-def _holder(lock: str) -> str:
-    """Say which process has written its name into a lock's file."""
-    try:
-        holder = read_json(Path(lock))
-        return f"process {holder['pid']} on {holder['host']} ({' '.join(holder['command'])})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"

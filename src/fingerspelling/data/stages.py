@@ -5,12 +5,13 @@ The results themselves carry no date: so the same run always leaves the same byt
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from fingerspelling.files import content, read_entries, write_whole
+from fingerspelling.files import content, is_whole, read_entries, write_whole
 from fingerspelling.processes import is_main
 
 NOTES = "stages.json"
@@ -55,3 +56,13 @@ def checkpoints(folder: Path) -> list[Path]:
     steps = {path: re.fullmatch(r"checkpoint-(\d+)", path.name) for path in folder.glob("checkpoint-*")}
     numbered = {path: int(step[1]) for path, step in steps.items() if step}
     return sorted(numbered, key=numbered.__getitem__, reverse=True)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint, or None; removes newer ones that are not, and says so."""
+    for path in checkpoints(folder):
+        if is_whole(path):
+            return path
+        print(f"{folder.parent.name}/{path.name}: not whole, an earlier checkpoint is used")
+        shutil.rmtree(path, ignore_errors=True)  # several processes do so
+    return None

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from fingerspelling import text
 from fingerspelling.data.store import ClipStore
-from fingerspelling.decoding.transcribe import eval_batches, predicted_scores
+from fingerspelling.decoding.transcribe import encoded_batches
 from fingerspelling.model import Encoded, FingerspellingModel
-from fingerspelling.model.preprocessing import normalize
 
 
 @torch.inference_mode()
@@ -23,35 +22,27 @@ def certainty(
     clips: Sequence[int] | np.ndarray,
     phrases: Sequence[str],
     ctc_weight: float,
-) -> pd.DataFrame:
-    """Ask models, in evaluation mode, how sure they are of phrases, which a search with this ctc_weight read.
+) -> np.ndarray:
+    """Return how probable a search with this ctc_weight, which read phrases of clips, finds them: float [clips], 0..1.
 
-    Returns:
-        A row per clip, in the order given. search: the probability per character that the search gives to the phrase,
-        its end included, as the geometric mean. confidence: the score that the models' confidence heads predict, a
-        column that is there only if they have any.
+    That is per character, the phrase's end included: the geometric mean.
     """
-    phrase_of, rows = dict(zip(map(int, clips), phrases, strict=True)), {}
-    for places, frames, mask in eval_batches(models[0], store, clips, "how sure"):
-        points = normalize(frames)
-        encoded = [model.encode(points, mask) for model in models]
-        sure = {"search": _search(models, encoded, [phrase_of[place] for place in places], ctc_weight)}
-        if (predicted := predicted_scores(models, encoded)) is not None:
-            sure["confidence"] = predicted
-        values = {name: column.tolist() for name, column in sure.items()}
-        rows.update({place: {name: column[i] for name, column in values.items()} for i, place in enumerate(places)})
-    return pd.DataFrame([rows[int(clip)] for clip in clips])
+    phrase_of = dict(zip(map(int, clips), phrases, strict=True))
+    sure: dict[int, float] = {}
+    for places, encoded, *_ in encoded_batches(models, store, clips, "how sure"):
+        probabilities = _probabilities(models, encoded, [phrase_of[place] for place in places], ctc_weight)
+        sure.update(zip(places, probabilities.tolist(), strict=True))
+    return np.array([sure[clip] for clip in phrase_of])
 
 
-def _search(
+def _probabilities(
     models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], phrases: Sequence[str], ctc_weight: float
 ) -> Tensor:
     """Return the phrases' probabilities per character, as a beam search counts them: float [batch]."""
     config, device = models[0].config, encoded[0][0].device
-    labels = torch.full((len(phrases), max(map(len, phrases)) + 1), config.pad_token_id)
-    for row, phrase in zip(labels, phrases, strict=True):
-        row[: len(phrase) + 1] = torch.tensor([*text.encode(phrase), config.eos_token_id])
-    labels, real = labels.to(device), (labels != config.pad_token_id).to(device)
+    ids = [torch.tensor([*text.encode(phrase), config.eos_token_id], device=device) for phrase in phrases]
+    labels = pad_sequence(ids, batch_first=True, padding_value=config.pad_token_id)
+    real = labels != config.pad_token_id
     logits: list[Any] = [model.losses(*clip, labels).logits for model, clip in zip(models, encoded, strict=True)]
     by_decoder = torch.stack(logits).mean(0).float().log_softmax(-1)
     end = config.pad_token_id  # whichever special token is likeliest ends the phrase

@@ -20,8 +20,6 @@ class Greedy(NamedTuple):
 class GreedySearch:
     """A search that keeps one hypothesis per clip, until it meets a special token."""
 
-    num_beams = 1
-
     def __init__(self, models: Sequence[FingerspellingModel], encoded: Sequence[Encoded]) -> None:
         self.config = models[0].config
         self.batch, self.device = len(encoded[0][0]), encoded[0][0].device

@@ -119,7 +119,9 @@ class Stage(NamedTuple):
 
     name: str  # the part, in words
     shape: tuple[int, ...]  # of what it makes, without the batch
-    values: np.ndarray  # float [rows, steps], to be drawn: time or the phrase runs to the right
+    values: (
+        np.ndarray
+    )  # float [rows, steps], to be drawn, of several channels one: time or the phrase runs to the right
     weights: int  # how many it has
 
 
@@ -133,39 +135,30 @@ def follow_clip(model: FingerspellingModel, frames: np.ndarray, phrase: str) -> 
     """
     batch = _normalized(frames, model)
     encoder, decoder, output = model.encoder, model.decoder, model.output_projection
-    kept: dict[str, Tensor] = {}
-    hooks = [encoder.register_forward_pre_hook(lambda _, inputs: kept.update(features=inputs[0]))]
-    if (convolution := model.extractor.conv) is not None:
-        hooks.append(convolution.register_forward_hook(lambda *about: kept.update(convolution=about[2][0])))
-    try:
+    features: list[Tensor] = []
+    with encoder.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0])):
         hidden, _ = model.encode(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
     tokens = torch.tensor([[model.config.bos_token_id, *text.encode(phrase)]])
     spelled = decoder(input_ids=tokens, encoder_hidden_states=hidden, use_cache=False).last_hidden_state
-    seen = torch.nan_to_num(batch[0])
-    stages = {"clip": Stage("the clip, normalized", tuple(seen.shape), seen[..., 0].T.numpy(), 0)}
-    if convolution is not None:
-        maps = kept["convolution"]  # [channels, frames, points]
-        shape = (maps.shape[1], maps.shape[2], maps.shape[0])
-        drawn = maps[0].T.numpy()
-        stages["convolution"] = Stage("convolution over time and points", shape, drawn, _weights(convolution))
     extractors = _weights(model.extractor) + _weights(model.part_extractors)
-    projections = extractors - (stages["convolution"].weights if "convolution" in stages else 0)
-    parts = {
-        "features": ("features of each frame", kept["features"], projections),
+    seen = torch.nan_to_num(batch[0])  # as the extractor does
+    parts = {"clip": ("the clip, normalized", seen, 0)}
+    if (convolution := model.extractor.conv) is not None:
+        maps = convolution(seen.permute(2, 0, 1)).permute(1, 2, 0)  # [frames, points, channels]
+        parts["convolution"] = ("convolution over time and points", maps, _weights(convolution))
+        extractors -= _weights(convolution)
+    parts |= {
+        "features": ("features of each frame", features[0], extractors),
         "encoder": (f"encoder, {len(encoder.blocks)} blocks", hidden[0], _weights(encoder)),
         "decoder": (f"decoder, {model.config.decoder_layers} layers", spelled[0], _weights(decoder)),
         "characters": ("next character", output(spelled[0]).softmax(-1), _weights(output)),
     }
     if model.ctc is not None:
         parts["ctc"] = ("CTC head", model.ctc(hidden[0]).softmax(-1), _weights(model.ctc))
-    stages |= {
-        key: Stage(name, tuple(values.shape), values.float().T.numpy(), weights)
+    return {
+        key: Stage(name, tuple(values.shape), (values if values.ndim == 2 else values[..., 0]).T.numpy(), weights)
         for key, (name, values, weights) in parts.items()
     }
-    return stages
 
 
 def _weights(module: torch.nn.Module) -> int:

@@ -3,8 +3,8 @@
 The exported file runs the same searches in a traced loop (`export.transcriber`).
 """
 
+import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -24,8 +24,6 @@ class Search(Protocol[State]):
 
     A row is a hypothesis: num_beams of them per clip, clip after clip, the best of a clip first.
     """
-
-    num_beams: int
 
     def start(self) -> State:
         """Return the empty hypotheses."""
@@ -53,8 +51,10 @@ class Search(Protocol[State]):
         """
 
 
-def check_search(models: Sequence[FingerspellingModel], num_beams: int, ctc_weight: float) -> None:
-    """Refuse settings that mean no search.
+def make_search(
+    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
+) -> Search[Any]:
+    """Return the search that the settings mean: greedy with one beam and no CTC, where there is nothing to search.
 
     Raises:
         ValueError: num_beams or ctc_weight is out of range, or a model lacks the CTC head that is to be weighted.
@@ -63,12 +63,6 @@ def check_search(models: Sequence[FingerspellingModel], num_beams: int, ctc_weig
         raise ValueError(f"num_beams {num_beams} must be at least 1 and ctc_weight {ctc_weight} from 0 to 1")
     if ctc_weight and any(model.ctc is None for model in models):
         raise ValueError(f"ctc_weight {ctc_weight}: a model has no CTC head, it was trained with ctc_weight 0")
-
-
-def make_search(
-    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
-) -> Search[Any]:
-    """Return the search that the settings mean: greedy with one beam and no CTC, where there is nothing to search."""
     if num_beams == 1 and not ctc_weight:
         return GreedySearch(models, encoded)
     return BeamSearch(models, encoded, num_beams, ctc_weight)
@@ -78,7 +72,7 @@ def make_search(
 def decode(
     models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int = 1, ctc_weight: float = 0.0
 ) -> list[list[int]]:
-    """Decode a batch of clips, with the decoders' key/value caches.
+    """Decode a batch of clips, with the decoders' key/value caches; greedily by default.
 
     Args:
         models: the ensemble; the decoders' logits are averaged, and so are the log probabilities of the CTC heads.
@@ -90,7 +84,7 @@ def decode(
         The ids of each clip's characters, without the token that ended it.
 
     Raises:
-        ValueError: as `check_search` says.
+        ValueError: as `make_search` says.
     """
     search, state = _run(models, encoded, num_beams, ctc_weight)
     rows, lengths = search.best(state)
@@ -117,7 +111,6 @@ def _run(
     models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], num_beams: int, ctc_weight: float
 ) -> tuple[Any, Any]:
     """Search, and return the search with its last state."""
-    check_search(models, num_beams, ctc_weight)
     search = make_search(models, encoded, num_beams, ctc_weight)
     caches: list[Any] = [EncoderDecoderCache(DynamicCache(), DynamicCache()) for _ in models]
     if num_beams > 1:
@@ -127,8 +120,12 @@ def _run(
         ]
     state = search.start()
     for step in range(models[0].config.max_new_tokens):
-        logits = _averaged_logits(models, encoded, caches, search.inputs(state))
-        state, parents = search.advance(state, step, logits)
+        tokens = search.inputs(state)[:, None]
+        logits = [
+            next_logits(model, tokens, hidden, cache, encoder_attention_mask=mask)
+            for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True)
+        ]
+        state, parents = search.advance(state, step, torch.stack(logits).mean(0))
         if search.ended(state)[::num_beams].all():
             break
         if parents is not None:
@@ -137,26 +134,19 @@ def _run(
     return search, state
 
 
-def _averaged_logits(
-    models: Sequence[FingerspellingModel], encoded: Sequence[Encoded], caches: Sequence[Any], tokens: Tensor
+def next_logits(
+    model: FingerspellingModel, tokens: Tensor, hidden: Tensor, cache: EncoderDecoderCache, **masks: Tensor | None
 ) -> Tensor:
-    """Return the models' averaged logits after one more token, int64 [rows]: float [rows, vocabulary]."""
-    logits = []
-    for model, (hidden, mask), cache in zip(models, encoded, caches, strict=True):
-        decoded = model.decoder(
-            input_ids=tokens[:, None],
-            encoder_hidden_states=hidden,
-            encoder_attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits.append(model.output_projection(decoded.last_hidden_state[:, -1]))
-    return torch.stack(logits).mean(0)
+    """Return a model's logits after one more token, int64 [rows, 1], that the cache takes in: float [rows, vocabulary].
 
-
-def make_decoder(num_beams: int, ctc_weight: float) -> Decode:
-    """Return `decode` with these settings."""
-    return partial(decode, num_beams=num_beams, ctc_weight=ctc_weight)
+    It is traced as well, for the exported file; hidden is what `encode` returns, the masks are the decoder's.
+    """
+    # Past the decorators of transformers, which set a variable of its own: torch 2.11 cannot trace that in a loop.
+    forward = inspect.unwrap(type(model.decoder).forward)
+    decoded = forward(
+        model.decoder, input_ids=tokens, encoder_hidden_states=hidden, past_key_values=cache, use_cache=True, **masks
+    )
+    return model.output_projection(decoded.last_hidden_state)[:, 0]
 
 
 def decoding_name(num_beams: int, ctc_weight: float) -> str:
@@ -164,6 +154,3 @@ def decoding_name(num_beams: int, ctc_weight: float) -> str:
     if num_beams == 1:
         return f"greedy with {ctc_weight:g} of CTC" if ctc_weight else "greedy"
     return f"beam of {num_beams} with {ctc_weight:g} of CTC" if ctc_weight else f"beam of {num_beams}"
-
-
-decode_greedily: Decode = make_decoder(num_beams=1, ctc_weight=0.0)

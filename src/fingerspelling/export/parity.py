@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fingerspelling.decoding.search import Decode, decode_greedily
+from fingerspelling.decoding.search import Decode, decode
 from fingerspelling.decoding.transcribe import transcribe_clip
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.processes import track
@@ -17,7 +17,7 @@ def check_parity(
     models: Sequence[FingerspellingModel],
     submission: Submission,
     clips: Sequence[np.ndarray],
-    decode: Decode = decode_greedily,
+    decode: Decode = decode,
 ) -> pd.DataFrame:
     """Read clips, float32 [frames, 390] each, with the exported models and with the submission that holds their file.
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import GraphModule, Node
 
 from fingerspelling.export.operators import OPERATORS
 
@@ -48,18 +48,11 @@ def run_graph(module: GraphModule, inputs: Iterable[tf.Tensor], run_loop: Callab
     """Run one graph, of a program or of a loop's condition or body, node by node, and return its output."""
     values: dict[Node, Any] = {}
     remaining = iter(inputs)
-    for node in _needed(module.graph):
+    # Among what nothing depends on are the checks that tracing leaves behind, which PyTorch itself would keep.
+    module.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+    for node in module.graph.nodes:
         values[node] = _run_node(module, node, values, remaining, run_loop)
     return values[node]  # the last node is the output
-
-
-def _needed(graph: Graph) -> list[Node]:
-    """Return the inputs and what the output depends on, but not the checks that tracing leaves behind."""
-    needed = set(graph.find_nodes(op="placeholder"))
-    for node in reversed(graph.nodes):
-        if node.op == "output" or node in needed:
-            needed |= {node, *node.all_input_nodes}
-    return [node for node in graph.nodes if node in needed]
 
 
 def _run_node(

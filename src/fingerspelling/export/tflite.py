@@ -57,7 +57,7 @@ def export_tflite(
 
     Raises:
         ValueError: no model, models that do not go together or spell too little for the constant phrase, an unknown
-            precision, or settings that mean no search (`check_search`).
+            precision, or settings that mean no search (`make_search`).
         UnmappedOperatorError: the models use an operator that has no TensorFlow counterpart.
     """
     path = Path(path)

@@ -3,7 +3,6 @@
 Everything here is traced by torch.export, so control flow that depends on values is written with tensors.
 """
 
-import inspect
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, EncoderDecoderCache
 
 from fingerspelling import text
 from fingerspelling.decoding.beam import Beam
-from fingerspelling.decoding.search import check_search, make_search
+from fingerspelling.decoding.search import make_search, next_logits
 from fingerspelling.decoding.transcribe import readable
 from fingerspelling.landmarks import as_points
 from fingerspelling.model import Encoded, FingerspellingModel
@@ -67,7 +66,7 @@ class ClipTranscriber(nn.Module):
     Models and settings are those of `export_tflite`.
 
     Raises:
-        ValueError: as `check_search` says, or greedy search is asked for a probability.
+        ValueError: greedy search is asked for a probability; in `forward`, as `make_search` says.
     """
 
     def __init__(
@@ -78,7 +77,6 @@ class ClipTranscriber(nn.Module):
         tells_probability: bool = False,
     ) -> None:
         super().__init__()
-        check_search(models, num_beams, ctc_weight)
         if tells_probability and num_beams < 2:
             raise ValueError("a single beam has no probability to tell; search with 2 or more")
         self.num_beams, self.ctc_weight, self.tells_probability = num_beams, ctc_weight, tells_probability
@@ -125,9 +123,25 @@ class ClipTranscriber(nn.Module):
         def running(step: Tensor, state: tuple, *_: Tensor) -> Tensor:
             return ((step < max_steps) & ~search.ended(state)[:1]).squeeze()
 
-        def advance(step: Tensor, state: tuple, *caches: Tensor) -> tuple[Tensor | tuple, ...]:
-            logits, written = self._averaged_logits(search.inputs(state), step, hidden, cross, caches)
-            state, parents = search.advance(state, step, logits)
+        def advance(step: Tensor, state: tuple, *keys_values: Tensor) -> tuple[Tensor | tuple, ...]:
+            tokens = search.inputs(state)
+            caches: list[Any] = self._caches(keys_values, step, cross)
+            logits = []
+            for model, states, cache in zip(self.models, hidden, caches, strict=True):
+                filled = torch.arange(self.config.max_new_tokens) <= step
+                of_model = next_logits(
+                    model,
+                    tokens[:, None],
+                    states,
+                    cache,
+                    attention_mask=torch.where(filled, 0.0, MASKED)[None, None, None],
+                    encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would make a full mask
+                    cache_position=step,  # transformers 5.0 would count it, which a tensor does not allow
+                )
+                logits.append(of_model)
+            state, parents = search.advance(state, step, torch.stack(logits).mean(0))
+            layers = [layer for cache in caches for layer in cache.self_attention_cache.layers]
+            written = [states for layer in layers for states in (layer.keys, layer.values)]
             if parents is not None:
                 written = [states.index_select(0, parents) for states in written]
             return step + 1, state, *written
@@ -141,22 +155,18 @@ class ClipTranscriber(nn.Module):
             return rows[0], length
         return rows[0], length, (cast(Beam, state).scores[:, 0] / (length + 1)).exp()
 
-    def _averaged_logits(
-        self,
-        tokens: Tensor,
-        step: Tensor,
-        hidden: list[Tensor],
-        cross: list[list[KeysValues]],
-        caches: Sequence[Tensor],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Return the models' averaged logits after one more token, float [rows, vocabulary], and the new caches."""
-        remaining = iter(caches)
-        logits, written = [], []
-        for model, encoded, keys_values in zip(self.models, hidden, cross, strict=True):
-            cache = [FixedCacheLayer(next(remaining), next(remaining), step) for _ in model.decoder.layers]
-            logits.append(_next_logits(model, tokens, step, cache, encoded, keys_values))
-            written += [states for layer in cache for states in (layer.keys, layer.values)]
-        return torch.stack(logits).mean(0), written
+    def _caches(
+        self, keys_values: Sequence[Tensor], step: Tensor, cross: list[list[KeysValues]]
+    ) -> list[EncoderDecoderCache]:
+        """Return the models' caches: of the self-attention, written at this step, and of the cross-attention."""
+        remaining = iter(keys_values)
+        return [
+            EncoderDecoderCache(
+                Cache(layers=[FixedCacheLayer(next(remaining), next(remaining), step) for _ in layers]),
+                Cache(layers=[FixedCacheLayer(*of_layer) for of_layer in layers]),
+            )
+            for layers in cross
+        ]
 
     def _empty_caches(self) -> list[Tensor]:
         """Return zero keys and values for every layer's self-attention, float [beams, heads, steps, d_head] each."""
@@ -177,30 +187,3 @@ def _cross_keys_values(model: FingerspellingModel, hidden: Tensor) -> list[KeysV
         )
         keys_values.append(tuple(heads))
     return keys_values
-
-
-def _next_logits(
-    model: FingerspellingModel,
-    tokens: Tensor,
-    step: Tensor,
-    cache: list[FixedCacheLayer],
-    hidden: Tensor,
-    cross: list[KeysValues],
-) -> Tensor:
-    """Write tokens, int [rows], to the cache and return one model's logits after them, float [rows, vocabulary]."""
-    written = torch.arange(cache[0].get_max_length()) <= step
-    # Past the decorators of transformers, which set a variable of its own: torch 2.11 cannot trace that in a loop.
-    forward = inspect.unwrap(type(model.decoder).forward)
-    decoded = forward(
-        model.decoder,
-        input_ids=tokens[:, None],
-        attention_mask=torch.where(written, 0.0, MASKED)[None, None, None],
-        encoder_hidden_states=hidden,
-        encoder_attention_mask=torch.zeros(1, 1, 1, 1),  # nothing to hide; None would be made into a full mask
-        past_key_values=EncoderDecoderCache(
-            Cache(layers=[*cache]), Cache(layers=[FixedCacheLayer(*keys_values) for keys_values in cross])
-        ),
-        use_cache=True,
-        cache_position=step,  # transformers 5.0 would count it, which a tensor does not allow
-    )
-    return model.output_projection(decoded.last_hidden_state)[:, 0]

@@ -58,17 +58,6 @@ class Quota:
     renewed: datetime | None
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A submission: PENDING, COMPLETE or ERROR, with its scores as Kaggle writes them."""
-
-    number: int
-    status: str
-    public_score: str
-    private_score: str
-    failure: str
-
-
 class Client:
     """The requests that kernels, datasets and submissions need, for the user whose credentials are at hand.
 
@@ -91,13 +80,8 @@ class Client:
             answer = self._api.kernels_push(str(folder))
             if answer.error:
                 raise KaggleError(refused(kernel, answer.error))
-            lacking = [
-                *answer.invalid_competition_sources,
-                *answer.invalid_dataset_sources,
-                *answer.invalid_kernel_sources,
-                *answer.invalid_model_sources,
-            ]
-            if lacking:
+            kinds = ("competition", "dataset", "kernel", "model")
+            if lacking := [source for kind in kinds for source in getattr(answer, f"invalid_{kind}_sources")]:
                 raise KaggleError(
                     f"{kernel}: version {answer.version_number} runs without {', '.join(lacking)}, which Kaggle does "
                     f"not find; stop it at {answer.url}, make its sources (for a competition: join it) and push again"
@@ -200,7 +184,7 @@ class Client:
         """Submit a file of a kernel's output; returns the submission's number."""
 
         def newest() -> int:
-            return max((submission.number for submission in self.submissions(competition)), default=0)
+            return max((submission.ref for submission in self.submissions(competition)), default=0)
 
         def send() -> int:
             answer = self._api.competition_submit_code(file, message, competition, kernel, version, quiet=True)
@@ -211,12 +195,9 @@ class Client:
         before = newest()
         return _once(competition, send, lambda: number if (number := newest()) > before else 0)
 
-    def submissions(self, competition: str) -> list[Submission]:
-        """Return the user's submissions, the newest first."""
-        return [
-            Submission(one.ref, one.status.name, one.public_score, one.private_score, one.error_description)
-            for one in patiently(competition, lambda: self._api.competition_submissions(competition)) or []
-        ]
+    def submissions(self, competition: str) -> list[Any]:
+        """Return the user's submissions, the newest first, as the official client has them (`ApiSubmission`)."""
+        return patiently(competition, lambda: self._api.competition_submissions(competition)) or []
 
 
 def _once(about: str, send: Callable[[], int], find: Callable[[], int]) -> int:

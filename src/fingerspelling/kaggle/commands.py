@@ -13,10 +13,11 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from fingerspelling.data.competition import SLUG
 from fingerspelling.data.stages import SUBMISSION
-from fingerspelling.kaggle.client import POLL, Client, Submission
+from fingerspelling.kaggle.client import POLL, Client
 from fingerspelling.kaggle.datasets import upload_weights, upload_wheels
 from fingerspelling.kaggle.fetch import fetch
 from fingerspelling.kaggle.kernels import TRIAL, Kernel, describe
@@ -132,19 +133,19 @@ def _submit(client: Client, options: argparse.Namespace) -> int:
     number = client.submit(SLUG, name, int(version), SUBMISSION, options.message or kernel)
     print(f"submitted {kernel}: submission {number}", flush=True)
     while options.follow:
-        submission = next((one for one in client.submissions(SLUG) if one.number == number), None)
-        if submission is not None and submission.status != "PENDING":
+        submission = next((one for one in client.submissions(SLUG) if one.ref == number), None)
+        if submission is not None and submission.status.name != "PENDING":
             print(_describe(submission))
-            return int(submission.status != "COMPLETE")
+            return int(submission.status.name != "COMPLETE")
         time.sleep(POLL)
     return 0
 
 
-def _describe(submission: Submission) -> str:
-    if submission.status != "COMPLETE":
-        return f"submission {submission.number}: {submission.status} {submission.failure}".rstrip()
+def _describe(submission: Any) -> str:
+    if (status := submission.status.name) != "COMPLETE":
+        return f"submission {submission.ref}: {status} {submission.error_description}".rstrip()
     private = f", {submission.private_score} (private)" if submission.private_score else ""
-    return f"submission {submission.number}: score {submission.public_score} (public){private}"
+    return f"submission {submission.ref}: score {submission.public_score} (public){private}"
 
 
 def _upload(client: Client, options: argparse.Namespace) -> int:

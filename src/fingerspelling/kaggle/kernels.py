@@ -25,7 +25,7 @@ import nbformat
 
 from fingerspelling.data.competition import INPUT, SCRATCH, SLUG, WORKING
 from fingerspelling.files import to_path, write_whole
-from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, read_parameters
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import DEMO, IN_PLACE, NOTEBOOKS, ROOT, RunConfig, named_file, parameter_file
 
@@ -143,11 +143,9 @@ def describe(
 ) -> tuple["Run", list[Kernel]]:
     """Return a run and its kernels as `build` would write them."""
     params = params or TRIAL
-    try:
+    with errors_in(params):
         run = _read_run(params, simulated)
         return run, [_kernel(name, run, owner or NOBODY, suffix, folder) for name in NOTEBOOKS]
-    except ParameterError as error:
-        raise ParameterError(f"{params}: {error}") from None
 
 
 class Run(NamedTuple):

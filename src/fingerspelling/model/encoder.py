@@ -133,11 +133,12 @@ class Convolution(nn.Module):
 class SqueezeformerBlock(nn.Module):
     """One block of the encoder; float [real frames, d_model] to the same."""
 
-    def __init__(self, d_model: int, heads: int, kernel: int, dropout: float) -> None:
+    def __init__(self, config: FingerspellingConfig) -> None:
         super().__init__()
-        self.attention = Attention(d_model, heads)
+        d_model, dropout = config.d_model, config.dropout
+        self.attention = Attention(d_model, config.encoder_attention_heads)
         self.feed_forward_1 = FeedForward(d_model, dropout)
-        self.convolution = Convolution(d_model, kernel, dropout)
+        self.convolution = Convolution(d_model, config.conv_kernel, dropout)
         self.feed_forward_2 = FeedForward(d_model, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in range(4))
 
@@ -153,9 +154,9 @@ class ConformerBlock(SqueezeformerBlock):
     feed-forward modules, of half weight, enclose the two others.
     """
 
-    def __init__(self, d_model: int, heads: int, kernel: int, dropout: float) -> None:
-        super().__init__(d_model, heads, kernel, dropout)
-        self.last_norm = nn.LayerNorm(d_model)
+    def __init__(self, config: FingerspellingConfig) -> None:
+        super().__init__(config)
+        self.last_norm = nn.LayerNorm(config.d_model)
 
     def forward(self, x: Tensor, padding: Padding, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
         x = x + self.feed_forward_1(self.norms[0](x)) / 2
@@ -171,10 +172,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.d_head = config.d_model // config.encoder_attention_heads if config.rotary else None
         block = {"squeezeformer": SqueezeformerBlock, "conformer": ConformerBlock}[config.encoder_block]
-        self.blocks = nn.ModuleList(
-            block(config.d_model, config.encoder_attention_heads, config.conv_kernel, config.dropout)
-            for _ in range(config.encoder_layers)
-        )
+        self.blocks = nn.ModuleList(block(config) for _ in range(config.encoder_layers))
 
     def forward(self, x: Tensor, padding: Padding) -> Tensor:
         """Encode features, float [real frames, d_model] to the same."""

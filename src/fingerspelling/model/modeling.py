@@ -45,9 +45,6 @@ def _decoder(config: FingerspellingConfig) -> Speech2TextDecoder:
             attention_dropout=config.decoder_attention_dropout,
             max_target_positions=256,
             pad_token_id=config.pad_token_id,
-            bos_token_id=config.bos_token_id,
-            eos_token_id=config.eos_token_id,
-            decoder_start_token_id=config.bos_token_id,
             tie_word_embeddings=False,
         )
     )

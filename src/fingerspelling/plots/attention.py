@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fingerspelling.decoding.inspection import Inspection
 from fingerspelling.landmarks import spelling_hand
-from fingerspelling.plots.clips import close_up, draw_hand, nearest_seen
+from fingerspelling.plots.clips import close_up, letter_runs, nearest_seen
 from fingerspelling.plots.style import ORANGE, WIDTH, bare, finished
 from fingerspelling.text import CHARACTERS, align, visible
 
@@ -76,12 +76,10 @@ def _film(axes: Axes, frames: np.ndarray, phrase: str, signed: np.ndarray | None
         middle, reach = (place + 0.5) / FILM * len(frames), len(frames) / FILM / 2
         hand = frames[nearest_seen(frames, int(middle), int(reach)), joints]
         picture = axes.inset_axes((place / FILM, 0, 1 / FILM, 0.8))
-        draw_hand(picture, hand, 1.4)
-        close_up(picture, hand)
+        close_up(picture, hand, 1.4)
         picture.axis("off")
-    for place, letter in enumerate(phrase if signed is not None else ""):
-        if len(when := np.flatnonzero(signed == place)):
-            axes.text(when.mean(), 0.97, visible(letter), ha="center", va="top", family="monospace", weight="bold")
+    for letter, run in [] if signed is None else letter_runs(phrase, signed):
+        axes.text(run.mean(), 0.97, letter, ha="center", va="top", family="monospace", weight="bold")
     axes.set_title("the hand, and the letters as they are signed" if signed is not None else "the hand", fontsize=9)
 
 

@@ -1,6 +1,7 @@
 """Figures of single clips: what the camera saw, and when a hand was detected."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from fingerspelling.landmarks import HAND_BONES, MIRROR, PARTS, SELECTED, WRISTS
 from fingerspelling.plots.style import BLUE, FINGERS, GREY, HEIGHT_OVER_WIDTH, ORANGE, WIDTH, bare, finished
 from fingerspelling.text import visible
 
+Moment = TypeVar("Moment")
 NOTHING = "#dddddd"  # where no hand was found
 LONGEST = 24  # characters of a label
 
@@ -64,8 +66,7 @@ def clip_strip(frames: np.ndarray, phrase: str, n_frames: int = 10, signed: np.n
     for column, (i, letter) in enumerate(shown):
         _draw_body(axes[0, column], frames[i])
         bare(axes[0, column], f"frame {i}")
-        draw_hand(axes[1, column], frames[i, hand], 2.2)
-        close_up(axes[1, column], frames[i, hand])
+        close_up(axes[1, column], frames[i, hand], 2.2)
         bare(axes[1, column])
         axes[1, column].set_xlabel(letter, fontsize=14, fontweight="bold", family="monospace")
     share = np.isfinite(frames[:, hand[0], 0]).mean()
@@ -77,11 +78,17 @@ def moments(frames: np.ndarray, phrase: str, signed: np.ndarray | None) -> list[
     """Return frames to show and the letter that is signed in each: the middle of every letter, if that is known."""
     if signed is None:
         return [(i, "") for i in range(len(frames))]
-    runs = [(np.flatnonzero(signed == place), visible(letter)) for place, letter in enumerate(phrase)]
-    return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for run, letter in runs if len(run)]
+    runs = letter_runs(phrase, signed)
+    return [(nearest_seen(frames, int(run[len(run) // 2]), len(run) // 2), letter) for letter, run in runs]
 
 
-def evenly(moments: Sequence[tuple[int, str]], most: int) -> list[tuple[int, str]]:
+def letter_runs(phrase: str, signed: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the letters that are signed, as figures show them, and the frames of each."""
+    runs = [(visible(letter), np.flatnonzero(signed == place)) for place, letter in enumerate(phrase)]
+    return [(letter, run) for letter, run in runs if len(run)]
+
+
+def evenly(moments: Sequence[Moment], most: int) -> list[Moment]:
     """Return at most so many of the moments, the first and the last among them."""
     chosen = np.linspace(0, len(moments) - 1, min(most, len(moments))).round().astype(int)
     return [moments[place] for place in chosen]
@@ -94,12 +101,13 @@ def nearest_seen(frames: np.ndarray, frame: int, reach: int) -> int:
     return int(near[np.abs(near - frame).argmin()]) if len(near) else frame
 
 
-def close_up(axes: Axes, points: np.ndarray) -> None:
-    """Point the axes at a hand, float [21, >= 2]; where none was found, say so."""
+def close_up(axes: Axes, points: np.ndarray, width: float) -> None:
+    """Draw a hand, float [21, >= 2], as large as the axes; where none was found, say so."""
     if np.isnan(points).any():
         axes.text(0.5, 0.5, "no hand", ha="center", va="center", color="#555555", fontsize=9, transform=axes.transAxes)
         axes.set_aspect("equal", adjustable="box")
         return
+    draw_hand(axes, points, width)
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     centre, reach = (low + high) / 2, max((high - low) * [1, HEIGHT_OVER_WIDTH]) * 0.6
     axes.set(

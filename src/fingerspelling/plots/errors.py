@@ -1,7 +1,7 @@
 """Figures of what a model gets wrong: which characters, for which others, and where in the phrases."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -52,28 +52,29 @@ def confusions(counts: Mapping[tuple[str, str], int], most: int = 16) -> Figure:
     axes.set(xlabel="read as", ylabel="true character")
     axes.grid(False)
     drawn = "A table of how often each character was read as which other one, was missed, or was invented."
-    return finished(figure, drawn, _kinds(errors, sum(counts.values()) - _sum(counts, lambda true, _: not true)))
+    return finished(figure, drawn, _kinds(errors, sum(counts.values()) - _totals(counts, 0)[""]))
 
 
 def _commonest(errors: Mapping[tuple[str, str], int], side: int, most: int) -> list[str]:
     """Return the characters with the most errors, true ones (side 0) or those that were read (side 1), sorted."""
-    totals: Counter[str] = Counter()
-    for pair, count in errors.items():
-        if pair[side]:
-            totals[pair[side]] += count
+    totals = _totals(errors, side)
+    del totals[""]
     return sorted(character for character, _ in totals.most_common(most))
 
 
-def _sum(counts: Mapping[tuple[str, str], int], of_kind: Callable[[str, str], object]) -> int:
-    return sum(count for pair, count in counts.items() if of_kind(*pair))
+def _totals(counts: Mapping[tuple[str, str], int], side: int) -> Counter[str]:
+    """Count by the true character (side 0) or by what was read (side 1)."""
+    totals: Counter[str] = Counter()
+    for pair, count in counts.items():
+        totals[pair[side]] += count
+    return totals
 
 
 def _kinds(errors: Mapping[tuple[str, str], int], characters: int) -> str:
     total = sum(errors.values())
     if not total:
         return f"All {characters} characters were read right."
-    missed = _sum(errors, lambda true, read: not read)
-    invented = _sum(errors, lambda true, read: not true)
+    invented, missed = (_totals(errors, side)[""] for side in (0, 1))
     return (
         f"**{total}** errors on {characters} characters: {total - missed - invented} read as another one, "
         f"{missed} missed, {invented} invented."
@@ -85,10 +86,8 @@ def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -
 
     The counts are those of `confusions`.
     """
-    pairs = Counter({(a, b): count for (a, b), count in counts.items() if a and b and a != b}).most_common(most)
-    totals: Counter[str] = Counter()
-    for (true, _), count in counts.items():
-        totals[true] += count
+    confused = Counter({(a, b): count for (a, b), count in counts.items() if a and b and a != b})
+    pairs, totals = confused.most_common(most), _totals(counts, 0)
     figure = plt.figure(figsize=(WIDTH * 0.75, 0.72 * max(len(pairs), 1) + 0.6))
     grid = figure.add_gridspec(max(len(pairs), 1), 3, width_ratios=(1, 1, 8), hspace=0.02, wspace=0.02)
     bars = figure.add_subplot(grid[:, 2])
@@ -105,10 +104,12 @@ def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -
     if not pairs:
         return finished(figure, drawn, "No character was read as another one.")
     (true, read), count = pairs[0]
-    share = sum(count for _, count in pairs) / _sum(counts, lambda a, b: a and b and a != b)
+    share = sum(count for _, count in pairs) / confused.total()
+    as_common = sum(other == count for other in confused.values()) - 1
+    others = f", as often as {as_common} other pair{'s' * (as_common > 1)}" if as_common else ""
     reading = (
-        f"The commonest confusion: **{visible(true)}** read as **{visible(read)}**, {count} times. The {len(pairs)} "
-        f"pairs shown are {share:.0%} of all that were read as another character."
+        f"The commonest confusion: **{visible(true)}** read as **{visible(read)}**, {count} times{others}. The "
+        f"{len(pairs)} pairs shown are {share:.0%} of all that were read as another character."
     )
     return finished(figure, drawn, reading)
 
@@ -126,7 +127,7 @@ def _draw_hand(axes: Axes, character: str) -> None:
 def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
     """Draw true phrases above what was read, character above character.
 
-    What is wrong stands in a dark box; a dash in the box says that this side has no character there.
+    What is wrong stands in a dark box; a dot in the box says that this side has no character there.
     """
     pairs = [align(true, read) for read, true in zip(predictions, phrases, strict=True)]
     longest = max(map(len, pairs))
@@ -136,7 +137,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
         axes.text(0, place, f"{score:.2f}", va="center", color="#555555", family="monospace")
         for i, pair in enumerate(row):
             for side, height in enumerate((place - 0.2, place + 0.2)):
-                character = visible(pair[side]) or "–"
+                character = visible(pair[side]) or "·"
                 style: dict[str, Any] = {"va": "center", "ha": "center", "family": "monospace", "fontsize": 10}
                 if pair[0] != pair[1]:
                     box = {"facecolor": DARK, "pad": 1.2, "linewidth": 0}
@@ -144,7 +145,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
                 axes.text(0.6 + 0.15 * i, height, character, **style)
     axes.set(xlim=(0, width), ylim=(len(pairs) - 0.4, -0.6))
     axes.axis("off")
-    axes.set_title("score; the true phrase, and below it what was read", fontsize=9)
+    axes.set_title("score; the true phrase, and below it what was read (dark: differs, ·: nothing there)", fontsize=9)
     right = sum(all(a == b for a, b in row) for row in pairs)
     spelled = sum(map(len, phrases))
     return finished(

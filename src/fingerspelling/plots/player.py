@@ -18,7 +18,7 @@ from string import Template
 import numpy as np
 
 from fingerspelling.landmarks import HAND_BONES, PARTS, WRISTS, spelling_hand
-from fingerspelling.plots.clips import BODY, bone_colours, evenly, moments
+from fingerspelling.plots.clips import BODY, bone_colours, evenly, letter_runs, moments
 from fingerspelling.plots.style import GREY, HEIGHT_OVER_WIDTH
 from fingerspelling.text import visible
 
@@ -50,9 +50,8 @@ class ClipPlayer:
         points, person, hand = _points(frames)
         rows = []
         if self.signed is not None:
-            runs = [np.flatnonzero(self.signed == place) for place in range(len(self.phrase))]
-            spans = [(letter, run) for letter, run in zip(self.phrase, runs, strict=True) if len(run)]
-            rows.append(["signed", [[visible(letter), run.mean(), len(run) / 2] for letter, run in spans]])
+            runs = letter_runs(self.phrase, self.signed)
+            rows.append(["signed", [[letter, run.mean(), len(run) / 2] for letter, run in runs]])
         if self.prediction:
             letters = zip(self.prediction, self.read_at, strict=True)
             rows.append(["read", [[visible(letter), int(frame), 0] for letter, frame in letters]])

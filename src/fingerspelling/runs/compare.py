@@ -20,6 +20,7 @@ from fingerspelling.parameters import flatten
 from fingerspelling.plots.results import run_curves
 from fingerspelling.plots.style import save
 from fingerspelling.scoring.uncertainty import score_difference, score_table
+from fingerspelling.simulation.config import content_of
 
 Content = TypeVar("Content")
 
@@ -44,12 +45,11 @@ def parameters(folder: Path, clips: pd.DataFrame) -> dict[str, Any]:
     for file in sorted(folder.glob("seed*/training.json"))[:1]:
         values = _whole(lambda file: dict(read_json(file)), file)
         values.pop("data", None)
-        values.get("training", {}).pop("seed", None)
+        training = values.get("training", {})
+        training.pop("seed", None)
+        if simulation := training.get("simulation"):
+            training["simulation"] = content_of(simulation)
     flat = flatten(values) | {"seeds": len(list(folder.glob("seed*/model")))}
-    unused = tuple(
-        name.removesuffix("share") for name, share in flat.items() if name.endswith("wild.share") and not share
-    )
-    flat = {name: value for name, value in flat.items() if name.endswith(".share") or not name.startswith(unused)}
     readers = clips.attrs.get("readers", {})  # said of what several models have read together
     return flat | {
         f"submission.{name}": readers.get(name, least) for name, least in (("num_beams", 1), ("ctc_weight", 0))
@@ -74,7 +74,8 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     settings = pd.DataFrame({run: parameters(names[run], runs[run]) for run in table.index}).T
     differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
     best = table.index[0]
-    rows = {run: _behind(runs[best], runs[run], run == best) for run in table.index}
+    rows = {run: _behind(runs[best], runs[run]) for run in table.index[1:]}
+    rows[best] = {"behind": 0.0, "verdict": "the best"}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
 
 
@@ -84,9 +85,7 @@ def _names(folders: Sequence[Path]) -> dict[str, Path]:
     return {folder.name if folder.name and count[folder.name] == 1 else str(folder): folder for folder in folders}
 
 
-def _behind(best: pd.DataFrame, clips: pd.DataFrame, itself: bool) -> dict[str, Any]:
-    if itself:
-        return {"behind": 0.0, "verdict": "the best"}
+def _behind(best: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
     gap = score_difference(best, clips)
     if not gap["clips"]:
         return {"behind": None, "verdict": "other clips"}

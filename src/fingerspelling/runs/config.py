@@ -6,19 +6,21 @@ import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from fingerspelling.data.conventions import ExtractionConfig
-from fingerspelling.decoding.search import Decode, make_decoder
+from fingerspelling.decoding.search import Decode, decode
 from fingerspelling.files import PACKAGE, from_home
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.parameters import (
     ParameterError,
     Probability,
     build,
+    errors_in,
     lay_over,
     parameters,
     parse_override,
@@ -98,14 +100,11 @@ def _read_first_round(file: object) -> Recipe:
     if not isinstance(file, str | Path):
         raise ValueError("expected a path")
     path = parameter_file(file)
-    try:
+    with errors_in(f"first_round: {path}"):
         values = read_parameters(path)
         if values.get("first_round"):
             raise ParameterError("first_round: a first round has none before it")
-        config = RunConfig.from_values(values)
-    except ParameterError as error:
-        raise ParameterError(f"first_round: {path}: {error}") from None
-    return Recipe(config.model, config.training)
+        return RunConfig.from_values(values).recipe
 
 
 ProjectPath = Annotated[Path, pydantic.AfterValidator(_usable_path)]
@@ -125,13 +124,13 @@ class SubmissionConfig:
 
     @property
     def search(self) -> dict[str, Any]:
-        """How the submission finds the characters: arguments of `make_decoder` and `export_tflite`."""
+        """How the submission finds the characters: arguments of `decode` and `export_tflite`."""
         return {"num_beams": self.num_beams, "ctc_weight": self.ctc_weight}
 
     @property
     def decode(self) -> Decode:
         """How the submission finds the characters."""
-        return make_decoder(self.num_beams, self.ctc_weight)
+        return partial(decode, **self.search)
 
 
 @parameters
@@ -165,6 +164,11 @@ class RunConfig:
         if self.submission.ctc_weight and not self.model.ctc_weight:
             raise ValueError("submission.ctc_weight: the model has no CTC head to weigh, as model.ctc_weight is 0")
 
+    @property
+    def recipe(self) -> Recipe:
+        """How its models are trained."""
+        return Recipe(self.model, self.training)
+
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Check the values of a YAML file or a notebook, laid over the file that `params` names; see `build`.
@@ -189,10 +193,8 @@ def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) ->
         file = parameter_file(file)
         if file in above:
             raise ParameterError(f"params: {file} is laid over itself")
-        try:
+        with errors_in(f"params: {file}"):
             beneath = effective_values(read_parameters(file), (*above, file))
-        except ParameterError as error:
-            raise ParameterError(f"params: {file}: {error}") from None
         given = lay_over({name: beneath[name] for name in beneath.keys() - {"params", "overrides"}}, given)
     overrides = given.get("overrides") or ()
     if isinstance(overrides, str):  # as papermill's -p passes it: one, or several with blanks between them

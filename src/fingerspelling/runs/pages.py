@@ -8,9 +8,9 @@ pictures of README and of docs/results.md to that of images.
 
 import argparse
 import io
-import itertools
 import os
 import re
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -43,20 +43,20 @@ def build(run_dir: Path, pages: Path, images: Path) -> None:
 
     Args:
         run_dir: a run whose notebooks have been executed.
-        pages: receives README.md, a page per chapter and its pictures; other pages and pictures there are removed.
+        pages: receives README.md, a page per chapter and its pictures; whatever else is there is removed.
         images: receives IMAGES.
 
     Raises:
         DataError: a chapter has not been executed.
     """
     chapters = {name: _read(run_dir / "notebooks" / f"{name}.ipynb") for name in NOTEBOOKS}
-    kept, book = {Path("README.md")}, run_dir / "book"
+    book = run_dir / "book"
+    shutil.rmtree(pages, ignore_errors=True)
     index = ["# The chapters, as a run of the demo left them", "", "| chapter | question |", "|---|---|"]
     for name, notebook in chapters.items():
         text, pictures = _markdown(name, notebook, pages)
         for file, content in {Path(f"{name}.md"): text.encode(), **pictures}.items():
             write_whole(pages / file, content)
-            kept.add(file)
         page = _linked(notebook, "html", book)
         html, _ = HTMLExporter(template_name="lab", raw_template=OFFLINE).from_notebook_node(page)
         write_whole(book / f"{name}.html", html)
@@ -68,12 +68,11 @@ def build(run_dir: Path, pages: Path, images: Path) -> None:
         "",
         "Made from an executed run by `make book`.",
     ]
-    texts = {pages / "README.md": "\n".join(index) + "\n", book / "index.html": _redirect(NOTEBOOKS[0])}
-    for path, text in texts.items():
-        write_whole(path, text)
-    for file in pages.rglob("*"):
-        if file.is_file() and file.relative_to(pages) not in kept:
-            file.unlink()
+    write_whole(pages / "README.md", "\n".join(index) + "\n")
+    first = f"{NOTEBOOKS[0]}.html"
+    write_whole(
+        book / "index.html", f'<meta http-equiv="refresh" content="0; url={first}"><a href="{first}">{first}</a>\n'
+    )
     for name, figure in IMAGES.items():
         write_whole(images / f"{name}.png", _small((run_dir / "figures" / f"{figure}.png").read_bytes()))
 
@@ -96,8 +95,7 @@ def _read(path: Path) -> NotebookNode:
 
 def _wrapped(text: str) -> str:
     """Break lines that GitHub would cut at the right, such as those of a training's progress."""
-    lines = [textwrap.wrap(line, LONGEST_LINE, subsequent_indent=" " * 8) or [""] for line in text.split("\n")]
-    return "\n".join(itertools.chain.from_iterable(lines))
+    return "\n".join(textwrap.fill(line, LONGEST_LINE, subsequent_indent=" " * 8) for line in text.split("\n"))
 
 
 def _linked(notebook: NotebookNode, suffix: str, folder: Path) -> NotebookNode:
@@ -138,10 +136,6 @@ def _small(png: bytes) -> bytes:
     image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(smaller, "PNG", optimize=True)
     return smaller.getvalue()
-
-
-def _redirect(name: str) -> str:
-    return f'<meta http-equiv="refresh" content="0; url={name}.html"><a href="{name}.html">{name}</a>\n'
 
 
 def main() -> int:

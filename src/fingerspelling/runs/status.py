@@ -61,9 +61,8 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
     yield "data", partial(_data, folder)
     yield "clips", partial(_clips, folder, clips, notes.get("clips", {}).get("of"))
     found = sorted(str(file.parent.relative_to(run_dir)) for file in run_dir.rglob("training.json"))
-    planned = notes.get("run", {}).get("of")
-    names = dict.fromkeys([*_texts(planned), *found])
-    first = [name for name in names if str(name).startswith("first_round")]
+    names = dict.fromkeys([*notes.get("run", {}).get("of", []), *found])
+    first = [name for name in names if name.startswith("first_round")]
     last = [name for name in names if name not in first]
     for name in first:
         yield name, partial(_training, run_dir, name, notes, clips)
@@ -74,10 +73,6 @@ def _stages(run_dir: Path, notes: dict[str, dict]) -> Iterator[tuple[str, Callab
     for name in (PREDICTIONS, SUBMISSION, METRICS):
         if name != PREDICTIONS or name in notes or len(last) > 1:  # a model that reads greedily and alone has its own
             yield name, partial(_derived, run_dir, name, notes, last)
-
-
-def _texts(values: object) -> list[str]:
-    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
 def _data(folder: Path) -> str:
@@ -143,7 +138,7 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
     if path.suffix == ".parquet":
         pd.read_parquet(path, page_checksum_verification=True)
     if (of := notes.get(name, {}).get("of")) is None:
-        return "done: by what is not known"
+        return "done, but there is no note of what it was made from"
     if of.get("content", content(path)) != content(path):
         return "damaged, or of another run: it is not the file that was written"
     of = of.get("readers", of)

@@ -20,19 +20,20 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import yaml
 
 from fingerspelling.files import read_entries, write_whole
-from fingerspelling.parameters import ParameterError, lay_over, parse_override, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, flatten, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
-from fingerspelling.processes import end_with_parent, only_process
+from fingerspelling.processes import END_WITH_PARENT, only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.compare import read_clips
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values
@@ -56,11 +57,8 @@ class Run:
     @property
     def values(self) -> dict[str, Any]:
         """Its parameters; a ParameterError says of a file that somebody has changed what is wrong with it."""
-        file = self.beside(".yaml")
-        try:
+        with errors_in(file := self.beside(".yaml")):
             return read_parameters(file)
-        except ParameterError as error:
-            raise ParameterError(f"{file}: {error}") from None
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -72,63 +70,43 @@ class Run:
         write_whole(self.beside(".json"), json.dumps(outcome) + "\n")
 
 
-class Place(Protocol):
-    """Where runs run."""
-
-    def start(self, run: Run) -> None:
-        """Start a run, or go on with one."""
-
-    def look(self, run: Run) -> str | None:
-        """Return why a run has failed, "" where it has finished, and None while it is at work."""
-
-    def stop(self) -> None:
-        """End what is still at work."""
+# Takes a run to its end, a look at a time: None while it is at work, then why it has failed, "" where it has finished.
+Looks = Generator[str | None, None, None]
+Place = Callable[[Run], Looks]
 
 
-class Here:
-    """Runs on this machine, each in a process of its own.
+def on_this_machine(notebooks: Sequence[str], parallel: int) -> Place:
+    """Return what runs notebooks of a run in a process of their own; so many of these share the cores."""
+    threads = str(max(1, (os.cpu_count() or 1) // parallel))
 
-    Args:
-        notebooks: what is run of each.
-        parallel: how many run at a time; they share the cores.
-    """
-
-    def __init__(self, notebooks: Sequence[str], parallel: int) -> None:
-        self._notebooks = notebooks
-        self._threads = str(max(1, (os.cpu_count() or 1) // parallel))
-        self._processes: dict[Run, subprocess.Popen] = {}
-
-    def start(self, run: Run) -> None:
-        """Start the notebooks; what they print goes into the run's log."""
-        command = [*NOTEBOOKS, "--params", str(run.beside(".yaml")), "--notebooks", *self._notebooks]
+    def at_work(run: Run) -> Looks:
         with run.beside(".log").open("w") as log:
-            self._processes[run] = subprocess.Popen(
-                command,
+            process = subprocess.Popen(
+                [*NOTEBOOKS, "--params", str(run.beside(".yaml")), "--notebooks", *notebooks],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "OMP_NUM_THREADS": self._threads, "PYTHONUNBUFFERED": "1"},
-                preexec_fn=end_with_parent,
+                env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"},
+                preexec_fn=END_WITH_PARENT,
             )
-
-    def look(self, run: Run) -> str | None:
-        """Return why the process has failed: its last words, or the signal that has killed it."""
-        status = self._processes[run].poll()
-        if status is None:
-            return None
-        del self._processes[run]
-        if status < 0:
-            return f"killed by {signal.Signals(-status).name}"
-        lines = [line for line in run.beside(".log").read_text(errors="replace").splitlines() if line.strip()]
-        said = [line for line in lines if not line.startswith("the notebook with the whole error")]
-        return (said or [f"exit status {status}"])[-1] if status else ""
-
-    def stop(self) -> None:
-        """End the processes, which put in order what they have begun."""
-        for process in self._processes.values():
+        try:
+            while process.poll() is None:
+                yield None
+        finally:  # it puts in order what it has begun
             process.terminate()
-        for process in self._processes.values():
             process.wait()
+        yield _failure(process.returncode, run.beside(".log"))
+
+    return at_work
+
+
+def _failure(status: int, log: Path) -> str:
+    """Return why a process has failed: its last words, or the signal that has killed it; "" where it has not."""
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith("the notebook with the whole error")]
+    return (said or [f"exit status {status}"])[-1] if status else ""
 
 
 def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | None = None) -> list[Run]:
@@ -143,17 +121,14 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | Non
     Raises:
         ParameterError: the file or a value cannot be used, or the folder holds a run with other parameters.
     """
-    base = effective_values({"params": str(params), **({"data_dir": str(data_dir.resolve())} if data_dir else {})})
+    base = effective_values({"params": str(params), "data_dir": data_dir and str(data_dir.resolve())})
     base = {name: value for name, value in base.items() if name not in {"params", "overrides"}}
     axes: dict[str, list[Any]] = {}
     for text in values:
         name, equals, choices = text.partition("=")
-        leaf: Any = parse_override(f"{name}=[{choices}]" if equals else text)
-        for part in name.split("."):
-            leaf = leaf[part]
-        if not leaf:
+        axes |= flatten(parse_override(f"{name}=[{choices}]" if equals else text))
+        if not axes[name]:
             raise ParameterError(f"{name}: expected values, such as {name}=1,2")
-        axes[name] = leaf
     naming = [name for name in axes if len(axes[name]) > 1] or [*axes]
     last = [name.rpartition(".")[2] for name in naming]
     short = dict(zip(naming, last if len(set(last)) == len(last) else naming, strict=True))
@@ -177,18 +152,18 @@ def plan(params: Path, values: Sequence[str], folder: Path, data_dir: Path | Non
 def execute(runs: Sequence[Run], place: Place, parallel: int) -> None:
     """Run what has not finished, so many at a time; what fails is kept as a failure, and the others go on."""
     waiting = deque(run for run in runs if run.outcome.get("failure") != "")
-    began: dict[Run, float] = {}
-    try:
-        while waiting or began:
-            while waiting and len(began) < parallel:
+    at_work: dict[Run, tuple[Looks, float]] = {}
+    with ExitStack() as stack:
+        while waiting or at_work:
+            while waiting and len(at_work) < parallel:
                 run = waiting.popleft()
-                began[run] = time.monotonic()
-                place.start(run)
+                at_work[run] = stack.enter_context(closing(place(run))), time.monotonic()
             time.sleep(PAUSE)
-            for run in list(began):
-                if (failure := place.look(run)) is None:
+            for run, (looks, began) in [*at_work.items()]:
+                if (failure := next(looks)) is None:
                     continue
-                seconds = time.monotonic() - began.pop(run)
+                del at_work[run]
+                seconds = time.monotonic() - began
                 clips = None if failure else read_clips(run.folder)
                 if clips is None:
                     failure = failure or "has left no predictions to score"
@@ -196,8 +171,6 @@ def execute(runs: Sequence[Run], place: Place, parallel: int) -> None:
                 run.keep(score=result, seconds=seconds, failure=failure)
                 ended = failure or f"score {result:.4f}"
                 print(f"{run.folder.name}: {ended}, after {provenance.duration(seconds)}", flush=True)
-    finally:
-        place.stop()
 
 
 def tabulate(runs: Sequence[Run]) -> pd.DataFrame:
@@ -225,7 +198,7 @@ def run(options: argparse.Namespace, place: Place | None = None, parallel: int =
     parallel = options.parallel or parallel
     with only_process(folder):
         runs = plan(options.params.absolute(), options.values, folder, options.data)
-        execute(runs, place or Here(options.notebooks, parallel), parallel)
+        execute(runs, place or on_this_machine(options.notebooks, parallel), parallel)
         table = tabulate(runs)
         write_whole(folder / "sweep.csv", table.to_csv())
         save(sweep_scores(table), folder / "sweep.png")

@@ -8,6 +8,7 @@ What the package ships is a submission, too, which also says how sure it is.
 
 import json
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from fingerspelling.files import PACKAGE, DataError, parse_json, refuse_no_file, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
-from fingerspelling.scoring.confidence import Calibration
+from fingerspelling.scoring.confidence import DOUBTFUL, Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
 from fingerspelling.text import CONSTANT_PHRASE, decode
 
@@ -33,9 +34,15 @@ class Answer(NamedTuple):
     text: str  # "" where nothing was readable
     confidence: float | None  # the score to be expected, 0..1; None from a model that does not say
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether one character in five or more is likely to be wrong."""
+        return self.text != "" and self.confidence is not None and self.confidence < DOUBTFUL
+
     def __str__(self) -> str:
-        text = self.text or NOTHING
-        return text if self.confidence is None or not self.text else f"{text}\t{self.confidence:.0%}"
+        if not self.text or self.confidence is None:
+            return self.text or NOTHING
+        return f"{self.text}\t{self.confidence:.0%}" + "\tdoubtful" * self.doubtful
 
 
 class Submission:
@@ -110,21 +117,13 @@ def shipped() -> Path:
 def _read_member(path: Path, name: str) -> bytes:
     refuse_no_file(path / name if path.is_dir() else path)
     try:
-        if path.is_dir():
-            _refuse_large(path, name, (path / name).stat().st_size)
-            return (path / name).read_bytes()
-        with zipfile.ZipFile(path) as archive:
-            _refuse_large(path, name, archive.getinfo(name).file_size)
-            return archive.read(name)
-    except DataError:
-        raise
+        with nullcontext() if path.is_dir() else zipfile.ZipFile(path) as archive:
+            megabytes = (archive.getinfo(name).file_size if archive else (path / name).stat().st_size) / 1e6
+            if megabytes <= LARGEST_MB:
+                return archive.read(name) if archive else (path / name).read_bytes()
     except Exception as error:  # whatever a damaged archive makes zipfile raise
         raise DataError(f"{path}: cannot read {name} ({error})") from error
-
-
-def _refuse_large(path: Path, name: str, size: int) -> None:
-    if size > 1e6 * LARGEST_MB:
-        raise DataError(f"{path}: {name} takes {size / 1e6:.0f} MB; the competition allows {LIMIT_MB:g} in all")
+    raise DataError(f"{path}: {name} takes {megabytes:.0f} MB; the competition allows {LIMIT_MB:g} in all")
 
 
 def _selected_columns(arguments: bytes) -> list[str]:

@@ -1,5 +1,8 @@
 """How sure a score is, and from when on a constant answer is better."""
 
+from collections.abc import Iterable
+from itertools import repeat
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +23,7 @@ def score_table(clips: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """
     counts = pd.DataFrame(
         {
-            "edits": list(map(edit_distance, clips["prediction"], clips["phrase"])),
+            "edits": _edits(clips["prediction"], clips["phrase"]),
             "characters": clips["phrase"].str.len().to_numpy(),
             "signer": clips["participant_id"].to_numpy(),
         }
@@ -44,6 +47,10 @@ def _per_character(edits: pd.Series, characters: pd.Series) -> tuple[float, floa
     return low, edits.sum() / max(characters.sum(), 1), high
 
 
+def _edits(predictions: Iterable[str], phrases: Iterable[str]) -> np.ndarray:
+    return np.array([*map(edit_distance, predictions, phrases)], int)
+
+
 def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
     """Score all clips with the constant phrase wherever the reader is less sure than a threshold, for each threshold.
 
@@ -54,8 +61,8 @@ def threshold_scores(sure: np.ndarray, clips: pd.DataFrame) -> pd.DataFrame:
         the clips that get the constant phrase.
     """
     order = np.argsort(sure, kind="stable")
-    read = np.array(list(map(edit_distance, clips["prediction"], clips["phrase"])))[order]
-    constant = np.array([edit_distance(CONSTANT_PHRASE, phrase) for phrase in clips["phrase"]])[order]
+    read = _edits(clips["prediction"], clips["phrase"])[order]
+    constant = _edits(repeat(CONSTANT_PHRASE), clips["phrase"])[order]
     edits = read.sum() + np.concatenate([[0], np.cumsum(constant - read)])
     characters = max(int(clips["phrase"].str.len().sum()), 1)
     sorted_sure = np.asarray(sure)[order]
@@ -76,10 +83,7 @@ def score_difference(clips: pd.DataFrame, others: pd.DataFrame) -> dict[str, flo
     both = clips.merge(others[["sequence_id", "prediction"]], on="sequence_id", suffixes=("", "_other"))
     if both.empty:
         return {"difference": np.nan, "low": np.nan, "high": np.nan, "clips": 0}
-    fewer = [
-        edit_distance(other, phrase) - edit_distance(own, phrase)
-        for own, other, phrase in zip(both["prediction"], both["prediction_other"], both["phrase"], strict=True)
-    ]
+    fewer = _edits(both["prediction_other"], both["phrase"]) - _edits(both["prediction"], both["phrase"])
     units = pd.DataFrame({"fewer": fewer, "characters": both["phrase"].str.len()})
     if len(both["participant_id"].unique()) > 1:
         units = units.groupby(both["participant_id"]).sum()

@@ -43,7 +43,8 @@ class TrainingDisplay(io.TextIOBase):
     """
 
     def __init__(self, log: TextIO, out: TextIO, draw: Callable[[], Any], live: bool, batch: bool) -> None:
-        self._log, self._out, self._draw, self._live, self._batch = log, out, draw, live, batch
+        self._log, self._out, self._draw, self._live = log, out, draw, live
+        self._pause = LIVE_SECONDS if live else BATCH_SECONDS if batch else 0.0
         self._begun = ""  # a line that is not complete yet
         self._shown = -float("inf")
         self._handle: Any = None
@@ -69,13 +70,14 @@ class TrainingDisplay(io.TextIOBase):
             self.readings = [line]
         elif self.readings[0] and line.startswith("    "):
             self.readings.append(line)
-        if not self._live:
-            if not progress or not self._batch or now - self._shown >= BATCH_SECONDS:
-                print(line, file=self._out, flush=True)
-                self._shown = now if progress else self._shown
-        elif not progress or now - self._shown >= LIVE_SECONDS:
+        if progress and now - self._shown < self._pause:
+            return
+        if progress or self._live:
             self._shown = now
+        if self._live:
             self.update()
+        else:
+            print(line, file=self._out, flush=True)
 
     def update(self) -> None:
         """Show the training as it is now, in the place of what was shown before."""

@@ -41,9 +41,7 @@ class TimeLimit(TrainerCallback):
         since_the_beginning = (time.time() - float(os.environ[BEGAN])) / 3600
         return broadcast_object_list([since_the_beginning + TimeLimit.longest > self.hours])[0]
 
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:
+    def on_epoch_begin(self, *_: object, **__: object) -> None:
         self.since = time.monotonic()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:

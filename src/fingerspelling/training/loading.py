@@ -54,17 +54,14 @@ class BatchSamplerShard(Sampler[list[PlannedClip]]):
     """
 
     def __init__(self, plan: LengthGroupedSampler, process: int, processes: int) -> None:
-        self.plan, self.process, self.processes = plan, process, processes
+        self.sampler = plan  # of this name, Accelerate's loaders tell it the epoch
+        self.process, self.processes = process, processes
 
     def __len__(self) -> int:
-        return math.ceil(len(self.plan) / self.processes)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""
-        self.plan.set_epoch(epoch)
+        return math.ceil(len(self.sampler) / self.processes)
 
     def __iter__(self) -> Iterator[list[PlannedClip]]:
-        for number, batch in enumerate(self.plan):
+        for number, batch in enumerate(self.sampler):
             if number % self.processes == self.process:
                 yield batch
         if self.process > number % self.processes:
@@ -87,7 +84,6 @@ def training_loader(
     plan: Plan,
     clips: ClipDataset,
     num_workers: int,
-    pin_memory: bool,
     process: int,
     processes: int,
     min_frames: int = 0,
@@ -98,7 +94,6 @@ def training_loader(
         plan: the epochs' batches.
         clips: makes the clips that a plan of a store requests.
         num_workers: processes that read and join clips; 0 does it in this one.
-        pin_memory: whether batches go to a GPU.
         process: number of the training process.
         processes: how many of them there are.
         min_frames: batches of shorter clips are padded to this length.
@@ -118,7 +113,8 @@ def training_loader(
         if not _shared_memory_suffices(processes * (prefetched * num_workers + 1) * batch_bytes):
             source |= {"worker_init_fn": _send_through_pipes}
     pad = partial(collate, min_frames=min_frames)
-    loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=pin_memory, **source)
+    on_gpu = torch.cuda.is_available()
+    loader = DataLoader(collate_fn=pad, num_workers=num_workers, pin_memory=on_gpu, **source)
     # This tells the plan when an epoch begins. The shares are dealt already, hence one process here.
     return prepare_data_loader(loader, num_processes=1, process_index=0, dispatch_batches=False)
 

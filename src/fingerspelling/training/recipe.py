@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated
 
 import pydantic
 from huggingface_hub.errors import StrictDataclassError
@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from fingerspelling.model import FingerspellingConfig
 from fingerspelling.model.configuration import SETTLED
-from fingerspelling.parameters import ParameterError, build, parameters, unknown_name
+from fingerspelling.parameters import ParameterError, parameters, unknown_name
 from fingerspelling.training.config import TrainingConfig
 
 
@@ -47,12 +47,3 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.training.alignment and not self.model.ctc_weight:
             raise ValueError("training.alignment teaches the CTC head: set model.ctc_weight as well")
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> "Recipe":
-        """Make a recipe of the sections model and training of a YAML file.
-
-        Raises:
-            ParameterError: a name does not exist or a value cannot be used.
-        """
-        return build(cls, {name: values[name] for name in ("model", "training") if values.get(name) is not None})

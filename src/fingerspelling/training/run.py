@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, is_tensorboard_available
 from transformers.utils import logging as transformers_logging
 
-from fingerspelling.data.stages import PREDICTIONS, checkpoints
+from fingerspelling.data.stages import PREDICTIONS, checkpoints, last_checkpoint
 from fingerspelling.data.store import COLUMNS, ClipStore
 from fingerspelling.decoding.transcribe import Transcript, read_store
 from fingerspelling.files import (
@@ -26,6 +26,7 @@ from fingerspelling.files import (
     content,
     disk_full_named,
     is_whole,
+    read_entries,
     read_json,
     seal,
     write_whole,
@@ -35,7 +36,6 @@ from fingerspelling.model import FingerspellingConfig, FingerspellingModel
 from fingerspelling.parameters import ParameterError
 from fingerspelling.scoring import metric
 from fingerspelling.simulation.config import content_of
-from fingerspelling.training.checkpoints import last_checkpoint
 from fingerspelling.training.config import TrainingConfig
 from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.loading import training_plan
@@ -109,56 +109,44 @@ def _refuse_another(inputs: dict[str, dict], run_dir: Path, finished: bool) -> N
         if finished or checkpoints(run_dir / "checkpoints"):
             raise DataError(f"{file}: is missing, which says what was trained on; delete {run_dir} to train anew")
         return
-    try:
-        there = read_json(file)
-        if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
-            raise ValueError(f"it tells of {', '.join(there)}")
-        there, inputs = _decisive(there, finished), _decisive(inputs, finished)
-        if there == inputs:
-            return
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{file}: not readable ({error}); delete {run_dir} to train anew") from error
-    if not finished and _prolonged(there, inputs, run_dir):
+    there = read_entries(file)
+    if there.keys() != inputs.keys() or not all(isinstance(part, dict) for part in there.values()):
+        raise DataError(f"{file}: not readable as what was trained on; delete {run_dir} to train anew")
+    before, now = _decisive(there, finished), _decisive(inputs, finished)
+    changed = {name for name in before | now if before.get(name) != now.get(name)}
+    if not changed or (changed == {"training.epochs"} and not finished and _prolongs(before, now, run_dir)):
         return
-    changed = sorted(
-        f"{part}.{name}"
-        for part, values in inputs.items()
-        for name in values.keys() | there[part].keys()
-        if values.get(name) != there[part].get(name)
-    )
     if "data.clips" in changed:
-        changed = [name for name in changed if name != "data.scores"]  # of which there is one per clip
-    parameters = [name for name in changed if name not in OTHER_DATA]
-    other = [OTHER_DATA[name] for name in changed if name in OTHER_DATA]
-    other += [f"with other parameters ({', '.join(parameters)})"] * bool(parameters)
+        changed.discard("data.scores")  # of which there is one per clip
+    other = [words for name, words in OTHER_DATA.items() if name in changed]
+    if parameters := sorted(changed - OTHER_DATA.keys()):
+        other.append(f"with other parameters ({', '.join(parameters)})")
     raise DataError(
         f"{run_dir}: holds a training {' and '.join(other)}; choose another run_dir, or delete {run_dir} to train anew"
     )
 
 
-def _decisive(inputs: dict[str, dict], finished: bool) -> dict[str, dict]:
-    """Return inputs without those parameters of a simulated stream that decide nothing.
+def _decisive(inputs: dict[str, dict], finished: bool) -> dict[str, Any]:
+    """Return inputs by names such as training.epochs, without what decides nothing of a simulated stream.
 
     Of a finished training, it does not matter either what has become of the weights that it started from: a release
     overwrites those that it went on from.
     """
-    simulation, data = inputs["training"].get("simulation"), inputs["data"]
-    if finished and "pretrained" in data:
-        data = data | {"pretrained": "any"}
-    training = inputs["training"] | {"simulation": simulation and content_of(simulation)}
-    return inputs | {"training": training, "data": data}
+    values = {f"{part}.{name}": value for part, of_part in inputs.items() for name, value in of_part.items()}
+    if isinstance(simulation := values.get("training.simulation"), dict):
+        values["training.simulation"] = content_of(simulation)
+    if finished and "data.pretrained" in values:
+        values["data.pretrained"] = "any"
+    return values
 
 
-def _prolonged(before: dict[str, dict], inputs: dict[str, dict], run_dir: Path) -> bool:
-    """Return whether the same training gets other epochs while its learning rate is not yet falling."""
-    epochs = [part["training"].get("epochs", 0) for part in (before, inputs)]
-    decay = inputs["training"]["decay_epochs"]
-    same = before | {"training": before["training"] | {"epochs": epochs[1]}} == inputs
-    checkpoint = last_checkpoint(run_dir / "checkpoints")
-    if not same or not isinstance(epochs[0], int) or decay is None or checkpoint is None:
+def _prolongs(before: dict[str, Any], now: dict[str, Any], run_dir: Path) -> bool:
+    """Return whether a training can get other epochs, as its learning rate is not yet falling."""
+    checkpoint, decay = last_checkpoint(run_dir / "checkpoints"), now["training.decay_epochs"]
+    if checkpoint is None or decay is None:
         return False
-    done = json.loads((checkpoint / "trainer_state.json").read_text())["epoch"]
-    return bool(done <= min(epochs) - decay)
+    done = read_json(checkpoint / "trainer_state.json")["epoch"]
+    return bool(done <= min(before["training.epochs"], now["training.epochs"]) - decay)
 
 
 def _train(
@@ -174,8 +162,8 @@ def _train(
         raise StoppedInTime(_stopped(config, f"before {run_dir.name}"))
     split = split_by_signer(store, config)
     plan = training_plan(store, split, config, recipe.model.max_frames)
-    checkpoints = run_dir / "checkpoints"
-    arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), checkpoints)
+    folder = run_dir / "checkpoints"
+    arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), folder)
     torch.manual_seed(config.seed)
     model = FingerspellingModel(recipe.model)
     if start:
@@ -187,7 +175,7 @@ def _train(
     if arguments.should_save:
         write_whole(run_dir / INPUTS, json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
-        checkpoint = last_checkpoint(checkpoints)
+        checkpoint = last_checkpoint(folder)
     if checkpoint:
         print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
     elif start:
@@ -212,7 +200,7 @@ def _train(
             shutil.copyfile(run_dir / INPUTS, whole / OF)
             seal(whole)
         whole.replace(run_dir / "model")
-        shutil.rmtree(checkpoints)
+        shutil.rmtree(folder)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -285,8 +273,6 @@ def _arguments(config: TrainingConfig, steps: int, checkpoints: Path) -> Trainin
         seed=config.seed,
         disable_tqdm=True,
         report_to="none",
-        remove_unused_columns=False,
-        label_names=["labels"],
         ddp_find_unused_parameters=False,  # there are none
         ddp_broadcast_buffers=False,  # running statistics are merged before each evaluation
     )

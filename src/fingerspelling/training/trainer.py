@@ -102,18 +102,14 @@ class FingerspellingTrainer(Trainer):
                 self.lr_scheduler = get_wsd_schedule(
                     optimizer, warmup, decay, num_training_steps=num_training_steps, decay_type="linear"
                 )
-            self._created_lr_scheduler = True
         return self.lr_scheduler
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        super().save_model(output_dir, _internal_call)
-        if self.averaged and self.args.should_save:
-            torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
 
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
         checkpoint = Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")
         with disk_full_named(checkpoint):
             super()._save_checkpoint(*arguments, **named)
+            if self.averaged and self.args.should_save:
+                torch.save(self.averaged.state_dict(), checkpoint / AVERAGE_FILE)
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
             seal(checkpoint)
@@ -133,7 +129,6 @@ class FingerspellingTrainer(Trainer):
             self.plan,
             self.train_dataset,
             self.config.num_workers,
-            args.device.type == "cuda",
             args.process_index,
             args.world_size,
             min_frames=self.model.config.max_frames if self.config.pad_to_max else 0,

@@ -21,6 +21,10 @@ MOMENTS = 0.2  # seconds between two readings of what has been signed so far
 SPEEDS = [0.85, 0.95, 1.05, 1.15]  # of the readings that a letter is compared with, each also in the mirror
 
 
+class NoHand(InputError):
+    """A recording shows no hand, or hardly one; the message says in how many frames."""
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that was read."""
@@ -47,24 +51,24 @@ class Reading:
         """The phrase."""
         return "".join(letter.character for letter in self.letters)
 
+    @property
+    def answer(self) -> Answer:
+        """The phrase, or that nothing is readable, with its confidence."""
+        return Answer(self.text, self.confidence)
 
-class Reader:
-    """A model that reads the 130 points, ready to read."""
+
+class Reader(Submission):
+    """A submission that reads the 130 points, by default the one that is shipped."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Load a model as `Submission` does, by default the one that is shipped; raises as that does."""
         path = path or shipped()
-        self._submission = Submission(path)
-        if self._submission.columns != SELECTED_COLUMNS:
+        super().__init__(path)
+        if self.columns != SELECTED_COLUMNS:
             raise DataError(f"{path}: reads other landmarks than the 130 points of the workbook's models")
 
-    def read(self, frames: np.ndarray) -> Answer:
-        """Read frames, float32 [frames, 390] at 30 per second, or say that nothing is readable."""
-        return self._submission.read(frames)
-
     def text(self, frames: np.ndarray) -> str:
-        """Read them, however unsure that is; "" where the model finds nothing at all."""
-        text = self._submission.transcribe(frames)
+        """Read frames, float32 [frames, 390] at 30 per second, however unsure that is; "" where nothing is found."""
+        text = self.transcribe(frames)
         return "" if text == CONSTANT_PHRASE else text
 
 
@@ -72,13 +76,13 @@ def read(recording: Recording, reader: Reader) -> list[Reading]:
     """Read all phrases of a recording.
 
     Raises:
-        InputError: it shows no hand, or hardly one.
+        NoHand: it shows no hand, or hardly one.
     """
     frames, seconds = at_even_times(recording.selected, recording.seconds)
     pieces = cut(frames)
     if not pieces:
         seen = int(hand_seen(as_points(frames)).sum())
-        raise InputError(
+        raise NoHand(
             f"a hand is seen in {seen} of {len(frames)} frames, which is nothing to read; "
             "it must be in the picture, well lit, for the whole phrase"
             if seen

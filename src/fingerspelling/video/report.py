@@ -75,11 +75,11 @@ def letters_figure(recording: Recording, readings: Sequence[Reading]) -> "Figure
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
 
-    from fingerspelling.plots.clips import draw_hand
+    from fingerspelling.plots.clips import draw_hand, evenly
     from fingerspelling.plots.style import GREY, finished
 
     letters = [letter for reading in readings for letter in reading.letters]
-    chosen = [letters[i] for i in np.linspace(0, len(letters) - 1, min(MOMENTS, len(letters))).round().astype(int)]
+    chosen = evenly(letters, MOMENTS)
     columns = max(len(chosen), 1)
     figure, axes = plt.subplots(1, columns, figsize=(1.1 * columns + 0.2, 1.9), squeeze=False, layout="constrained")
     points = as_points(recording.landmarks)[..., :2] * [recording.width, recording.height]
@@ -119,4 +119,4 @@ def _doubt(letters: Sequence[Letter]) -> str:
 
 
 def _phrases(readings: Sequence[Reading]) -> str:
-    return " · ".join(reading.text or "nothing readable" for reading in readings)
+    return " · ".join((it.text or "nothing readable") + " (doubtful)" * it.answer.doubtful for it in readings)

@@ -18,7 +18,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler, papermill_io
 
-from fingerspelling.files import write_whole, written_whole
+from fingerspelling.files import write_whole
 from fingerspelling.parameters import ParameterError
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
@@ -40,72 +40,69 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
     Executed notebooks go to <run_dir>/notebooks; each ends with what it ran with (see provenance.py).
 
     Raises:
-        ParameterError, DataError: there is no such notebook, or as `open_run`.
-        FolderInUse: another process is at work in run_dir.
+        ParameterError, DataError: there is no such notebook, another process is at work in run_dir, or as `open_run`.
     """
     if unknown := [name for name in names if name not in NOTEBOOKS]:
         raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
     book = open_run(params, data_dir)
-    values = {
-        name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
-    }
+    values = {"params": str(params.resolve())}
+    if book.config.data_dir:
+        values["data_dir"] = str(book.config.data_dir)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)
     papermills.addFilter(_what_notebooks_print)
-    with only_process(book.run_dir):
-        return _execute(book, values, names)
-
-
-def _execute(book: Workbook, values: dict[str, str], names: Sequence[str]) -> int:
-    """Execute notebooks one after another, up to one that fails; returns the exit status."""
     executed = book.run_dir / "notebooks"
-    executed.mkdir(parents=True, exist_ok=True)
     papermill_io.register(str(executed), _WholeFiles())
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or kernels of Kaggle's image warn of their debugger
     began = time.monotonic()
-    for name in names:
-        start = time.monotonic()
-        print(f"=== {name}", flush=True)
-        try:
-            papermill.execute_notebook(
-                CHAPTERS / f"{name}.ipynb",
-                executed / f"{name}.ipynb",
-                values,
-                kernel_name="python3",
-                progress_bar=False,
-                log_output=True,
-                start_timeout=START_SECONDS,
-                cwd=ROOT,
-                # Without the warning of each kernel that connections within the machine are not encrypted.
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            )
-        except PapermillExecutionError as error:
-            print(f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
-            print(f"the notebook with the whole error: {executed / name}.ipynb", file=sys.stderr)
-            return 1
-        except RuntimeError as error:
-            if str(error).startswith("Kernel didn't respond"):
-                print(f"{name}: its kernel did not start in {START_SECONDS} s; try again", file=sys.stderr)
-            elif str(error).startswith("Kernel died"):
-                cell = _last_cell(executed / f"{name}.ipynb")
-                print(f"{name}, cell {cell}: the kernel died; most often, memory has run out", file=sys.stderr)
-            else:
-                raise
-            return 1
-        seconds = time.monotonic() - start
-        _sign(executed / f"{name}.ipynb", book)
-        print(f"=== {name} took {seconds:.0f} s", flush=True)
+    with only_process(book.run_dir):
+        executed.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            start = time.monotonic()
+            print(f"=== {name}", flush=True)
+            if failure := _execute(name, executed / f"{name}.ipynb", values):
+                print(failure, file=sys.stderr)
+                return 1
+            seconds = time.monotonic() - start
+            _sign(executed / f"{name}.ipynb", book)
+            print(f"=== {name} took {seconds:.0f} s", flush=True)
     print(f"=== done in {(time.monotonic() - began) / 60:.1f} minutes; everything is in {book.run_dir}")
     return 0
+
+
+def _execute(name: str, executed: Path, values: dict[str, str]) -> str:
+    """Execute a notebook, which goes to the path `executed`; returns why it failed, "" where it has not."""
+    try:
+        papermill.execute_notebook(
+            CHAPTERS / f"{name}.ipynb",
+            executed,
+            values,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=True,
+            start_timeout=START_SECONDS,
+            cwd=ROOT,
+            # Without the warning of each kernel that connections within the machine are not encrypted.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        )
+    except PapermillExecutionError as error:
+        failure = f"{name}, cell {error.exec_count}: {error.ename}: {error.evalue}"
+        return f"{failure}\nthe notebook with the whole error: {executed}"
+    except RuntimeError as error:
+        if str(error).startswith("Kernel didn't respond"):
+            return f"{name}: its kernel did not start in {START_SECONDS} s; try again"
+        if str(error).startswith("Kernel died"):
+            return f"{name}, cell {_last_cell(executed)}: the kernel died; most often, memory has run out"
+        raise
+    return ""
 
 
 def _sign(notebook: Path, book: Workbook) -> None:
     """Let an executed notebook carry in its metadata what its last cell says that it ran with."""
     content = nbformat.read(notebook, 4)
     content.metadata["provenance"] = provenance.read(book.run_dir)[notebook.stem]
-    with written_whole(notebook) as temporary:
-        nbformat.write(content, temporary)
+    write_whole(notebook, nbformat.writes(content) + "\n")
 
 
 class _WholeFiles(LocalHandler):

@@ -18,7 +18,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,14 @@ from fingerspelling.data.stages import METRICS, PREDICTIONS, SCORES, SUBMISSION,
 from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
-from fingerspelling.decoding.search import decoding_name, make_decoder
-from fingerspelling.decoding.transcribe import read_store, transcribe_store
+from fingerspelling.decoding.search import decode, decoding_name
+from fingerspelling.decoding.transcribe import read_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
-from fingerspelling.parameters import ParameterError, read_parameters
+from fingerspelling.parameters import ParameterError, errors_in, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
+from fingerspelling.plots.parameters import differing
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
@@ -109,6 +110,15 @@ class Workbook:
         """The run's parameters as a table, which a cell that ends with it shows."""
         beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
         return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
+
+    def beside(self, params: str) -> pd.DataFrame:
+        """Return the parameters of models, training and submission in which the run differs from a file of parameters.
+
+        Without those of the simulations; a section that one side lacks has no values there.
+        """
+        rows = differing(self.config, RunConfig.from_values({"params": params}), ROOT)
+        table = pd.DataFrame(rows, columns=["parameter", "this run", Path(params).name]).set_index("parameter")
+        return table[table.index.str.match("(model|training|submission)[.]") & ~table.index.str.contains("simulation")]
 
     @property
     def state(self) -> pd.DataFrame:
@@ -308,16 +318,15 @@ class Workbook:
             A row per way, as `score_table` returns: greedy search, the submission's beam without CTC, and with it, as
             far as the submission has them.
         """
-        held_out, submission = self.read_held_out(), self.config.submission
+        held_out, submitted = self.read_held_out(), self.config.submission.search
         clips = held_out.sample(min(most, len(held_out)), random_state=1)
         places = [self._place(clip) for clip in clips["sequence_id"]]
         models, read = self.train(), {}
-        for beams, weight in dict.fromkeys([(1, 0.0), (submission.num_beams, 0.0)]):
-            if (beams, weight) != (submission.num_beams, submission.ctc_weight):
-                label = decoding_name(beams, weight)
-                predictions = transcribe_store(models, self.store, places, label, make_decoder(beams, weight))
-                read[label] = clips.assign(prediction=predictions)
-        read[f"{decoding_name(submission.num_beams, submission.ctc_weight)} (as submitted)"] = clips
+        for search in ({"num_beams": 1, "ctc_weight": 0.0}, submitted | {"ctc_weight": 0.0}):
+            if search != submitted and (label := decoding_name(**search)) not in read:
+                transcripts = read_store(models, self.store, places, label, partial(decode, **search))
+                read[label] = clips.assign(prediction=[transcript.phrase for transcript in transcripts])
+        read[f"{decoding_name(**submitted)} (as submitted)"] = clips
         together = pd.concat(read, names=["decoding"]).reset_index("decoding")
         return score_table(together, together["decoding"]).loc[list(read)]
 
@@ -345,8 +354,8 @@ class Workbook:
         """Return the points of a clip by its sequence_id, float16 [frames, 130, 3]."""
         return self.store.frames(self._place(clip["sequence_id"]))
 
-    def certainty(self) -> pd.DataFrame:
-        """Return how sure the models are of each of the validation clips that they read, see `certainty`."""
+    def certainty(self) -> np.ndarray:
+        """Return how probable the search finds what it read of each validation clip, see `certainty`."""
         held_out = self.read_held_out()
         places = [self._place(clip) for clip in held_out["sequence_id"]]
         return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
@@ -391,11 +400,9 @@ def open_run(params: Path, data_dir: Path | None = None) -> Workbook:
         ParameterError: the file cannot be read, or as `Workbook`; the message begins with the file.
         DataError: as `Workbook`.
     """
-    try:
+    with errors_in(params):
         values = read_parameters(params)
         return Workbook(values | ({"data_dir": str(data_dir.resolve())} if data_dir else {}))
-    except ParameterError as error:
-        raise ParameterError(f"{params}: {error}") from None
 
 
 def _refuse_mixing(run_dir: Path, data_dir: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from fingerspelling.data.stages import last_checkpoint
 from fingerspelling.files import SEAL, is_whole, seal
-from fingerspelling.training.checkpoints import last_checkpoint
 
 FILES = {
     "model.safetensors": b"weights",
