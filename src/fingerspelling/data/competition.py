@@ -94,12 +94,12 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     if part == "train" and table.empty:
         raise DataError(f"{path}: names no clip, it is a header alone")
     for name in NUMBERS:  # which pandas reads, too, but does not say which value is none
-        numbers = table[name].str.extract(r"^\s*([-+]?\d{1,18})(?:\.0*)?\s*$", expand=False)
-        if (wrong := numbers.isna()).any():
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if (wrong := ~((numbers % 1 == 0) & (numbers.abs() < 10**18))).any():
             row = int(wrong.argmax())
             problem = f"{name} is {table[name].iat[row][:80]!r} in row {row + 1}"
             raise DataError(f"{path}: {problem}; it must be a whole number of at most 18 digits")
-        table[name] = numbers.map(int).astype("int64")
+        table[name] = numbers.astype("int64")
     table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})
     inside = table["path"].isin(list(filter(_is_inside, table["path"].unique())))
     if not inside.all():
