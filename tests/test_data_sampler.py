@@ -58,6 +58,16 @@ def test_every_step_of_an_epoch_has_as_many_clips(
     assert sorted(request.clip for batch in planned for request in batch) == list(range(clips))
 
 
+@pytest.mark.parametrize(("clips", "batch_size", "batches"), [(13, 1, 13), (9, 1, 9), (12, 1, 12), (9, 2, 8)])
+def test_no_batch_is_empty_where_a_step_has_few_clips(
+    counting: ClipStore, clips: int, batch_size: int, batches: int
+) -> None:
+    plan = LengthGroupedSampler(counting, np.arange(clips), batch_size, seed=1, batches_per_step=4)
+    planned = list(plan)
+    assert len(planned) == len(plan) == batches and all(planned)
+    assert sorted(request.clip for batch in planned for request in batch) == list(range(clips))
+
+
 def test_a_plan_depends_on_seed_and_epoch_alone(counting: ClipStore) -> None:
     def plan(seed: int, epoch: int, before: int = 0) -> list[PlannedClip]:
         batches = LengthGroupedSampler(counting, np.arange(COUNTING_CLIPS), 8, seed, RECIPE)

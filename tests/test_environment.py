@@ -1,6 +1,8 @@
 """pyproject.toml, constraints.txt and environment.yml must name the same packages."""
 
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from itertools import chain
@@ -119,6 +121,33 @@ def test_no_test_depends_on_the_speed_of_the_machine() -> None:
     assert hypothesis.settings.default.deadline is None
     for file in (ROOT / "tests").glob("*.py"):
         assert set(re.findall(r"\bdeadline=(\w+)", file.read_text())) <= {"None"}, file
+
+
+@pytest.mark.parametrize(
+    ("programs", "said"),
+    [
+        (["chromium"], ["lint", "test"]),
+        (["google-chrome"], ["lint", "test"]),
+        (["apt-get"], ["update", "install", "lint", "test"]),
+        ([], ["none can be installed", "lint", "test"]),  # of a system that is not Debian's
+        (["refusing"], ["none can be installed", "lint", "test"]),  # to whom is not root
+    ],
+)
+def test_a_pull_request_passes_without_a_browser(tmp_path: Path, programs: list[str], said: list[str]) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci")
+    for name in ("make", *programs):
+        program = tmp_path / "bin" / name.replace("refusing", "apt-get")
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{'exit 100' if name == 'refusing' else 'echo $1'}\n")
+        program.chmod(0o755)
+    for name in ("bash", "dirname", "rm"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    done = subprocess.run(
+        [tmp_path / ".ci/run"], env={"PATH": str(tmp_path / "bin")}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(said) and all(part in line for part, line in zip(said, lines, strict=True))
 
 
 def test_the_version_is_the_same_everywhere() -> None:

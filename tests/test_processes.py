@@ -174,6 +174,29 @@ time.sleep(60)
     _ends_with(process)
 
 
+@pytest.mark.parametrize(("platform", "ends"), [("linux", True), ("darwin", False), ("win32", False)])
+def test_linux_alone_is_asked_to_end_a_process_with_its_starter(platform: str, ends: bool) -> None:
+    code = f"""
+import importlib, sys
+from fingerspelling import processes
+sys.platform = {platform!r}
+print(importlib.reload(processes).END_WITH_PARENT)
+"""
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert said.startswith("<function end_with_parent" if ends else "None")
+
+
+def test_a_started_process_ends_with_a_killed_starter() -> None:
+    code = """
+import subprocess, sys
+from fingerspelling.processes import END_WITH_PARENT
+child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+subprocess.run([sys.executable, "-c", child], preexec_fn=END_WITH_PARENT)
+"""
+    if sys.platform == "linux":
+        _ends_with(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True))
+
+
 def test_a_worker_ends_whose_parent_was_killed_while_it_started(tmp_path: Path) -> None:
     script = tmp_path / "pool.py"
     script.write_text("""

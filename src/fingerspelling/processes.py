@@ -104,6 +104,10 @@ def end_with_parent() -> None:
         Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
+# For `Popen(preexec_fn=...)`: what Linux is asked for outlasts exec; a thread does not, and Windows allows none.
+END_WITH_PARENT = end_with_parent if sys.platform == "linux" else None
+
+
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)

@@ -69,8 +69,6 @@ def time_map(n_frames: int, request: PlannedClip) -> np.ndarray:
 
     Wherever the length changes, it is the nearest frame below, evenly spaced, as in `model.preprocessing.resize_index`.
     """
-    if n_frames == 0:
-        return np.full(request.length, -1)
     index = np.arange(request.resampled) * n_frames // request.resampled
     if request.windows:
         size = int(window_size(len(index), len(request.windows)))

@@ -75,7 +75,7 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
             shuffle: False sorts every epoch by length, the shortest clips first.
             sampled_per_phrase: further places, from which each epoch draws one clip per phrase.
             batches_per_step: an epoch has a multiple of as many, so that its last step is like the others, unless
-                that is its only one.
+                that is its only one, or has too few clips.
         """
         self.batch_size, self.batches_per_step, self.seed = batch_size, batches_per_step, seed
         self.augmentation, self.max_frames, self.shuffle = augmentation, max_frames, shuffle
@@ -95,9 +95,10 @@ class LengthGroupedSampler(Sampler[list[PlannedClip]]):
         self._count = np.searchsorted(ordered, ordered, "right") - self._first
 
     def __len__(self) -> int:
-        batches = -(-(len(self._clips) + len(self._choices)) // self.batch_size)
+        clips = len(self._clips) + len(self._choices)
+        batches = -(-clips // self.batch_size)
         steps = -(-batches // self.batches_per_step)
-        return steps * self.batches_per_step if steps > 1 else batches
+        return min(steps * self.batches_per_step, clips) if steps > 1 else batches  # none of them empty
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration plans; Accelerate's loaders call this."""

@@ -33,7 +33,7 @@ from fingerspelling.files import read_entries, write_whole
 from fingerspelling.parameters import ParameterError, errors_in, flatten, lay_over, parse_override, read_parameters
 from fingerspelling.plots.results import sweep_scores
 from fingerspelling.plots.style import save
-from fingerspelling.processes import end_with_parent, only_process
+from fingerspelling.processes import END_WITH_PARENT, only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.compare import read_clips
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values
@@ -87,7 +87,7 @@ def on_this_machine(notebooks: Sequence[str], parallel: int) -> Place:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"},
-                preexec_fn=end_with_parent,
+                preexec_fn=END_WITH_PARENT,
             )
         try:
             while process.poll() is None:

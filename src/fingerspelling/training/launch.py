@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from fingerspelling.processes import TORCHRUNS, end_with_parent, of_torchrun
+from fingerspelling.processes import END_WITH_PARENT, TORCHRUNS, of_torchrun
 
 LAST_LINES = 80  # of a failed training, shown with the error; about half of them are torchrun's own report
 ERROR = re.compile(r"^\[rank\d+\]: (\w[\w.]*(?:Error|Exception|Interrupt)\b.*)")  # the last line of a traceback
@@ -51,7 +51,7 @@ def train_in_processes(params: Path, processes: int) -> str:
         text=True,
         errors="replace",
         env=plain,
-        preexec_fn=end_with_parent,
+        preexec_fn=END_WITH_PARENT,
     ) as process:
         try:
             for line in process.stdout or []:
