@@ -4,8 +4,9 @@
     python benchmarks/real_clips.py outputs/reader/seed1/model --num-beams 4 --ctc-weight 0.3 --predictions
 
 A model is a folder that `from_pretrained` loads, or a submission (a zip, or a folder with its two files), which reads
-as it was exported. The recordings are not part of this project. --real names a folder (default ../shared/real) with a
-subfolder for each set of clips, to which anyone can add theirs:
+as it was exported; "shown" is its score if a clip counts as missed of which it is said that nothing is readable. The
+recordings are not part of this project. --real names a folder (default ../shared/real) with a subfolder for each set of
+clips, to which anyone can add theirs:
 
     <set>/manifest.csv      a row per clip; columns file, phrase and signer, and any others
     <set>/<file>.parquet    one clip in the competition's schema: 1,629 landmark columns, a row per frame; NaN where
@@ -31,7 +32,7 @@ from fingerspelling.text import edit_distance
 REAL = Path(__file__).resolve().parents[1] / "../shared/real"
 COLUMNS = ["file", "phrase", "signer"]
 DRAWS = 2000
-Transcribe = Callable[[Path], str]
+Transcribe = Callable[[Path], tuple[str, str]]
 
 
 def find_sets(real: Path) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -47,10 +48,15 @@ def find_sets(real: Path) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def load(model: Path, num_beams: int, ctc_weight: float) -> Transcribe:
-    """Return what reads a clip's file: a trained model, or a submission as Kaggle runs it."""
+    """Return what reads a clip's file, as read and as shown: a trained model, or a submission as Kaggle runs it."""
     if not (model / "model.safetensors").is_file():
         submission = Submission(model)
-        return lambda path: submission.transcribe(read_clip(path, submission.columns))
+
+        def transcribe(path: Path) -> tuple[str, str]:
+            frames = read_clip(path, submission.columns)
+            return submission.transcribe(frames), submission.read(frames).text
+
+        return transcribe
 
     import torch
 
@@ -61,7 +67,7 @@ def load(model: Path, num_beams: int, ctc_weight: float) -> Transcribe:
     torch.set_num_threads(1)
     trained = FingerspellingModel.from_pretrained(model).eval()
     search = partial(decode, num_beams=num_beams, ctc_weight=ctc_weight if trained.ctc is not None else 0.0)
-    return lambda path: transcribe_clip([trained], torch.from_numpy(read_clip(path)), search)
+    return lambda path: (transcribe_clip([trained], torch.from_numpy(read_clip(path)), search),) * 2
 
 
 def bootstrap(characters: np.ndarray, distances: np.ndarray) -> tuple[float, float]:
@@ -77,13 +83,14 @@ def bootstrap(characters: np.ndarray, distances: np.ndarray) -> tuple[float, flo
 
 
 def score_rows(name: str, clips: pd.DataFrame) -> Iterator[str]:
-    """Yield a set's lines of the table, from clips with the columns phrase, signer and prediction."""
+    """Yield a set's lines of the table, from clips with the columns phrase, signer, prediction and shown."""
     counted = clips.assign(
         clips=1,
         characters=clips["phrase"].str.len(),
-        distance=[edit_distance(*pair) for pair in zip(clips["prediction"], clips["phrase"], strict=True)],
+        distance=list(map(edit_distance, clips["prediction"], clips["phrase"])),
+        missed=list(map(edit_distance, clips["shown"], clips["phrase"])),
     )
-    signers = counted.groupby("signer")[["clips", "characters", "distance"]].sum()
+    signers = counted.groupby("signer")[["clips", "characters", "distance", "missed"]].sum()
     interval = ""
     if len(signers) > 1:
         interval = "{:.2f} .. {:.2f}".format(
@@ -96,8 +103,8 @@ def score_rows(name: str, clips: pd.DataFrame) -> Iterator[str]:
 
 
 def _line(name: str, signers: int, row: pd.Series, interval: str) -> str:
-    score = 1 - row["distance"] / row["characters"]
-    return f"{name:28}{signers:8}{row['clips']:8}{row['characters']:12}{score:8.3f}   {interval}"
+    score, shown = (1 - row[name] / row["characters"] for name in ("distance", "missed"))
+    return f"{name:28}{signers:8}{row['clips']:8}{row['characters']:12}{score:8.3f}{shown:8.3f}   {interval}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,12 +123,13 @@ def main(arguments: list[str] | None = None) -> int:
     transcribe = load(options.model, options.num_beams, options.ctc_weight)
     lines = []
     for name, clips in sets:
-        read = clips.assign(prediction=[transcribe(path) for path in clips["path"]])
+        prediction, shown = zip(*map(transcribe, clips["path"]), strict=True)
+        read = clips.assign(prediction=prediction, shown=shown)
         lines += score_rows(name, read)
         if options.predictions:
             for clip in read.itertuples():
                 print(f"{name}  {clip.signer}  {clip.phrase!r} was read as {clip.prediction!r}")
-    print(f"{'':28}{'signers':>8}{'clips':>8}{'characters':>12}{'score':>8}   95 % of draws of signers")
+    print(f"{'':28}{'signers':>8}{'clips':>8}{'characters':>12}{'score':>8}{'shown':>8}   95 % of draws of signers")
     print(*lines, sep="\n")
     return 0
 

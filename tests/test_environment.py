@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import fingerspelling
 from fingerspelling.runs.config import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -149,9 +150,11 @@ def test_a_pull_request_passes_without_a_browser(tmp_path: Path, programs: list[
     assert len(lines) == len(said) and all(part in line for part, line in zip(said, lines, strict=True))
 
 
-def test_the_version_is_the_same_everywhere(project: dict) -> None:
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
-    assert re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == project["version"]
+def test_the_version_is_the_same_everywhere() -> None:
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == fingerspelling.__version__
+    assert (
+        re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == fingerspelling.__version__
+    )
 
 
 REPORT = """<testsuites><testsuite name="pytest">

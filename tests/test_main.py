@@ -7,13 +7,19 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from competitor import CLASSES, frames_that_spell, make_deadly_tflite, write_submission
 
+import fingerspelling
 from fingerspelling import text
 from fingerspelling.__main__ import main
-from fingerspelling.landmarks import SELECTED
+from fingerspelling.landmarks import COLUMNS, SELECTED
+from fingerspelling.runs.config import ROOT
+from fingerspelling.scoring.submission import MODEL_FILE, NOTHING, WEIGHTS
+from fingerspelling.video import command
+from fingerspelling.video.recording import Recording
 
 # What a computer that only predicts need not have.
 HEAVY = ["torch", "tensorflow", "transformers", "pandas", "pydantic", "matplotlib", "papermill"]
@@ -94,7 +100,7 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     (tmp_path / "film.MP4").write_bytes(b"film")
     paths = [str(tmp_path / name) for name in ("broken.parquet", "empty", "film.MP4")]
     arguments = ["absent.parquet", *paths, "clips"]
-    assert main(["predict", "--submission", "files", *arguments]) == 1
+    assert main(["predict", "--submission", "files", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "clips/many.parquet:3\ta.com",
@@ -108,16 +114,53 @@ def test_what_fails_is_said_and_the_others_are_printed(capsys: pytest.CaptureFix
     assert empty == f"{tmp_path / 'empty'}: holds no parquet files"
     assert fails.startswith("clips/many.parquet:8: the model failed (files: model.tflite: ")
     for path in ("clips", "absent.parquet"):
-        assert main(["predict", path, "--submission", "files"]) == 1
+        assert main(["predict", path, "--submission", "files"]) == 2
 
 
 @pytest.mark.usefixtures("here")
 def test_a_sequence_or_submission_that_is_not_there_is_said(capsys: pytest.CaptureFixture) -> None:
-    assert main(["predict", "clips/many.parquet", "--sequence", "4", "--submission", "files"]) == 1
+    assert main(["predict", "clips/many.parquet", "--sequence", "4", "--submission", "files"]) == 2
     assert capsys.readouterr().err == "clips/many.parquet: holds no clip with the sequence_id 4\n"
     assert main(["predict", "clips/one.parquet", "--submission", "absent.zip"]) == 2
     out, err = capsys.readouterr()
     assert not out and err.startswith("absent.zip: cannot read inference_args.json")
+
+
+def test_nothing_readable_is_status_1_of_either_command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    frames_that_spell(text.encode(text.CONSTANT_PHRASE)).to_parquet(tmp_path / "none.parquet")
+    assert main(["predict", str(tmp_path / "none.parquet"), "--submission", str(folder / "files")]) == 1
+    assert capsys.readouterr().out == f"{NOTHING}\n"
+    both = [str(tmp_path / "none.parquet"), str(folder / "clips/one.parquet")]
+    assert main(["predict", *both, "--submission", str(folder / "files")]) == 0
+    monkeypatch.setattr(command, "Reader", lambda path: None)
+    Recording(np.full((9, len(COLUMNS)), np.nan, np.float32), np.arange(9) / 30).write(tmp_path / "handless.parquet")
+    assert main(["read", str(tmp_path / "handless.parquet")]) == 1
+    assert "no hand is seen in any of 9 frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["predict", "read"])
+def test_the_status_is_told_by_the_help(name: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert command.STATUS in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_python_example_reads_a_clip_without_pytorch() -> None:
+    if not (WEIGHTS / MODEL_FILE).is_file():
+        pytest.skip("this checkout carries no weights")
+    pytest.importorskip("ai_edge_litert", reason="no small runtime is installed: TensorFlow takes its place")
+    example = (ROOT / "docs/your_own_hand.md").read_text().partition("```python\n")[2].partition("```")[0]
+    code = f"import sys; sys.modules.update(dict.fromkeys({HEAVY}))\n{example}print(text, confidence > 0.9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("hello world True\n", "")
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"fingerspelling {fingerspelling.__version__}\n"
 
 
 def test_predicting_imports_numpy_pyarrow_and_a_runtime_only(folder: Path) -> None:
@@ -183,7 +226,7 @@ def test_hidden_files_are_passed_over(folder: Path, tmp_path: Path, capsys: pyte
 def test_pixels_are_no_clip_for_a_model(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     clip = frames_that_spell(text.encode("dog 7"))
     clip.assign(**{f"{axis}_{point}": 300.0 for axis in "xy" for point in SELECTED}).to_parquet(tmp_path / "p.parquet")
-    assert main(["predict", str(tmp_path / "p.parquet")]) == 1
+    assert main(["predict", str(tmp_path / "p.parquet")]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"{tmp_path / 'p.parquet'}: its coordinates are pixels")
 
@@ -194,7 +237,7 @@ def test_a_model_that_crashes_takes_no_command_with_it(
     files = write_submission(tmp_path / "files")
     (files / "model.tflite").write_bytes(make_deadly_tflite())
     clip = folder / "clips/one.parquet"
-    assert main(["predict", str(clip), str(clip), "--submission", str(files)]) == 1
+    assert main(["predict", str(clip), str(clip), "--submission", str(files)]) == 2
     reason = f"{files}: model.tflite crashed its process (SIGSEGV)"
     assert capsys.readouterr() == ("", 2 * f"{clip}: the model failed ({reason})\n")
     (tmp_path / "train.csv").write_text("sequence_id,phrase\none,dog 7\nmany,no\n")

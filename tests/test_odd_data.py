@@ -66,8 +66,8 @@ SETS: dict[str, tuple[dict, Change, Change]] = {
     "one clip": ({"clips": 1, "signers": 1}, unchanged, unchanged),
 }
 IMPOSSIBLE = {  # to train on: no signer would be left to hold out
-    "one signer": "1 signers cannot be split into 2 folds by signer",
-    "one clip": "1 signers cannot be split into 2 folds by signer",
+    "one signer": "one signer cannot be split into 2 folds by signer; set training.folds to 1",
+    "one clip": "one signer cannot be split into 2 folds by signer; set training.folds to 1",
 }
 
 

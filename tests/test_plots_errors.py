@@ -65,7 +65,7 @@ def test_commonest_pairs_stand_beside_both_hands() -> None:
 
 @pytest.mark.parametrize(
     ("true", "read", "above", "below", "wrong"),
-    [("abc", "abc", "abc", "abc", 0), ("abc", "ac", "abc", "a–c", 1), ("a c", "axxc", "a–␣c", "axxc", 2)],
+    [("abc", "abc", "abc", "abc", 0), ("abc", "ac", "abc", "a·c", 1), ("a c", "axxc", "a·␣c", "axxc", 2)],
 )
 def test_phrases_are_aligned_and_errors_boxed(true: str, read: str, above: str, below: str, wrong: int) -> None:
     (axes,) = plots.compared([read], [true], [0.5]).axes

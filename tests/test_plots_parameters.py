@@ -31,6 +31,15 @@ def test_without_a_file_beneath_the_winners_values_are_what_is_compared_with(tmp
     assert str(ROOT) not in table._repr_html_()
 
 
+def test_a_run_is_set_beside_another_file_by_what_differs() -> None:
+    book = Workbook({"params": "notebooks/params/round2.yaml", "overrides": ["training.spatial.mirror=0.75"]})
+    table = book.beside("notebooks/params/round2.yaml")
+    assert table.to_dict("index") == {"training.spatial.mirror": {"this run": "0.75", "round2.yaml": "0.5"}}
+    demo = Workbook({"params": "notebooks/params/demo.yaml"}).beside("notebooks/params/round2.yaml")
+    assert demo.loc["model.ctc_weight"].tolist() == ["0.5", "0"]
+    assert not demo.index.str.contains("simulation|seeds|run_dir").any()
+
+
 def test_what_a_parameter_means_is_said_where_the_mouse_is_over_it() -> None:
     html = Workbook({"params": "notebooks/params/demo.yaml"}).parameters._repr_html_()
     assert "<span title='clips that the model reads at a time'>batch_size 8</span>" in html

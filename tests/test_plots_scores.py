@@ -56,3 +56,7 @@ def test_score_over_what_it_may_depend_on_says_from_where_on_it_is_good() -> Non
     np.testing.assert_allclose(axes.lines[0].get_xydata()[[0, -1]], [[1, 0.2], [15, 0.9]])
     assert "15 and more" in axes.get_xlabel()
     assert "about 1.0 frames per character, scores **0.200**; from about 3.0 on" in Picture(figure).reading
+    falls = plots.score_over(values, np.repeat([0.2, 0.9, 0.6, 0.7], 20), "frames per character", 15)
+    assert "the best eighth, about 2.0, 0.900, and that with the most 0.700" in Picture(falls).reading
+    dips = plots.score_over(values, np.repeat([0.2, 0.9, 0.6, 0.9], 20), "frames per character", 15)
+    assert "from about 40.0 on" in Picture(dips).reading

@@ -43,14 +43,14 @@ def real(tmp_path: Path) -> Path:
 def test_the_table_has_each_set_and_signer(
     real_clips: ModuleType, real: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read = {"a.parquet": "abc", "b.parquet": "on", "c.parquet": "nan"}
+    read = {"a.parquet": ("abc", "abc"), "b.parquet": ("on", ""), "c.parquet": ("nan", "nan")}
     monkeypatch.setattr(real_clips, "load", lambda *_: lambda path: read[path.name])
     assert real_clips.main(["model", "--real", str(real), "--predictions"]) == 0
     *predictions, _, whole, ann, bob = capsys.readouterr().out.splitlines()
     assert predictions[1] == "words  bob  'none' was read as 'on'"
-    assert whole.split() == ["words", "2", "3", "10", "0.800", "0.71", "..", "1.00"]
-    assert ann.split() == ["ann", "1", "1", "3", "1.000"]
-    assert bob.split() == ["bob", "1", "2", "7", "0.714"]
+    assert whole.split() == ["words", "2", "3", "10", "0.800", "0.600", "0.71", "..", "1.00"]
+    assert ann.split() == ["ann", "1", "1", "3", "1.000", "1.000"]
+    assert bob.split() == ["bob", "1", "2", "7", "0.714", "0.429"]
 
 
 def test_without_clips_it_says_so(real_clips: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fingerspelling.runs.card import refused, reliability, training_in_words
+from fingerspelling.runs.card import as_shown, refused, reliability, training_in_words
 
 
 @pytest.fixture
@@ -17,8 +17,13 @@ def test_scores_stand_beside_the_confidences_that_promised_them(read: pd.DataFra
     assert table["mean score"].tolist() == pytest.approx([0.3, 0.9])
 
 
+def test_what_is_below_the_threshold_is_shown_as_nothing(read: pd.DataFrame) -> None:
+    assert as_shown(read.assign(prediction=["a", "b", "c", "d"]), 0.1)["prediction"].tolist() == ["", "b", "c", "d"]
+
+
 def test_what_is_refused_is_counted_by_kind(read: pd.DataFrame) -> None:
     empty = pd.DataFrame({"kind": "a hand that rests", "confidence": [0.1, 0.2, 0.9]})
+    read.loc[2, "confidence"] = 0.79
     table = refused(read, empty, 0.5)
     assert table["clips"].to_dict() == {
         "a hand that rests": 3,
@@ -26,6 +31,7 @@ def test_what_is_refused_is_counted_by_kind(read: pd.DataFrame) -> None:
         "wild, read less than half right": 1,
     }
     assert table["refused"].tolist() == pytest.approx([2 / 3, 1 / 3, 1])
+    assert table["doubtful"].tolist() == pytest.approx([0, 1 / 3, 0])
 
 
 def test_a_training_is_told_by_its_clips() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fingerspelling.scoring.confidence import Calibration, fit, separating
+from fingerspelling.scoring.confidence import REFUSED, Calibration, fit, keeping
 
 
 def test_an_intercept_of_0_and_a_slope_of_1_leave_a_probability_as_it_is() -> None:
@@ -29,10 +29,13 @@ def test_scores_that_are_all_alike_give_a_curve_too(scores: np.ndarray) -> None:
     assert abs(found.confidence(0.5) - scores[0]) < 0.1
 
 
-def test_the_threshold_separates_what_is_read_from_what_is_not_there() -> None:
-    legible, empty = np.array([0.9, 0.8, 0.7, 0.65, 0.2]), np.array([0.1, 0.15, 0.3, 0.75])
-    threshold = separating(legible, empty)
-    assert 0.3 < threshold < 0.65  # keeps four of five, refuses three of four
-    assert separating(np.array([]), empty) > 0.75, "of a model that reads nothing rightly, all is refused"
-    assert separating(np.array([0.6]), np.array([0.2])) == pytest.approx(0.4)
-    assert separating(np.array([0.3, 0.9]), np.array([0.1, 0.0])) == pytest.approx(0.2)
+@pytest.mark.parametrize(("clips", "refused"), [(1, 0), (99, 0), (100, 1), (800, 8)])
+def test_the_threshold_is_the_largest_that_refuses_one_legible_clip_in_a_hundred(clips: int, refused: int) -> None:
+    legible = np.random.default_rng(0).permutation(clips) / clips
+    threshold = keeping(legible)
+    assert (legible < threshold).sum() == refused <= REFUSED * clips
+    assert (legible < np.nextafter(threshold, 1)).sum() > REFUSED * clips, "a larger one would refuse more"
+
+
+def test_of_a_model_that_reads_nothing_rightly_all_is_refused() -> None:
+    assert keeping(np.array([])) == 1.0

@@ -43,12 +43,14 @@ def test_a_model_alone_reads_the_workbooks_points(tmp_path: Path) -> None:
 
 
 SURE = {"intercept": 0.0, "slope": 1.0, "threshold": 0.5}
+SHOWN = {("dog", 0.9): "dog\t90%", ("dog", 0.7): "dog\t70%\tdoubtful", ("dog", None): "dog"}
 
 
 @pytest.mark.parametrize(
     ("probability", "phrase", "answer"),
     [
         (0.9, "dog", ("dog", 0.9)),
+        (0.7, "dog", ("dog", 0.7)),
         (0.4, "dog", ("", 0.4)),
         (0.9, text.CONSTANT_PHRASE, ("", 0.9)),
         (None, "dog", ("dog", None)),  # a model that does not say
@@ -71,7 +73,7 @@ def test_below_the_threshold_nothing_is_readable(
     monkeypatch.setattr(submission.process, "characters", told)
     read = submission.read(frames)
     assert read == (answer[0], answer[1] and pytest.approx(answer[1]))
-    assert str(read) == {("dog", 0.9): "dog\t90%", ("dog", None): "dog"}.get(answer, NOTHING)
+    assert str(read) == SHOWN.get(answer, NOTHING)
     assert submission.transcribe(frames) == phrase, "the scorer gets the model's answer"
 
 

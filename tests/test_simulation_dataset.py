@@ -157,13 +157,13 @@ def test_a_complete_folder_is_left_alone(data: Path) -> None:
 
 
 def test_other_parameters_are_refused(data: Path) -> None:
-    with pytest.raises(DataError, match=r"other parameters \(clips: 7 instead of 9; seed: 5 instead of 1\)"):
+    with pytest.raises(ValueError, match=r"other parameters \(clips: 7 instead of 9; seed: 5 instead of 1\)"):
         simulate(replace(CONFIG, clips=9, seed=1), data)
 
 
 def test_other_data_are_never_touched(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("path,file_id,sequence_id,participant_id,phrase\n")
-    with pytest.raises(DataError, match="not simulated here"):
+    with pytest.raises(ValueError, match="not simulated here"):
         simulate(CONFIG, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
@@ -224,8 +224,8 @@ def test_data_with_other_wild_signers_are_refused_by_what_differs(tmp_path: Path
     simulate(config, tmp_path)
     other = replace(config, wild=Wild(share=0.5, pace=Pace(fps=(20, 30))))
     with pytest.raises(
-        DataError, match=r"other parameters \(wild\.pace\.fps: \[10\.0, 60\.0\] instead of \[20\.0, 30\.0\]\)"
+        ValueError, match=r"other parameters \(wild\.pace\.fps: \[10\.0, 60\.0\] instead of \[20\.0, 30\.0\]\)"
     ):
         simulate(other, tmp_path)
-    with pytest.raises(DataError, match=r"wild\.share: 0\.5 instead of None"):
+    with pytest.raises(ValueError, match=r"wild\.share: 0\.5 instead of None"):
         simulate(replace(config, wild=Wild()), tmp_path)

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from fingerspelling.data.extraction import extract
+from fingerspelling.data.store import ClipStore
 from fingerspelling.files import DataError, InputError
 from fingerspelling.landmarks import COLUMNS, as_points, hand_seen
 from fingerspelling.video.environment import NoMediaPipe, python_with_mediapipe
@@ -135,7 +137,7 @@ def test_a_dying_mediapipe_is_a_sentence(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\n[ "$1" = -c ] || kill -9 $$\n')  # the probe succeeds
     python.chmod(0o755)
-    with pytest.raises(InputError, match=r"signer\.mp4: MediaPipe has died of it \(status -9\)"):
+    with pytest.raises(InputError, match=r"signer\.mp4: MediaPipe crashed on this file \(status -9\)"):
         record(FILMS / "signer.mp4", mediapipe=str(python))
 
 
@@ -145,15 +147,34 @@ def test_a_recording_is_kept_in_the_competitions_format(tmp_path: Path) -> None:
     seconds = np.array([0, 0.03, 0.07, 0.1, 0.15])
     Recording(landmarks, seconds, 640, 360, 0.18).write(tmp_path / "kept.parquet")
     table = pd.read_parquet(tmp_path / "kept.parquet")  # as the competition's reader does
-    assert table.index.name == "sequence_id"
     assert table.columns.tolist() == ["frame", *COLUMNS]
-    assert table["frame"].tolist() == list(range(5))
+    assert table["frame"].dtype == np.int16 and table["frame"].tolist() == list(range(5))
     np.testing.assert_array_equal(table[COLUMNS].to_numpy(), landmarks)
     assert {str(kind) for kind in table[COLUMNS].dtypes} == {"float32"}
     again = read_recording(tmp_path / "kept.parquet")
     np.testing.assert_array_equal(again.landmarks, landmarks)
     np.testing.assert_allclose(again.seconds, seconds)
     assert (again.width, again.height, again.length) == (640, 360, 0.18)
+
+
+def test_frames_of_a_long_recording_are_numbered_throughout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fingerspelling.video.recording.COLUMNS", ["x_face_0"])
+    count = 40_000
+    Recording(np.zeros((count, 1), np.float32), np.arange(count) / 30).write(tmp_path / "kept.parquet")
+    assert pq.read_table(tmp_path / "kept.parquet")["frame"].to_pylist() == list(range(count))
+
+
+def test_kept_recordings_are_clips_of_the_table_that_names_them(tmp_path: Path) -> None:
+    rows = ["path,file_id,sequence_id,participant_id,phrase"]
+    for number, phrase in enumerate(["hello", "bye"], 1):
+        landmarks = np.full((20 + number, len(COLUMNS)), number / 4, np.float32)
+        Recording(landmarks, np.arange(len(landmarks)) / 30).write(tmp_path / f"{phrase}.parquet")
+        rows.append(f"{phrase}.parquet,{number},{number},1,{phrase}")
+    (tmp_path / "train.csv").write_text("\n".join(rows) + "\n")
+    summary = extract(tmp_path, tmp_path / "store")
+    assert summary["clips"].tolist() == [1, 1] and not summary["error"].any()
+    store = ClipStore(tmp_path / "store")
+    assert store.table.set_index("phrase")["n_frames"].to_dict() == {"hello": 21, "bye": 22}
 
 
 def test_a_clip_of_the_competition_counts_as_a_recording(tmp_path: Path) -> None:

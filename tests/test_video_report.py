@@ -42,6 +42,14 @@ def test_each_letter_stands_over_the_hand_in_the_colours_of_its_fingers(confiden
         assert left < points[:, 0].min() and right > points[:, 0].max()
 
 
+@pytest.mark.parametrize(
+    ("letters", "confidence", "title"), [("ab", 0.9, "ab"), ("ab", 0.7, "ab (doubtful)"), ("", 0.1, "nothing readable")]
+)
+def test_a_doubtful_phrase_is_called_so(letters: str, confidence: float, title: str) -> None:
+    reading = Reading(0, 2, [Letter(letter, 1.0, 1.0) for letter in letters], confidence, 1.0)
+    assert letters_figure(recording(), [reading]).get_suptitle() == title
+
+
 def test_the_other_hand_that_only_rests_in_the_picture_is_not_shown() -> None:
     points = np.full((3, len(POINTS), 3), np.nan, np.float32)
     points[:, LEFT : LEFT + HAND, :2] = np.random.default_rng(1).uniform(0.7, 0.9, (HAND, 2))  # in every frame

@@ -56,6 +56,7 @@ def test_the_page_reads_the_points_and_characters_of_the_package() -> None:
     assert ast.literal_eval(constant("CHARACTERS", "reader.js")) == CHARACTERS
     assert ast.literal_eval(constant("NOTHING", "reader.js")) == CONSTANT_PHRASE
     assert ast.literal_eval(constant("LEAST", "reader.js")) == confidence.LEAST
+    assert ast.literal_eval(constant("DOUBTFUL", "reader.js")) == confidence.DOUBTFUL
     assert ast.literal_eval(constant("FINGERS", "page.js")) == FINGERS
 
 

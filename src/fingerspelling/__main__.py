@@ -19,6 +19,7 @@ import mimetypes
 import sys
 from pathlib import Path
 
+import fingerspelling
 from fingerspelling.data.parquet import read_clip, read_clips, unit_and_mark
 from fingerspelling.files import DataError, InputError, to_path, visible_files
 from fingerspelling.processes import exit_status
@@ -39,8 +40,9 @@ MODULES = {  # with the function that runs a command, all but predict
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 1 where a clip failed, 2 where nothing could be done."""
+    """Run the command line; returns the exit status: 0, another where something failed, as the commands say."""
     parser = argparse.ArgumentParser(prog="fingerspelling", description="Fingerspelled phrases from landmarks.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {fingerspelling.__version__}")
     commands = parser.add_subparsers(required=True, dest="command")
 
     running = commands.add_parser("run", help="run all chapters, or go on where they were")
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     training = commands.add_parser("train", help="train a run's models, or go on where they were")
     _add_parameters(training)
 
-    predicting = commands.add_parser("predict", help="print the text of clips")
+    predicting = commands.add_parser("predict", help="print the text of clips", epilog=command.STATUS)
     predicting.add_argument(
         "paths", nargs="*", type=to_path, metavar="path", help="a parquet file, or a folder of them"
     )
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument(
         "--figure", type=to_path, default="compare.png", help="for the curves (default: %(default)s)"
     )
-    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells")
+    reading = commands.add_parser("read", help="print what a video or a webcam's picture spells", epilog=command.STATUS)
     command.add_arguments(reading)
 
     options = parser.parse_args(arguments)
@@ -148,7 +150,8 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
 def predict(options: argparse.Namespace) -> int:
     """Print the text of clips: alone for a file of one clip, else one line per clip, after its file and sequence.
 
-    The shipped model, like any that is calibrated, also says how sure it is, and where nothing is readable.
+    The shipped model, like any that is calibrated, also says how sure it is. Returns the exit status, as grep's: 1
+    where nothing at all was readable, 2 where a clip failed, even if others were read.
     """
     if options.sample == bool(options.paths) or (options.picture and not options.sample):
         raise InputError("name clips to read, or --sample, of which --picture makes a picture")
@@ -157,7 +160,7 @@ def predict(options: argparse.Namespace) -> int:
     submission = Submission(options.submission or shipped())
     # Where a folder has none, its own path stands in.
     files = [file for path in options.paths for file in visible_files(path, "*.parquet") or [path]]
-    failed = False
+    failed = readable = False
     for file in files:
         try:
             if reason := _no_clip(file):
@@ -180,13 +183,14 @@ def predict(options: argparse.Namespace) -> int:
         for sequence_id, frames in clips.items():
             name = f"{file}:{sequence_id}" if len(clips) > 1 else file
             try:
-                text = str(submission.read(frames)) if submission.calibration else submission.transcribe(frames)
+                answer = submission.read(frames)
             except ModelError as error:
                 failed = True
                 print(f"{name}: the model failed ({error})", file=sys.stderr)
                 continue
-            print(text if [file] == options.paths and len(clips) == 1 else f"{name}\t{text}", flush=True)
-    return int(failed)
+            readable |= bool(answer.text)
+            print(answer if [file] == options.paths and len(clips) == 1 else f"{name}\t{answer}", flush=True)
+    return 2 if failed else int(not readable)
 
 
 def _no_clip(path: Path) -> str:

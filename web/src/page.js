@@ -2,7 +2,7 @@
 
 import {FPS, Piece} from './frames.js';
 import {Landmarks, LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
-import {Reader} from './reader.js';
+import {DOUBTFUL, Reader} from './reader.js';
 
 const READ_EVERY = 0.4;  // seconds of the video
 const READ_SHARE = 0.1;  // of the time, at most
@@ -77,7 +77,8 @@ function finish(letters) {
   const text = letters.letters.map(letter => letter.character).join('');
   if (!text) return;
   const entry = document.createElement('li'), sure = letters.confidence;
-  entry.textContent = sure === null ? text : `${text}  (${Math.round(100 * sure)} %)`;
+  const doubt = sure < DOUBTFUL ? ', doubtful' : '';
+  entry.textContent = sure === null ? text : `${text}  (${Math.round(100 * sure)} %${doubt})`;
   by('phrases').append(entry);
 }
 

@@ -7,6 +7,7 @@ import {LEFT_HAND, POSE, RIGHT_HAND} from './landmarks.js';
 const CHARACTERS = " !#$%&'()*+,-./0123456789:;=?@[_abcdefghijklmnopqrstuvwxyz~";  // text.py
 const NOTHING = '2 a-e -aroe';  // what the model says where it finds nothing to read
 const LEAST = 1e-6;  // scoring/confidence.py
+export const DOUBTFUL = 0.8;  // as there
 // The 130 points that the model reads, as landmarks.py selects them.
 const range = (start, length) => Array.from({length}, (_, i) => start + i);
 const LIPS = [

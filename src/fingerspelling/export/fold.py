@@ -39,18 +39,7 @@ def fold_constants(model: FingerspellingModel) -> None:
     if model.config.encoder_block == "squeezeformer":
         _pass_biases_on(model.encoder.blocks)
     for block in model.encoder.blocks:
-        attention, convolution = block.attention, block.convolution
-        behind: dict[Part, list[nn.Linear]] = {
-            attention: [attention.query, attention.key, attention.value],
-            convolution: [convolution.gate],
-            block.feed_forward_1: [block.feed_forward_1.input],
-            block.feed_forward_2: [block.feed_forward_2.input],
-        }
-        for part, linears in behind.items():
-            _take_over(part.scale.scale, part.scale.bias, linears)
-            part.scale = Folded()
-        convolution.depthwise = fuse_conv_bn_eval(convolution.depthwise, convolution.norm)
-        convolution.norm = nn.Identity()
+        _fold_block(block)
     _fold_decoder(model.decoder, model.output_projection)
 
 
@@ -68,6 +57,21 @@ def _pass_biases_on(blocks: Any) -> None:
         part.scale.bias.add_(part.scale.scale * norm.bias)
         part.output.bias = nn.Parameter(norm.bias if part.output.bias is None else part.output.bias + norm.bias)
         norm.bias = None
+
+
+def _fold_block(block: Any) -> None:
+    attention, convolution = block.attention, block.convolution
+    _fold_scale(attention, attention.query, attention.key, attention.value)
+    _fold_scale(convolution, convolution.gate)
+    for feed_forward in (block.feed_forward_1, block.feed_forward_2):
+        _fold_scale(feed_forward, feed_forward.input)
+    convolution.depthwise = fuse_conv_bn_eval(convolution.depthwise, convolution.norm)
+    convolution.norm = nn.Identity()
+
+
+def _fold_scale(part: Part, *linears: nn.Linear) -> None:
+    _take_over(part.scale.scale, part.scale.bias, linears)
+    part.scale = Folded()
 
 
 def _take_over(scale: Tensor, bias: Tensor, linears: Iterable[nn.Linear]) -> None:

@@ -125,7 +125,7 @@ class ClipTranscriber(nn.Module):
 
         def advance(step: Tensor, state: tuple, *keys_values: Tensor) -> tuple[Tensor | tuple, ...]:
             tokens = search.inputs(state)
-            caches = self._caches(keys_values, step, cross)
+            caches: list[Any] = self._caches(keys_values, step, cross)
             logits = []
             for model, states, cache in zip(self.models, hidden, caches, strict=True):
                 filled = torch.arange(self.config.max_new_tokens) <= step

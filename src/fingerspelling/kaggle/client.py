@@ -80,13 +80,8 @@ class Client:
             answer = self._api.kernels_push(str(folder))
             if answer.error:
                 raise KaggleError(refused(kernel, answer.error))
-            lacking = [
-                *answer.invalid_competition_sources,
-                *answer.invalid_dataset_sources,
-                *answer.invalid_kernel_sources,
-                *answer.invalid_model_sources,
-            ]
-            if lacking:
+            kinds = ("competition", "dataset", "kernel", "model")
+            if lacking := [source for kind in kinds for source in getattr(answer, f"invalid_{kind}_sources")]:
                 raise KaggleError(
                     f"{kernel}: version {answer.version_number} runs without {', '.join(lacking)}, which Kaggle does "
                     f"not find; stop it at {answer.url}, make its sources (for a competition: join it) and push again"

@@ -105,9 +105,11 @@ def commonest_confusions(counts: Mapping[tuple[str, str], int], most: int = 8) -
         return finished(figure, drawn, "No character was read as another one.")
     (true, read), count = pairs[0]
     share = sum(count for _, count in pairs) / confused.total()
+    as_common = sum(other == count for other in confused.values()) - 1
+    others = f", as often as {as_common} other pair{'s' * (as_common > 1)}" if as_common else ""
     reading = (
-        f"The commonest confusion: **{visible(true)}** read as **{visible(read)}**, {count} times. The {len(pairs)} "
-        f"pairs shown are {share:.0%} of all that were read as another character."
+        f"The commonest confusion: **{visible(true)}** read as **{visible(read)}**, {count} times{others}. The "
+        f"{len(pairs)} pairs shown are {share:.0%} of all that were read as another character."
     )
     return finished(figure, drawn, reading)
 
@@ -125,7 +127,7 @@ def _draw_hand(axes: Axes, character: str) -> None:
 def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequence[float]) -> Figure:
     """Draw true phrases above what was read, character above character.
 
-    What is wrong stands in a dark box; a dash in the box says that this side has no character there.
+    What is wrong stands in a dark box; a dot in the box says that this side has no character there.
     """
     pairs = [align(true, read) for read, true in zip(predictions, phrases, strict=True)]
     longest = max(map(len, pairs))
@@ -135,7 +137,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
         axes.text(0, place, f"{score:.2f}", va="center", color="#555555", family="monospace")
         for i, pair in enumerate(row):
             for side, height in enumerate((place - 0.2, place + 0.2)):
-                character = visible(pair[side]) or "–"
+                character = visible(pair[side]) or "·"
                 style: dict[str, Any] = {"va": "center", "ha": "center", "family": "monospace", "fontsize": 10}
                 if pair[0] != pair[1]:
                     box = {"facecolor": DARK, "pad": 1.2, "linewidth": 0}
@@ -143,7 +145,7 @@ def compared(predictions: Sequence[str], phrases: Sequence[str], scores: Sequenc
                 axes.text(0.6 + 0.15 * i, height, character, **style)
     axes.set(xlim=(0, width), ylim=(len(pairs) - 0.4, -0.6))
     axes.axis("off")
-    axes.set_title("score; the true phrase, and below it what was read", fontsize=9)
+    axes.set_title("score; the true phrase, and below it what was read (dark: differs, ·: nothing there)", fontsize=9)
     right = sum(all(a == b for a, b in row) for row in pairs)
     spelled = sum(map(len, phrases))
     return finished(

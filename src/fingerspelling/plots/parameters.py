@@ -37,6 +37,15 @@ def sections(config: Any, root: Path, name: str = "") -> Iterator[tuple[str, Any
         yield from sections(values[part], root, f"{name}.{part}".removeprefix("."))
 
 
+def differing(config: Any, other: Any, root: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the parameters in which a configuration differs from another: dotted name, the one's value, the other's."""
+    theirs = {name: {each.name: each.text for each in shown} for name, _, shown in sections(other, root)}
+    for name, _, shown in sections(config, root):
+        for each in shown:
+            if each.text != (text := theirs.get(name, {}).get(each.name, "")):
+                yield f"{name}.{each.name}".removeprefix("."), each.text, text
+
+
 def _text(value: Any, root: Path) -> str:
     if isinstance(value, Path):
         return str(value.relative_to(root) if value.is_relative_to(root) else value)

@@ -60,13 +60,15 @@ def score_over(values: ArrayLike, scores: ArrayLike, label: str, most: float) ->
     axes.plot(means[:, 0].clip(max=most), means[:, 1], "o-", color=ORANGE, label="mean of an eighth of the clips")
     axes.set(xlabel=f"{label} ({most:g} and more at the right edge)", ylabel="score of the clip", ylim=(-0.02, 1.02))
     axes.legend(loc="lower right")
-    best = means[:, 1].max()
-    enough = means[means[:, 1] >= best - NEAR, 0][0]
-    reading = (
-        f"The eighth of the clips with the least, about {means[0, 0]:.1f} {label}, scores **{means[0, 1]:.3f}**; from "
-        f"about {enough:.1f} on, a clip scores within {NEAR} of the best eighth's {best:.3f}."
-    )
-    return finished(figure, f"Dots of each clip's score over its {label}, with means.", reading)
+    best = means[means[:, 1].argmax()]
+    far = np.flatnonzero(means[:, 1] < best[1] - NEAR)
+    if len(far) and far[-1] == len(means) - 1:
+        rest = f"the best eighth, about {best[0]:.1f}, {best[1]:.3f}, and that with the most {means[-1, 1]:.3f}."
+    else:
+        enough = means[far[-1] + 1 if len(far) else 0, 0]
+        rest = f"from about {enough:.1f} on, clips score within {NEAR} of the best eighth's {best[1]:.3f}."
+    least = f"The eighth of the clips with the least, about {means[0, 0]:.1f} {label}, scores **{means[0, 1]:.3f}**; "
+    return finished(figure, f"Dots of each clip's score over its {label}, with means.", least + rest)
 
 
 def reliability(sure: np.ndarray, scores: np.ndarray, thresholds: pd.DataFrame, label: str) -> Figure:

@@ -12,7 +12,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fingerspelling import plots
 from fingerspelling.runs.config import ROOT
-from fingerspelling.scoring.uncertainty import threshold_scores
+from fingerspelling.scoring.confidence import DOUBTFUL, REFUSED
+from fingerspelling.scoring.uncertainty import score_table, threshold_scores
 
 FIGURE = "reliability.png"  # beside the card
 STEPS = [0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]  # of the confidences in the table
@@ -37,8 +38,10 @@ def write_card(
     figure = plots.reliability(sure, read["score"].to_numpy(), threshold_scores(sure, read), "confidence")
     plots.save(figure, folder / FIGURE)
     intervals = [f"{low:.3f} to {high:.3f}" for low, high in zip(scores["low"], scores["high"], strict=True)]
+    shown = score_table(as_shown(read, threshold), read["kind"])
+    columns = ["signers", "clips", "score", "interval", "as shown"]
     tables = {
-        "scores": scores.assign(interval=intervals)[["signers", "clips", "score", "interval"]],
+        "scores": scores.assign(interval=intervals, **{"as shown": shown["score"]})[columns],
         "reliability": reliability(read),
         "refused": refused(read, empty, threshold),
     }
@@ -47,6 +50,8 @@ def write_card(
         **{name: _markdown(table) for name, table in tables.items()},
         figure=f"![{plots.Picture(figure).alt}]({FIGURE})",
         threshold=f"{threshold:.0%}",
+        most=f"{REFUSED:.0%}",
+        doubtful=f"{DOUBTFUL:.0%}",
     )
     ModelCard(f"---\n{_head(scores).to_yaml()}\n---\n\n{body}").save(folder / "README.md")
 
@@ -61,12 +66,19 @@ def reliability(read: pd.DataFrame) -> pd.DataFrame:
     return means.assign(clips=groups.size())[["clips", *means]]
 
 
+def as_shown(read: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return clips with the predictions that a user is shown: nothing where the confidence is below the threshold."""
+    return read.assign(prediction=read["prediction"].where(read["confidence"] >= threshold, ""))
+
+
 def refused(read: pd.DataFrame, empty: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Return of how many clips it is said that nothing is readable: a row per kind."""
+    """Return of what share of clips it is said that nothing is readable, and what share is doubtful: a row per kind."""
     legible = (read["score"] >= LEGIBLE).map({True: "read at least half right", False: "read less than half right"})
     every = pd.concat([read.assign(kind=read["kind"] + ", " + legible), empty])
-    below = (every["confidence"] < threshold).groupby(every["kind"])
-    return pd.DataFrame({"clips": below.size(), "refused": below.mean()})
+    below = every["confidence"] < threshold
+    every = every.assign(refused=below, doubtful=~below & (every["confidence"] < DOUBTFUL))
+    groups = every.groupby("kind")
+    return groups[["refused", "doubtful"]].mean().assign(clips=groups.size())[["clips", "refused", "doubtful"]]
 
 
 def training_in_words(recipe: dict[str, Any]) -> str:

@@ -74,7 +74,8 @@ def compare(folders: Sequence[Path]) -> pd.DataFrame:
     settings = pd.DataFrame({run: parameters(names[run], runs[run]) for run in table.index}).T
     differ = settings[[name for name in settings if len(set(map(str, settings[name]))) > 1]]
     best = table.index[0]
-    rows = {run: _behind(runs[best], runs[run], run == best) for run in table.index}
+    rows = {run: _behind(runs[best], runs[run]) for run in table.index[1:]}
+    rows[best] = {"behind": 0.0, "verdict": "the best"}
     return table.join(differ).join(pd.DataFrame.from_dict(rows, "index"))
 
 
@@ -84,9 +85,7 @@ def _names(folders: Sequence[Path]) -> dict[str, Path]:
     return {folder.name if folder.name and count[folder.name] == 1 else str(folder): folder for folder in folders}
 
 
-def _behind(best: pd.DataFrame, clips: pd.DataFrame, itself: bool) -> dict[str, Any]:
-    if itself:
-        return {"behind": 0.0, "verdict": "the best"}
+def _behind(best: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
     gap = score_difference(best, clips)
     if not gap["clips"]:
         return {"behind": None, "verdict": "other clips"}

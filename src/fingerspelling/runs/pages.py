@@ -69,7 +69,10 @@ def build(run_dir: Path, pages: Path, images: Path) -> None:
         "Made from an executed run by `make book`.",
     ]
     write_whole(pages / "README.md", "\n".join(index) + "\n")
-    write_whole(book / "index.html", _redirect(NOTEBOOKS[0]))
+    first = f"{NOTEBOOKS[0]}.html"
+    write_whole(
+        book / "index.html", f'<meta http-equiv="refresh" content="0; url={first}"><a href="{first}">{first}</a>\n'
+    )
     for name, figure in IMAGES.items():
         write_whole(images / f"{name}.png", _small((run_dir / "figures" / f"{figure}.png").read_bytes()))
 
@@ -133,10 +136,6 @@ def _small(png: bytes) -> bytes:
     image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(smaller, "PNG", optimize=True)
     return smaller.getvalue()
-
-
-def _redirect(name: str) -> str:
-    return f'<meta http-equiv="refresh" content="0; url={name}.html"><a href="{name}.html">{name}</a>\n'
 
 
 def main() -> int:

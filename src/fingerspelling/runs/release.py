@@ -135,9 +135,8 @@ def calibrated(reader: Submission) -> Calibration:
     """Return how right the model is from how probable it finds a phrase, and from which confidence on it answers."""
     clips = read_kinds(reader, FITTED)
     calibration = confidence.fit(clips["probability"].to_numpy(), clips["score"].to_numpy())
-    clips, nothing = (_sure(read, calibration) for read in (clips, read_empty(reader, FITTED)))
-    legible = clips.loc[clips["score"] >= LEGIBLE, "confidence"]
-    return replace(calibration, threshold=confidence.separating(legible.to_numpy(), nothing["confidence"].to_numpy()))
+    legible = _sure(clips, calibration).loc[clips["score"] >= LEGIBLE, "confidence"]
+    return replace(calibration, threshold=confidence.keeping(legible.to_numpy()))
 
 
 def read_kinds(reader: Submission, seed: int) -> pd.DataFrame:

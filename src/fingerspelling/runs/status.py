@@ -138,7 +138,7 @@ def _derived(run_dir: Path, name: str, notes: dict[str, dict], trainings: list[s
     if path.suffix == ".parquet":
         pd.read_parquet(path, page_checksum_verification=True)
     if (of := notes.get(name, {}).get("of")) is None:
-        return "done: by what is not known"
+        return "done, but there is no note of what it was made from"
     if of.get("content", content(path)) != content(path):
         return "damaged, or of another run: it is not the file that was written"
     of = of.get("readers", of)

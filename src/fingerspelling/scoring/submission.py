@@ -16,7 +16,7 @@ import numpy as np
 
 from fingerspelling.files import PACKAGE, DataError, parse_json, refuse_no_file, written_whole
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
-from fingerspelling.scoring.confidence import Calibration
+from fingerspelling.scoring.confidence import DOUBTFUL, Calibration
 from fingerspelling.scoring.runtime import INPUT, ModelProcess
 from fingerspelling.text import CONSTANT_PHRASE, decode
 
@@ -34,9 +34,15 @@ class Answer(NamedTuple):
     text: str  # "" where nothing was readable
     confidence: float | None  # the score to be expected, 0..1; None from a model that does not say
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether one character in five or more is likely to be wrong."""
+        return self.text != "" and self.confidence is not None and self.confidence < DOUBTFUL
+
     def __str__(self) -> str:
-        text = self.text or NOTHING
-        return text if self.confidence is None or not self.text else f"{text}\t{self.confidence:.0%}"
+        if not self.text or self.confidence is None:
+            return self.text or NOTHING
+        return f"{self.text}\t{self.confidence:.0%}" + "\tdoubtful" * self.doubtful
 
 
 class Submission:

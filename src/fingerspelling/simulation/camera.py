@@ -6,6 +6,8 @@ from fingerspelling.landmarks import HAND, POSE
 from fingerspelling.simulation.geometry import swing
 
 WIDTH_OVER_HEIGHT = 9 / 16  # width / height of the frame
+PICTURE = np.array([[1.0], [WIDTH_OVER_HEIGHT]])  # shares of width and height that one frame width is
+_SHARES = PICTURE.astype(np.float32)[:, None]
 # MediaPipe sees an upright open hand with its fingertips 0.3 palms nearer than its wrist (median of the
 # ardamavi digits): depth falls by this much for each unit of height above the wrist.
 DEPTH_LEAN = 0.15
@@ -32,7 +34,7 @@ def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
     depth[POSED] = (depth[POSED] - hips) * (np.float32(focal) / hips)
     scene[0] *= scale
     scene[1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
-    scene[:2] += 0.5 + shake[:, None] * np.array([[[1]], [[WIDTH_OVER_HEIGHT]]], np.float32)
+    scene[:2] += 0.5 + shake[:, None] * _SHARES
 
 
 def shake_camera(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:

@@ -38,7 +38,6 @@ CLIPS_PER_GROUP = 50  # clips in a row group: bounds the memory of writing and o
 PROCESS_MEMORY = 0.25e9  # bytes that a process takes, and in addition
 CLIP_MEMORY = 4e6  # for each clip of a row group, of the usual length at 30 frames per second
 GOLDEN = 0.6180339887  # multiples of the golden ratio fill 0..1 evenly
-WAYS_OUT = "choose another run_dir, or the simulation that it has"
 # First words of the spawn keys of the random streams.
 PEOPLE, PHRASES, CASTING, CLIPS = range(4)
 # As pandas would write it, with sequence_id as the index.
@@ -51,7 +50,8 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
     """Write a simulated competition; files that are already there with the same parameters are kept.
 
     Raises:
-        DataError: the folder holds other data, or data simulated with other parameters; or a process that writes dies.
+        ValueError: the folder holds other data, or data simulated with other parameters.
+        DataError: a process that writes a file dies.
     """
     data_dir = Path(data_dir)
     _claim(config, data_dir)
@@ -94,7 +94,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
     parameters = data_dir / PARAMETERS
     if not parameters.is_file():
         if any((data_dir / name).exists() for name in (*TABLES.values(), *FOLDERS.values())):
-            raise DataError(f"{data_dir}: holds data that was not simulated here; {WAYS_OUT}")
+            raise ValueError(f"{data_dir}: holds data that was not simulated here")
         with written_whole(parameters) as temporary:
             temporary.write_text(json.dumps(config.content(), indent=1))
         return
@@ -104,8 +104,7 @@ def _claim(config: SimulationConfig, data_dir: Path) -> None:
         for name in sorted(ours.keys() | theirs.keys())
         if theirs.get(name) != ours.get(name)
     ]:
-        reason = f"holds data simulated with other parameters ({'; '.join(different)})"
-        raise DataError(f"{data_dir}: {reason}; {WAYS_OUT}")
+        raise ValueError(f"{data_dir}: holds data simulated with other parameters ({'; '.join(different)})")
 
 
 def participant(config: SimulationConfig, number: int) -> Signer:

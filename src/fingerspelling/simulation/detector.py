@@ -109,15 +109,17 @@ def add_jitter(
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
-    of_clip, of_hand = _noise(face)
     strength = np.float32(jitter.strength)
-    clip += of_clip[..., rows] if strength == 1 else of_clip[..., rows] * strength  # the usual one needs no copy
+    of_clip, of_hand = (noise[..., rows] for noise in _noise(face))
+    if strength != 1:  # the usual one needs no copy
+        of_clip, of_hand = of_clip * strength, of_hand * strength
+    clip += of_clip
     hand = clip[:, own]
     along = hand[:2, 9] - hand[:2, 0]
     palm = np.sqrt((along * along).sum(0))
     wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
     wrong *= np.float32(jitter.strength * HAND_ERROR)
-    wrong += of_hand[..., rows] * strength
+    wrong += of_hand
     wrong *= palm
     wrong *= jitter.joints
     hand += wrong
@@ -141,15 +143,15 @@ def wandering_noise(rng: np.random.Generator, frames: int, every: int, rows: int
 def lost_frames(hand: np.ndarray, readily: float, config: SimulationConfig, rng: np.random.Generator) -> np.ndarray:
     """Draw the frames in which a hand [2, 21, frames] is lost: runs, most often in fast movement or near the edge."""
     frames = hand.shape[2]
-    palm = np.abs(hand[1, 9] - hand[1, 0]).mean()
+    palm = np.abs(hand[1, 9] - hand[1, 0]).sum() / frames
     some = hand[:, ::4]
-    speed, finger_speed = _speeds(np.stack([some, some - hand[:, :1]])) / palm
+    speed, finger_speed = _speeds(np.array([some, some - hand[:, :1]])) / palm
     edge = np.maximum(np.abs(hand - 0.5).max((0, 1)) - 0.45, 0) * 10
-    share = readily * _share_lost(finger_speed.mean(), edge.mean(), rng)
+    share = readily * _share_lost(finger_speed.sum() / frames, edge.sum() / frames, rng)
     share = config.lost_hand * (LOST_MEAN + config.lost_spread * (share - LOST_MEAN))
     lost = _draw_runs(min(max(share, 0.005), 0.97), 2 * frames, rng)
     # Of several stretches of these runs, the one that suits the movement best; whole numbers have exact sums.
-    trouble = np.rint(100 * (edge + speed / (speed.mean() + 1e-6) - 1)).astype(int)
+    trouble = np.rint(100 * (edge + speed / (speed.sum() / frames + 1e-6) - 1)).astype(int)
     stretches = lost[rng.integers(0, frames, STRETCHES)[:, None] + np.arange(frames)]
     lost = stretches[np.argmax(stretches @ trouble)]
     if rng.random() < ENDS_SEEN or lost.all():
@@ -161,7 +163,8 @@ def _speeds(points: np.ndarray) -> np.ndarray:
     """Return how far points [..., 2, points, frames] move from each frame to the next, on average: [..., frames]."""
     moves = np.zeros_like(points)
     np.abs(points[..., 1:] - points[..., :-1], out=moves[..., :-1])
-    return moves.reshape(len(points), -1, points.shape[-1]).swapaxes(1, 2).copy().mean(2)  # summed point by point
+    by_frame = moves.reshape(len(points), -1, points.shape[-1]).swapaxes(1, 2).copy()  # summed point by point
+    return by_frame.sum(2) / by_frame.shape[2]
 
 
 def _share_lost(speed: float, edge: float, rng: np.random.Generator) -> float:
@@ -196,8 +199,8 @@ def _draw_runs(share: float, frames: int, rng: np.random.Generator) -> np.ndarra
     """Draw runs with and without a hand in turn: bool [frames], True without, which is about this share of them."""
     scale = math.sqrt(share / (1 - share) * SEEN.mean / UNSEEN.mean)
     count = 4 + int(2 * frames / (SEEN.mean / scale + UNSEEN.mean * scale))
-    lengths = np.stack([SEEN.draw(1 / scale, count, rng), UNSEEN.draw(scale, count, rng)], 1)
-    return np.resize(np.repeat(np.arange(2 * count) % 2 > 0, lengths.ravel()), frames)
+    lengths = np.array([SEEN.draw(1 / scale, count, rng), UNSEEN.draw(scale, count, rng)])
+    return np.resize(np.repeat([False, True] * count, lengths.T.ravel()), frames)
 
 
 def confuse_hands(clip: np.ndarray, own: slice, rng: np.random.Generator) -> None:

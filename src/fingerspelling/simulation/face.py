@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerspelling.landmarks import FACE
-from fingerspelling.simulation.camera import WIDTH_OVER_HEIGHT
+from fingerspelling.simulation.camera import PICTURE, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import product, swing
 
 # x and y in half millimetres from the middle of the face, x to the right of the image, y down: of the mesh's first
@@ -61,7 +61,7 @@ def _expressions() -> list[tuple[int, int, np.ndarray]]:
 
 
 EXPRESSIONS = _expressions()
-NUMBERS, AXES, REACHES = map(list, zip(*EXPRESSIONS, strict=True))
+NUMBERS, AXES, REACHES = map(np.array, zip(*EXPRESSIONS, strict=True))
 
 
 def sample_face(rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +101,7 @@ def photograph_face(
         float64 [3, points, frames]: x and y as shares of the frame, z in frame widths from the head's middle.
     """
     wanted, added = _added(points)
-    rest, sides, depth = face[:, wanted], face[2, SIDES], place[2].mean()
+    rest, sides, depth = face[:, wanted], face[2, SIDES], place[2].sum() / place.shape[1]
     scale = focal / place[2]
     terms = np.empty((3, 5 + len(EXPRESSIONS), len(scale)))
     terms[:, :3] = turn
@@ -110,9 +110,8 @@ def photograph_face(
     terms[:, :-1] *= scale
     terms[1] *= WIDTH_OVER_HEIGHT
     terms[2, -2] = 0  # depth is relative to the head's middle
-    terms[0, -1] = 0.5 + shake[0].astype(float)
-    terms[1, -1] = 0.5 + shake[1].astype(float) * WIDTH_OVER_HEIGHT
-    terms[2, -1] = -scale * (sides * (depth / (depth + sides))).mean()
+    terms[:2, -1] = 0.5 + shake * PICTURE
+    terms[2, -1] = -scale * ((sides * (depth / (depth + sides))).sum() / len(sides))
     basis = np.concatenate([rest, added])
     basis[:-1] *= depth / (depth + rest[2])  # nearness
     return product(basis.T, terms)
@@ -123,7 +122,7 @@ def _added(points: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return numbers of points as an array, and what expressions, place and shift add to them, [7, points]."""
     wanted = np.array(points)
     flat = np.ones((2, len(wanted)))
-    return wanted, np.concatenate([np.array(REACHES)[:, wanted], flat])
+    return wanted, np.concatenate([REACHES[:, wanted], flat])
 
 
 def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator) -> np.ndarray:
@@ -138,7 +137,7 @@ def move_face(frames: int, fps: float, restless: float, rng: np.random.Generator
     blinks = np.cumsum(rng.exponential(3.5, 2 + int(frames / fps)))
     from_blink = np.abs(np.arange(frames) / fps - blinks[:, None]).min(0)
     closed = np.maximum(1 - (from_blink / BLINK) ** 2, 0)
-    return np.stack(
+    return np.array(
         [
             np.maximum(wave[0] * wave[4] + 0.3 * wave[2], 0) * 0.7 * restless,
             wave[1] * wave[5] * 0.5 * restless,

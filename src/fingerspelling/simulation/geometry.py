@@ -38,8 +38,9 @@ def rotations(turn: np.ndarray) -> np.ndarray:
     """
     (sy, sp, sr), (cy, cp, cr) = sine_cosine(turn)
     matrix = np.empty((3, 3, len(sy)), np.float32)  # roll about z after pitch about x after yaw about y
-    matrix[0, 0], matrix[0, 1], matrix[0, 2] = cr * cy + sr * sp * sy, -sr * cp, cr * -sy + sr * sp * cy
-    matrix[1, 0], matrix[1, 1], matrix[1, 2] = sr * cy - cr * sp * sy, cr * cp, sr * -sy - cr * sp * cy
+    srp, crp = sr * sp, cr * sp
+    matrix[0, 0], matrix[0, 1], matrix[0, 2] = cr * cy + srp * sy, -sr * cp, srp * cy - cr * sy
+    matrix[1, 0], matrix[1, 1], matrix[1, 2] = sr * cy - crp * sy, cr * cp, -sr * sy - crp * cy
     matrix[2, 0], matrix[2, 1], matrix[2, 2] = cp * sy, sp, cp * cy
     return matrix
 

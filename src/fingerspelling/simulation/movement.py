@@ -119,12 +119,10 @@ def _movements(
     begins = ends[:-1, None] - signer.anticipation * lasts
     begins += rng.normal(0, manner.stagger, begins.shape)  # fingers do not start as one
     times = np.arange(max(1, round(ends[-1] * fps))) / fps
-    progress = times - begins.T[:, :, None]
-    progress /= lasts.T[:, :, None]
-    progress = minimum_jerk(np.clip(progress, 0, 1, out=progress).astype(np.float32))
+    progress = ((times - begins.T[:, :, None]) / lasts.T[:, :, None]).astype(np.float32)
     changes = np.diff(postures.T).take(MEMBERS, 0)
-    moved = product(changes, progress).reshape(-1, len(times))[PLACES]
-    halfway = np.maximum.accumulate((begins + lasts / 2).mean(1))
+    moved = product(changes, minimum_jerk(progress.clip(0, 1, out=progress))).reshape(-1, len(times))[PLACES]
+    halfway = np.maximum.accumulate((begins + lasts / 2).sum(1) / len(GROUPS))
     return (postures[0][:, None] + moved).astype(np.float32).T, halfway
 
 

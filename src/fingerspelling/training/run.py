@@ -175,8 +175,8 @@ def _train(
         raise StoppedInTime(_stopped(limit, f"before {run_dir.name}"))
     split = split_by_signer(store, config)
     plan = training_plan(store, split, config, recipe.model.max_frames)
-    checkpoints = run_dir / "checkpoints"
-    arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), checkpoints)
+    folder = run_dir / "checkpoints"
+    arguments = _arguments(config, math.ceil(len(plan) / config.gradient_accumulation_steps), folder)
     torch.manual_seed(config.seed)
     model = FingerspellingModel(recipe.model)
     if start:
@@ -188,7 +188,7 @@ def _train(
     if arguments.should_save:
         write_whole(run_dir / INPUTS, json.dumps(inputs, indent=2))
     with trainer.accelerator.main_process_first():
-        checkpoint = last_checkpoint(checkpoints)
+        checkpoint = last_checkpoint(folder)
     if checkpoint:
         print(f"going on from {run_dir.name}/checkpoints/{checkpoint.name}")
     elif start:
@@ -213,7 +213,7 @@ def _train(
             shutil.copyfile(run_dir / INPUTS, whole / OF)
             seal(whole)
         whole.replace(run_dir / "model")
-        shutil.rmtree(checkpoints)
+        shutil.rmtree(folder)
     trainer.accelerator.wait_for_everyone()
 
 

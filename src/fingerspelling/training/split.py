@@ -37,7 +37,11 @@ def folds_by_signer(participants: pd.Series, n_folds: int) -> np.ndarray:
     """
     counts = participants.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     if len(counts) < n_folds:
-        raise DataError(f"{len(counts)} signers cannot be split into {n_folds} folds by signer")
+        if len(counts) == 1:
+            advice = "training.folds to 1 and training.validation_fold to -1, to train on all clips and hold out none"
+            raise DataError(f"one signer cannot be split into {n_folds} folds by signer; set {advice}")
+        advice = f"set training.folds to {len(counts)} at most"
+        raise DataError(f"{len(counts)} signers cannot be split into {n_folds} folds by signer; {advice}")
     sizes = np.zeros(n_folds, int)
     fold_of = {}
     for signer, clips in counts.items():

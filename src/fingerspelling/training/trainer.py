@@ -104,15 +104,12 @@ class FingerspellingTrainer(Trainer):
                 )
         return self.lr_scheduler
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        super().save_model(output_dir, _internal_call)
-        if self.averaged and self.args.should_save:
-            torch.save(self.averaged.state_dict(), Path(str(output_dir), AVERAGE_FILE))
-
     def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
         checkpoint = Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")
         with disk_full_named(checkpoint):
             super()._save_checkpoint(*arguments, **named)
+            if self.averaged and self.args.should_save:
+                torch.save(self.averaged.state_dict(), checkpoint / AVERAGE_FILE)
         self.accelerator.wait_for_everyone()  # each process writes the state of its own random numbers
         if self.args.should_save:
             seal(checkpoint)

@@ -9,12 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from fingerspelling.files import InputError, refuse_missing_folder, to_path
-from fingerspelling.scoring.submission import Answer, shipped
-from fingerspelling.video.reading import Reader, Reading, read
+from fingerspelling.scoring.submission import shipped
+from fingerspelling.video.reading import NoHand, Reader, Reading, read
 from fingerspelling.video.recording import Recording, read_recording, record
 from fingerspelling.video.report import write_page, write_picture
 from fingerspelling.video.terminal import hands
 
+STATUS = "Exit status, as grep's: 0 if something was read, 1 if nothing was readable, 2 if there was an error."
 SAMPLE_FILE = "sample.parquet"  # beside the weights that are shipped: a simulated signer's clip
 
 CUT_SHORT = 0.9  # of the length by a file's own account; less was decoded: it is damaged
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--submission", type=to_path, metavar="FILE", help="another model: submission.zip or model.tflite"
     )
     parser.add_argument(
-        "--keep", type=to_path, metavar="PARQUET", help="write the landmarks, in the competition's format"
+        "--keep", type=to_path, metavar="PARQUET", help="write the landmarks, with the competition's columns"
     )
     parser.add_argument("--picture", type=to_path, metavar="PNG", help="write a picture of when which letter was read")
     parser.add_argument("--html", type=to_path, metavar="HTML", help="write a page that plays what was read")
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     Returns the exit status: 1 where nothing was readable.
 
     Raises:
-        InputError: no input or two, no model, no MediaPipe, or a video that shows nothing to read.
+        InputError: no input or two, no model, no MediaPipe, or nothing that can be decoded.
     """
     if (options.video is None) == (options.camera is None):
         raise InputError("name a video, or a webcam with --camera 0")
@@ -54,7 +55,11 @@ def run(options: argparse.Namespace) -> int:
     extracted = time.perf_counter()
     if options.keep:
         recording.write(options.keep)
-    readings = read(recording, reader)
+    try:
+        readings = read(recording, reader)
+    except NoHand as error:
+        print(error, file=sys.stderr)
+        return 1
     done = time.perf_counter()
     status = _print(readings)
     frames, length = len(recording.seconds), recording.seconds[-1] - recording.seconds[0]
@@ -110,5 +115,5 @@ def _print(readings: Sequence[Reading]) -> int:
     """Print a phrase per line; returns the exit status: 1 where none was readable."""
     for reading in readings:
         when = f"{reading.start:.1f}-{reading.end:.1f} s\t" if len(readings) > 1 else ""
-        print(f"{when}{Answer(reading.text, reading.confidence)}", flush=True)
+        print(f"{when}{reading.answer}", flush=True)
     return int(not any(reading.letters for reading in readings))

@@ -8,7 +8,7 @@ import numpy as np
 
 from fingerspelling.files import DataError, InputError
 from fingerspelling.landmarks import HAND, MIRROR, SELECTED_COLUMNS, as_columns, as_points, hand_seen, spelling_hand
-from fingerspelling.scoring.submission import Submission, shipped
+from fingerspelling.scoring.submission import Answer, Submission, shipped
 from fingerspelling.text import CONSTANT_PHRASE, align
 from fingerspelling.video.recording import FPS, Recording
 
@@ -19,6 +19,10 @@ MARGIN = 2.0  # seconds at either end of a long piece where it is not cut
 STILL = 0.3  # seconds over which a hand is still
 MOMENTS = 0.2  # seconds between two readings of what has been signed so far
 SPEEDS = [0.85, 0.95, 1.05, 1.15]  # of the readings that a letter is compared with, each also in the mirror
+
+
+class NoHand(InputError):
+    """A recording shows no hand, or hardly one; the message says in how many frames."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ class Reading:
         """The phrase."""
         return "".join(letter.character for letter in self.letters)
 
+    @property
+    def answer(self) -> Answer:
+        """The phrase, or that nothing is readable, with its confidence."""
+        return Answer(self.text, self.confidence)
+
 
 class Reader(Submission):
     """A submission that reads the 130 points, by default the one that is shipped."""
@@ -67,13 +76,13 @@ def read(recording: Recording, reader: Reader) -> list[Reading]:
     """Read all phrases of a recording.
 
     Raises:
-        InputError: it shows no hand, or hardly one.
+        NoHand: it shows no hand, or hardly one.
     """
     frames, seconds = at_even_times(recording.selected, recording.seconds)
     pieces = cut(frames)
     if not pieces:
         seen = int(hand_seen(as_points(frames)).sum())
-        raise InputError(
+        raise NoHand(
             f"a hand is seen in {seen} of {len(frames)} frames, which is nothing to read; "
             "it must be in the picture, well lit, for the whole phrase"
             if seen

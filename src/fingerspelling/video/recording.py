@@ -12,17 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fingerspelling.data.parquet import FRAME, SEQUENCE, open_parquet, read_clip
+from fingerspelling.data.parquet import FRAME, open_parquet, read_clip
 from fingerspelling.files import DataError, InputError, written_whole
 from fingerspelling.landmarks import COLUMNS, POINTS, SELECTED_COLUMNS, as_columns, as_points, spelling_hand
 from fingerspelling.video.environment import python_with_mediapipe
 
 SCRIPT = Path(__file__).with_name("extract.py")
 METADATA = b"fingerspelling"  # of a parquet file: JSON with the fields of Recording that are no landmarks
-# As pandas writes it, so that it reads sequence_id back as the index, as in the competition's files.
-_INDEX = {"name": SEQUENCE, "field_name": SEQUENCE, "pandas_type": "int64", "numpy_type": "int64", "metadata": None}
-PANDAS = {"index_columns": [SEQUENCE], "column_indexes": [], "columns": [_INDEX], "pandas_version": "2.2.0"}
 FPS = 30.0
+MOST_INT16 = 1 << 15  # frames, at most, whose numbers fit into int16
 _SELECTED = [COLUMNS.index(name) for name in SELECTED_COLUMNS]
 
 
@@ -51,15 +49,18 @@ class Recording:
         return frames, hand[frames]
 
     def write(self, path: Path) -> None:
-        """Write a parquet file of one clip in the competition's format, with the times in its metadata."""
-        frames = len(self.landmarks)
+        """Write a parquet file of one clip with the competition's columns, and the times in its metadata.
+
+        It has no sequence_id: the row of train.csv that names the file gives it one.
+        """
+        count = len(self.landmarks)
+        # as in the competition's files, as long as the numbers fit
+        numbers = np.arange(count, dtype=np.int16 if count <= MOST_INT16 else np.int32)
         # from_pandas turns NaN into null, as in the competition's files
         columns = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(self.landmarks.T)]
-        arrays = [pa.array(np.arange(frames, dtype=np.int16)), *columns, pa.array(np.zeros(frames, np.int64))]
         about = {"seconds": self.seconds.round(4).tolist()}
         about |= {name: getattr(self, name) for name in ("width", "height", "length")}
-        table = pa.table(arrays, [FRAME, *COLUMNS, SEQUENCE])
-        table = table.replace_schema_metadata({b"pandas": json.dumps(PANDAS), METADATA: json.dumps(about)})
+        table = pa.table([pa.array(numbers), *columns], [FRAME, *COLUMNS], metadata={METADATA: json.dumps(about)})
         with written_whole(path) as temporary:
             # Small: of 1,629 columns, statistics take more than the numbers, which are packed best byte by byte.
             packing = {"compression": "zstd", "use_byte_stream_split": COLUMNS}
@@ -144,4 +145,4 @@ def _run(command: list[str], name: str) -> None:
     if failure:
         raise InputError(f"{name}: {failure}")
     if process.returncode:
-        raise InputError(f"{name}: MediaPipe has died of it (status {process.returncode})")
+        raise InputError(f"{name}: MediaPipe crashed on this file (status {process.returncode})")

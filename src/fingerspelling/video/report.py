@@ -119,4 +119,4 @@ def _doubt(letters: Sequence[Letter]) -> str:
 
 
 def _phrases(readings: Sequence[Reading]) -> str:
-    return " · ".join(reading.text or "nothing readable" for reading in readings)
+    return " · ".join((it.text or "nothing readable") + " (doubtful)" * it.answer.doubtful for it in readings)

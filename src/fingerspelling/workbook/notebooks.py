@@ -45,9 +45,9 @@ def execute_all(params: Path, data_dir: Path | None = None, names: Sequence[str]
     if unknown := [name for name in names if name not in NOTEBOOKS]:
         raise ParameterError(f"notebooks: no {', '.join(unknown)}; there are {', '.join(NOTEBOOKS)}")
     book = open_run(params, data_dir)
-    values = {
-        name: str(path) for name, path in (("params", params.resolve()), ("data_dir", book.config.data_dir)) if path
-    }
+    values = {"params": str(params.resolve())}
+    if book.config.data_dir:
+        values["data_dir"] = str(book.config.data_dir)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     papermills = logging.getLogger("papermill")
     papermills.setLevel(logging.INFO)

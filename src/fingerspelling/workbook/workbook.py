@@ -42,6 +42,7 @@ from fingerspelling.files import DataError, content, read_entries, write_whole, 
 from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, errors_in, read_parameters
 from fingerspelling.plots import ClipPlayer, ParameterTable, Picture, save, training_curves
+from fingerspelling.plots.parameters import differing
 from fingerspelling.processes import only_process
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT, RunConfig, effective_values, notebook_parameters, refuse_another_checkout
@@ -110,6 +111,15 @@ class Workbook:
         beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
         return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
 
+    def beside(self, params: str) -> pd.DataFrame:
+        """Return the parameters of models, training and submission in which the run differs from a file of parameters.
+
+        Without those of the simulations; a section that one side lacks has no values there.
+        """
+        rows = differing(self.config, RunConfig.from_values({"params": params}), ROOT)
+        table = pd.DataFrame(rows, columns=["parameter", "this run", Path(params).name]).set_index("parameter")
+        return table[table.index.str.match("(model|training|submission)[.]") & ~table.index.str.contains("simulation")]
+
     @property
     def state(self) -> pd.DataFrame:
         """What has been made of the run: a row per stage, as `status` returns; none before anything has been."""
@@ -159,8 +169,14 @@ class Workbook:
                     f"{self.run_dir}: was trained on Kaggle, whose data are not here; name them as data_dir"
                 )
             folder = self.home / "competition"
-            with only_process(self.home, wait=True):
-                simulate(self.config.simulation, folder)
+            try:
+                with only_process(self.home, wait=True):
+                    simulate(self.config.simulation, folder)
+            except ValueError as error:  # the run is on another simulation
+                reason = str(error).removeprefix(f"{folder}: ")
+                raise ParameterError(
+                    f"run_dir: {self.run_dir} {reason}; choose another run_dir, or the simulation that it has"
+                ) from error
             return folder
 
     def extract(self) -> pd.DataFrame:
