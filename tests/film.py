@@ -13,8 +13,8 @@ from matplotlib.tri import Triangulation
 from fingerspelling.landmarks import HAND, SELECTED
 from fingerspelling.plots import render3d
 from fingerspelling.plots.hands import EDGES, FINGER_JOINTS, PALM_RADIUS, RADII, TRIANGLES, WEB_RADIUS, WIDTHS
-from fingerspelling.simulation.body import POSED, pose_person, sway_head
-from fingerspelling.simulation.camera import LEFT, RIGHT, WIDTH_OVER_HEIGHT
+from fingerspelling.simulation.body import hand_of, pose_person, sway_head
+from fingerspelling.simulation.camera import POSE_POINTS, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.face import EXPRESSIONS, REST, move_face
 from fingerspelling.simulation.geometry import rotate
@@ -77,7 +77,7 @@ def _frame(signer: Signer, head: np.ndarray, skull: np.ndarray, scene: np.ndarra
         normal = np.cross(face[corners[1]] - face[corners[0]], face[corners[2]] - face[corners[0]])
         normal *= -np.sign(normal[2]) / max(np.linalg.norm(normal), 1e-9)
         canvas.triangle(face[corners], normal, 0.0, part)
-    pose = scene[:, POSED]
+    pose = scene[:, POSE_POINTS]
     neck = pose[:, [11, 12]].mean(1)
     rod(head.mean(1) + np.array([0, 0.05, 0.09]), neck + np.array([0, 0.03, 0.02]), 0.055, SKIN)
     lower = np.array([0, 0.02, 0])
@@ -89,7 +89,7 @@ def _frame(signer: Signer, head: np.ndarray, skull: np.ndarray, scene: np.ndarra
         rod(pose[:, shoulder], pose[:, elbow], 0.05, SHIRT)
         rod(pose[:, elbow], pose[:, elbow] * 0.45 + pose[:, wrist] * 0.55, 0.042, SHIRT)
         rod(pose[:, elbow], pose[:, wrist], 0.029, SKIN)
-    _hand(canvas, seen(scene[:, RIGHT if signer.side > 0 else LEFT]), scale * signer.palm / signer.wrist[2])
+    _hand(canvas, seen(scene[:, hand_of(signer)]), scale * signer.palm / signer.wrist[2])
     return _shade(canvas)
 
 

@@ -1,7 +1,9 @@
+import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from fingerspelling.data.conventions import ExtractionConfig
 from fingerspelling.data.parquet import read_clip
 from fingerspelling.files import DataError
 from fingerspelling.landmarks import COLUMNS, SELECTED_COLUMNS
+from fingerspelling.runs.config import CHAPTERS
 
 __all__ = ["simulated"]  # a fixture
 
@@ -144,3 +147,16 @@ def test_a_recording_of_one_clip_needs_no_sequence_id(real_data, tmp_path):
     np.testing.assert_array_equal(read_clip(written["path"][0]), recording)
     with pytest.raises(DataError, match="lacks the column sequence_id, and 2 clips"):
         write_clips(real_data, pd.concat([table, table.assign(sequence_id=2)]), tmp_path / "other")
+
+
+def test_chapters_write_clips_by_the_parameters_of_the_extraction() -> None:
+    cells = [
+        ast.parse(cell.source)
+        for notebook in CHAPTERS.glob("*.ipynb")
+        for cell in nbformat.read(notebook, 4).cells
+        if cell.cell_type == "code"
+    ]
+    calls = [node for cell in cells for node in ast.walk(cell) if isinstance(node, ast.Call)]
+    written = [call for call in calls if ast.unparse(call.func).endswith("write_clips")]
+    assert len(written) == 2
+    assert all(ast.unparse(call.args[-1]) == "book.config.extraction" for call in written)

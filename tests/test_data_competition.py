@@ -88,6 +88,8 @@ def test_a_phrase_stays_text(tmp_path: Path, phrase: str) -> None:
             "participant_id is 'p3' in row 2;",
         ),
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,,3,x\n", "sequence_id is '' in row 1"),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,9223372036854775808,3,x\n", "of at most 18 digits"),
+        (b"path,file_id,sequence_id,participant_id,phrase\na,1,2.5,3,x\n", "sequence_id is '2.5' in row 1"),
         (b"path,file_id,sequence_id,participant_id,phrase\na,1,2,3,\xff\xfe\n", "decode"),
     ],
     ids=[
@@ -99,6 +101,8 @@ def test_a_phrase_stays_text(tmp_path: Path, phrase: str) -> None:
         "text for a number",
         "text for a signer",
         "no number",
+        "beyond 64 bits",
+        "fraction",
         "encoding",
     ],
 )

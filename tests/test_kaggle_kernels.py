@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import yaml
 
-from fingerspelling.kaggle.kernels import CHAPTERS, FOLDED, LIMIT_BYTES, build
+from fingerspelling.kaggle.kernels import CHAPTERS, FOLDED, LIMIT_BYTES, TRIAL, build
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.processes import exit_status
 from fingerspelling.runs.config import ROOT, RunConfig
@@ -56,6 +56,8 @@ def test_metadata_says_everything(tmp_path: Path) -> None:
     assert sources == {number: [extraction, training] for number in ("04", "05", "06")}
     simulated = build(tmp_path, "somebody", TINY, simulated=True)
     assert all(kernel.metadata["competition_sources"] == [] for kernel in simulated)
+    with pytest.raises(ParameterError, match="data_fraction: is a share of the competition's files, not of simulated"):
+        build(tmp_path, "somebody", TRIAL, simulated=True)
 
 
 def test_a_kernel_is_the_chapter_and_a_few_cells(tmp_path: Path) -> None:

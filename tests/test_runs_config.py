@@ -37,8 +37,8 @@ def test_a_section_is_laid_over_the_named_file_key_by_key(tmp_path: Path) -> Non
     spatial = replace(demo.training.spatial, mirror=0.0)
     assert config.training == replace(demo.training, epochs=1, spatial=spatial)
     assert (config.model, config.simulation, config.submission) == (demo.model, demo.simulation, demo.submission)
-    alone = RunConfig.from_values({"params": "", "training": {"epochs": 1}})
-    assert alone == RunConfig.from_values({"training": {"epochs": 1}})
+    alone = RunConfig.from_values({"params": "", "training": {"folds": 2}})
+    assert alone == RunConfig.from_values({"training": {"folds": 2}})
     assert alone.model.d_model == 208
 
 
@@ -60,6 +60,11 @@ def test_overrides_are_laid_over_everything(tmp_path: Path) -> None:
     ("values", "named"),
     [
         ({"overrides": ["training.epoch=3"]}, r"training\.epoch: no such parameter; did you mean epochs\?"),
+        ({"overrides": ["seeds=[1,2]", "training.seed=5"]}, r"training\.seed: seeds, \[1, 2\], .* or give seeds=\[5\]"),
+        (
+            {"seeds": [3], "training": {"seed": 3}},
+            r"training\.seed: seeds, \[3\], takes its place; leave one of them out",
+        ),
         ({"overrides": ["training.epochs"]}, r"overrides: expected a name and a value.* 'training\.epochs'"),
         ({"overrides": [".=3"]}, r"overrides: expected a name and a value"),
         ({"overrides": [3]}, r"overrides: expected a name and a value.* 3"),
@@ -130,6 +135,8 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
         ({"model": {"d_modle": 32}}, r"model.d_modle: .* did you mean d_model\?"),
         ({"model": {"d_model": "wide"}}, r"model: .*d_model.*'?wide"),
         ({"model": {"d_model": 30}}, r"model: d_model 30 must be a multiple"),
+        ({"model": {"dropout": 1.0}}, r"model: dropout 1 would leave nothing; .* below 1"),
+        ({"model": {"decoder_attention_dropout": 1.0}}, r"model: decoder_attention_dropout 1 would leave nothing"),
         ({"simulation": {"signers": 0}}, r"simulation.*signers"),
         ({"simulation": {"sigers": 3}}, r"simulation.sigers: .* did you mean signers\?"),
         ({"submission": {"precision": "fp8"}}, r"submission.precision: .*fp8"),
@@ -148,14 +155,14 @@ def test_what_is_changed_above_papermills_own_file_counts() -> None:
         ({"Model": {}}, r"Model: no such parameter"),
         ({"_training": {}}, r"_training: no such parameter; did you mean training\?"),
         ({"": 1}, r": no such parameter"),
-        ({"training": {"epochs": True}}, r"training.epochs: expected a number, got true"),
+        ({"training": {"epochs": True, "warmup_epochs": 0}}, r"training.epochs: expected a number, got true"),
         ({"training": {"temporal": {"shift_range": False}}}, r"training.temporal.shift_range: expected a number"),
         ({"training": {"spatial": {"scale": [True, 2.0]}}}, r"training.spatial.scale.0: expected a number"),
         ({"training": {"learning_rate": float("inf")}}, r"training.learning_rate: .*finite"),
         ({"training": {"epochs": 99999999999999999999}}, r"training\.epochs: 9{20} is too large; at most"),
         ({"overrides": ["simulation.clips=99999999999999999999"]}, r"simulation\.clips: 9{20} is too large"),
         ({"seeds": [10**20]}, r"seeds\.0: 10{20} is too large"),
-        ({"training": {"seed": -1}}, r"training\.seed: .*got -1"),
+        ({"seeds": None, "training": {"seed": -1}}, r"training\.seed: .*got -1"),
         ({"training": {"num_workers": 10000}}, r"training\.num_workers: .*got 10000"),
         ({"training.learning_rate": 1}, r"give it as an override, overrides: \[training\.learning_rate=\.\.\.\]$"),
         ({"epochs": 3}, r"epochs: no such parameter; did you mean training\.epochs\?"),

@@ -27,19 +27,19 @@ training, run_dir = values["training"], Path(values["run_dir"])
 run_dir.mkdir(exist_ok=True)
 with (run_dir / "starts").open("a") as file: file.write("x")
 print("=== 03_training")
-if training["epochs"] == 2 and training["seed"] == 1:
+if training["epochs"] == 2 and training["batch_size"] == 1:
     print("03_training, cell 18: RuntimeError: the loss is not a number", file=sys.stderr)
     print("the notebook with the whole error: somewhere", file=sys.stderr)
     sys.exit(1)
-if training["epochs"] == 3 and training["seed"] == 2 and not (run_dir / "began").exists():
+if training["epochs"] == 3 and training["batch_size"] == 2 and not (run_dir / "began").exists():
     (run_dir / "began").touch()
     if os.environ.get("HANG"): time.sleep(60)
     os.kill(os.getpid(), signal.SIGKILL)
-wrong = "x" * (training["epochs"] + training["seed"])
+wrong = "x" * (training["epochs"] + training["batch_size"])
 clips = pd.DataFrame({"prediction": [wrong + "abcdefghij"], "phrase": ["abcdefghij"]})
 clips.to_parquet(run_dir / "out_of_fold.parquet")
 """
-VALUES = ["training.epochs=1,2,3", "training.seed=1,2", "seeds=[4]"]  # a list: such runs once had no hash
+VALUES = ["training.epochs=1,2,3", "training.batch_size=1,2", "seeds=[4]"]  # a list: such runs once had no hash
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_one_fails_and_one_is_killed_and_the_next_call_goes_on(tmp_path: Path, c
     folder = tmp_path / "sweep"
     assert run(folder, "--parallel", "3") == 1
     out = capsys.readouterr().out
-    assert "epochs=3,seed=2: killed by SIGKILL, after" in out
-    assert "epochs=2,seed=1: 03_training, cell 18: RuntimeError: the loss is not a number, after" in out
+    assert "epochs=3,batch_size=2: killed by SIGKILL, after" in out
+    assert "epochs=2,batch_size=1: 03_training, cell 18: RuntimeError: the loss is not a number, after" in out
     assert "4 of 6 runs finished" in out
     kept = {path: path.read_bytes() for path in folder.glob("*.json")}
 
@@ -71,16 +71,20 @@ def test_one_fails_and_one_is_killed_and_the_next_call_goes_on(tmp_path: Path, c
     table = pd.read_csv(folder / "sweep.csv", index_col="run", keep_default_na=False)
     assert len(table) == 6
     failed = table[table["failure"] != ""]
-    assert failed.index.tolist() == ["epochs=2,seed=1"] == [table.index[-1]]
+    assert failed.index.tolist() == ["epochs=2,batch_size=1"] == [table.index[-1]]
     assert failed["failure"].item().endswith("the loss is not a number")
     finished = table[table["failure"] == ""]
-    expected = [1 - (epochs + seed) / 10 for epochs, seed in finished[["training.epochs", "training.seed"]].to_numpy()]
+    expected = [
+        1 - (epochs + size) / 10 for epochs, size in finished[["training.epochs", "training.batch_size"]].to_numpy()
+    ]
     assert finished["score"].astype(float).tolist() == pytest.approx(expected)
     assert finished["score"].tolist() == sorted(finished["score"], reverse=True)
     assert finished["duration"].str.fullmatch(r"\d+ s").all()
     assert (folder / "sweep.png").stat().st_size > 1000
     starts = {path.parent.name: len(path.read_text()) for path in folder.glob("*/starts")}
-    assert starts == {name: 2 if name in {"epochs=2,seed=1", "epochs=3,seed=2"} else 1 for name in table.index}
+    assert starts == {
+        name: 2 if name in {"epochs=2,batch_size=1", "epochs=3,batch_size=2"} else 1 for name in table.index
+    }
     finished_before = {path: content for path, content in kept.items() if b'"failure": ""' in content}
     assert all(path.read_bytes() == content for path, content in finished_before.items()) and len(finished_before) == 4
 
@@ -88,7 +92,7 @@ def test_one_fails_and_one_is_killed_and_the_next_call_goes_on(tmp_path: Path, c
 def test_a_sweep_that_is_killed_leaves_nothing_running_and_goes_on(
     notebooks: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    folder, values = tmp_path / "sweep", ["training.epochs=1,3", "training.seed=2"]
+    folder, values = tmp_path / "sweep", ["training.epochs=1,3", "training.batch_size=2"]
     code = (
         f"from fingerspelling.runs import sweep; sweep.NOTEBOOKS = {[sys.executable, str(notebooks)]!r}\n"
         "import sys; from fingerspelling.__main__ import main; sys.exit(main())"
@@ -132,6 +136,7 @@ def test_each_run_has_its_own_whole_parameters(tmp_path: Path) -> None:
         ("training.epochs=1,0", "training.epochs"),
         ("training.epochs", "expected a name and a value"),
         ("training.epochs=1,[", "cannot read the value"),
+        ("training.seed=1,2", r"training.seed: seeds, \[1, 2\], takes its place"),
         ("training.epochs=", "expected values, such as training.epochs=1,2"),
     ],
 )

@@ -44,9 +44,8 @@ def test_shapes_respect_the_limits_of_the_joints() -> None:
 def test_variants_leave_room_for_the_usual_sign() -> None:
     for character, variants in VARIANTS.items():
         assert 0 < sum(share for share, _ in variants) < 1
-        usual = SIGNS[character].postures()
-        for _, variant in variants:
-            postures = variant.postures()
+        usual = SIGNS[character]
+        for _, postures in variants:
             assert postures.shape != usual.shape or np.abs(postures - usual).max() > 5
 
 
@@ -68,9 +67,9 @@ def test_fingers_that_tell_letters_apart() -> None:
 
 
 def test_j_hooks_and_z_zigzags() -> None:
-    z = SIGNS["z"].postures()[:, PLACE]
+    z = SIGNS["z"][:, PLACE]
     assert np.sign(np.diff(z[:, 0])).tolist() == [-1, 1, -1]
     assert z[-1, 1] > z[0, 1] + 0.5
-    j = SIGNS["j"].postures()
+    j = SIGNS["j"]
     assert j[1, PLACE.start + 1] > j[0, PLACE.start + 1] + 0.5
     assert j[-1, TURN.start] > j[0, TURN.start] + 45

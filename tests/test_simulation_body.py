@@ -5,8 +5,8 @@ import pytest
 
 from fingerspelling.landmarks import POINTS
 from fingerspelling.simulation import Signer, SimulationConfig
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, pose_person, sway_head
-from fingerspelling.simulation.camera import LEFT, RIGHT
+from fingerspelling.simulation.body import pose_person, sway_head
+from fingerspelling.simulation.camera import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
 from fingerspelling.simulation.movement import sign
 
 
@@ -61,9 +61,9 @@ def test_hand_keeps_its_bone_lengths_in_space(seed: int) -> None:
 def test_a_left_hander_is_a_right_handers_mirror_image() -> None:
     _, right = person_and_scene(side=1)
     _, left = person_and_scene(side=-1)
-    assert np.isnan(right[:, LEFT]).all() and np.isnan(left[:, RIGHT]).all()
-    own = right[:, RIGHT] - right[:, RIGHT][:, :1]
-    other = left[:, LEFT] - left[:, LEFT][:, :1]
+    assert np.isnan(right[:, LEFT_HAND]).all() and np.isnan(left[:, RIGHT_HAND]).all()
+    own = right[:, RIGHT_HAND] - right[:, RIGHT_HAND][:, :1]
+    other = left[:, LEFT_HAND] - left[:, LEFT_HAND][:, :1]
     np.testing.assert_allclose(other, own * np.array([-1, 1, 1])[:, None, None], atol=1e-6)
     # The spelling arm: right of the signer, so left in the image, and the other way round.
     assert (points(right, "pose_12")[0] < points(right, "pose_11")[0]).all()

@@ -5,7 +5,7 @@ import pytest
 
 from fingerspelling.simulation import words
 from fingerspelling.simulation.config import Wording
-from fingerspelling.simulation.phrases import KINDS, _weighted, sample_phrase, sample_wording, training_phrases
+from fingerspelling.simulation.phrases import _address, _phone, _url, _weighted, sample_wording, training_phrases
 from fingerspelling.simulation.words import SENTENCES
 from fingerspelling.text import CHARACTERS, unknown_characters
 
@@ -42,7 +42,8 @@ def test_words_seldom_repeat() -> None:
 
 def test_kinds_look_like_themselves() -> None:
     rng = np.random.default_rng(3)
-    samples = {kind: [sample_phrase(rng, kind) for _ in range(500)] for kind in KINDS}
+    makers = {"phone": _phone, "address": _address, "url": _url}
+    samples = {kind: [make(rng) for _ in range(500)] for kind, make in makers.items()}
     assert all(re.fullmatch(r"\+?\d+(-\d+)+", phrase) for phrase in samples["phone"])
     assert all(re.fullmatch(r"[a-z0-9 ]+", phrase) for phrase in samples["address"])
     assert not any(" " in phrase for phrase in samples["url"])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerspelling.simulation import Signer, SimulationConfig, render_clip, training_phrases
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
+from fingerspelling.simulation.camera import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
 from fingerspelling.text import CHARACTERS
 
 CONFIG = SimulationConfig()

@@ -10,7 +10,8 @@ import pytest
 from fingerspelling.parameters import ParameterError, build
 from fingerspelling.simulation import Signer, SimulationConfig
 from fingerspelling.simulation.alphabet import STILL
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND, hand_of
+from fingerspelling.simulation.body import hand_of
+from fingerspelling.simulation.camera import FACE_POINTS, LEFT_HAND, POSE_POINTS, RIGHT_HAND
 from fingerspelling.simulation.config import Footage, Pace, Shapes, Tracker, View, Wild, Wording
 from fingerspelling.simulation.hand import LIMITS
 from fingerspelling.simulation.movement import sign

@@ -13,11 +13,20 @@ from fingerspelling.training import TrainingConfig
         ({"validation_fold": -2}, "-2"),
         ({"ema_decay": 1.0}, "ema_decay"),
         ({"optimizer": "sgd"}, "adamw.*muon"),
+        ({"epochs": 3}, "warmup_epochs 10 are more than epochs, 3: .* not reach its highest; give fewer"),
+        ({"epochs": 10, "warmup_epochs": 2, "decay_epochs": 9}, "2 and decay_epochs 9 are more than epochs, 10"),
+        ({"epochs": 3, "warmup_epochs": 0, "decay_epochs": 9}, "0 and decay_epochs 9 are more than epochs, 3"),
     ],
 )
 def test_values_out_of_range_are_named(change: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         TrainingConfig(**change)
+
+
+def test_a_warm_up_and_a_decay_may_fill_a_training() -> None:
+    config = TrainingConfig(epochs=4, warmup_epochs=0.1, decay_epochs=3.9)
+    assert (config.warmup_epochs, config.decay_epochs) == (0.1, 3.9)
+    assert TrainingConfig(epochs=1, warmup_epochs=1).warmup_epochs == 1
 
 
 def test_a_steps_batches_are_dealt_evenly_or_not_at_all() -> None:

@@ -1,11 +1,14 @@
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -14,12 +17,14 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.search import decode
 from fingerspelling.decoding.transcribe import Transcript, read_store
 from fingerspelling.files import DataError
+from fingerspelling.model import FingerspellingModel
 from fingerspelling.parameters import ParameterError, read_parameters
 from fingerspelling.plots.style import finished
 from fingerspelling.runs import provenance
 from fingerspelling.runs.config import ROOT
 from fingerspelling.scoring import metric
-from fingerspelling.training import confidence_targets
+from fingerspelling.training import confidence_targets, train
+from fingerspelling.training.limit import StoppedInTime
 from fingerspelling.workbook import Workbook, workbook
 
 TINY = yaml.safe_load((ROOT / "tests/tiny.yaml").read_text())
@@ -37,7 +42,7 @@ def no_data_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_seeds_decide_how_many_models_are_trained(tmp_path: Path) -> None:
     alone = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}})
     assert [folder.name for folder in alone.trainings] == ["seed7"]
-    both = Workbook({"run_dir": str(tmp_path), "training": {"seed": 7}, "seeds": [1, 2]})
+    both = Workbook({"run_dir": str(tmp_path), "training": {}, "seeds": [1, 2]})
     assert {folder.name: recipe.training.seed for folder, recipe in both.trainings.items()} == {"seed1": 1, "seed2": 2}
 
 
@@ -161,6 +166,59 @@ def test_several_gpus_train_in_processes_of_their_own(
     book = Workbook(chain | {"run_dir": tmp_path, "first_round": "", "seeds": [3]})
     assert len(book.train()) == 1
     assert launched == [2]
+
+
+def test_a_run_shares_its_time_and_has_all_of_it_when_started_again(
+    chain: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    def recording(*about: object) -> FingerspellingModel:
+        limits.append(about[4])
+        return train(*about)
+
+    monkeypatch.setattr(workbook, "train", recording)
+    hurried = {"training": chain["training"] | {"stop_after_hours": 1e-6}}
+    book = Workbook(chain | hurried | {"run_dir": str(tmp_path / "run")})
+    for stopped in ("before fold1", "before seed1", "before seed2"):
+        with pytest.raises(StoppedInTime, match=stopped):  # in this very process, a training further each time
+            book.train()
+    assert len(book.train()) == 2
+    rounds = [limit for limit in limits if limit]
+    assert len({id(limit) for limit in rounds}) == 4
+    assert [limit is rounds[0] for limit in rounds[:2]] == [True, True]
+
+
+def test_many_clips_are_read_on_the_gpu(chain: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, reads = set(), []
+
+    def reading(read: Callable) -> Callable:
+        def checking(models: list, *about: object) -> Any:
+            reads.append({*models} <= moved)
+            return read(models, *about)
+
+        return checking
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(workbook, "training_processes", lambda: 1)
+    monkeypatch.setattr(torch.nn.Module, "cuda", lambda model: moved.add(model))
+    for name in ("read_store", "certainty"):
+        monkeypatch.setattr(workbook, name, reading(getattr(workbook, name)))
+    book = Workbook(chain | {"submission": {"num_beams": 2, "clips": 6}})
+    book.score_decodings(5)
+    book.certainty()
+    assert reads == [True] * 3
+
+
+def test_a_share_of_simulated_signers_is_refused(tmp_path: Path, competition: Path) -> None:
+    book = Workbook({**TINY, "run_dir": str(tmp_path / "run"), "data_fraction": 0.5})
+    with pytest.raises(
+        ParameterError, match=r"^data_fraction: .* the competition's files, which are not here; .* data_dir"
+    ):
+        book.extract()
+    assert not [*tmp_path.glob("run/[!.]*")]
+    share = Workbook({**TINY, "run_dir": str(tmp_path / "run"), "data_fraction": 0.5, "data_dir": str(competition)})
+    assert share.data_dir == tmp_path / "run/share"
 
 
 def test_a_run_keeps_to_its_data(tmp_path: Path, competition: Path) -> None:

@@ -27,7 +27,7 @@ WORKING = KAGGLE / "working"  # 20 GB, which Kaggle keeps as the output
 SCRATCH = KAGGLE / "temp"  # larger, and gone afterwards
 KAGGLE_MOUNTS = [INPUT / "competitions" / SLUG, INPUT / SLUG]  # today's, and that of kernels made before 2025
 TABLES = {"train": "train.csv", "supplemental": "supplemental_metadata.csv"}
-NUMBERS = dict.fromkeys(["file_id", "sequence_id", "participant_id"], "int64")  # columns of the tables
+NUMBERS = ["file_id", "sequence_id", "participant_id"]  # columns of the tables
 LONGEST_NAME = 200  # bytes of a file's or folder's; most file systems allow 255, and the store's names are longer
 TABLE_COLUMNS = ["path", "file_id", "sequence_id", "participant_id", "phrase"]
 
@@ -86,15 +86,20 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     """
     path = Path(data_dir) / TABLES[part]
     try:
-        table = pd.read_csv(path, dtype={"path": str, "phrase": str, **NUMBERS}, keep_default_na=False)
-    except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path}: {_no_number(path) or ' '.join(str(error).split())}") from error
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{path}: {' '.join(str(error).split())}") from error
     if missing := [name for name in TABLE_COLUMNS if name not in table]:
         raise DataError(f"{path}: lacks the columns {', '.join(missing)}")
     if part == "train" and table.empty:
         raise DataError(f"{path}: names no clip, it is a header alone")
-    if large := [name for name in NUMBERS if table[name].dtype != "int64"]:  # pandas 2 makes another type of them
-        raise DataError(f"{path}: {large[0]} holds a number too large for 64 bits")
+    for name in NUMBERS:  # which pandas reads, too, but does not say which value is none
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if (wrong := ~((numbers % 1 == 0) & (numbers.abs() < 10**18))).any():
+            row = int(wrong.argmax())
+            problem = f"{name} is {table[name].iat[row][:80]!r} in row {row + 1}"
+            raise DataError(f"{path}: {problem}; it must be a whole number of at most 18 digits")
+        table[name] = numbers.astype("int64")
     table["path"] = table["path"].map({file: str(PurePath(file)) if file else "" for file in table["path"].unique()})
     inside = table["path"].isin(list(filter(_is_inside, table["path"].unique())))
     if not inside.all():
@@ -109,19 +114,6 @@ def read_table(data_dir: Path, part: str = "train") -> pd.DataFrame:
     table = table[~again].reset_index(drop=True)
     table.attrs["doubled"] = doubled
     return table
-
-
-def _no_number(path: Path) -> str:
-    """Say which value of a table should be a whole number and is none, which pandas does not; "" for none."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError):
-        return ""
-    for name in NUMBERS.keys() & table.keys():
-        if (wrong := ~table[name].str.fullmatch(r"\s*[-+]?\d{1,18}(\.0*)?\s*")).any():
-            row = int(wrong.argmax())
-            return f"{name} is {table[name].iat[row][:80]!r} in row {row + 1}; it must be a whole number"
-    return ""
 
 
 def _is_inside(file: str) -> bool:

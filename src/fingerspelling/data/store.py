@@ -111,16 +111,13 @@ class ClipStore:
         self.folder = Path(folder)
         self._paths = visible_files(self.folder, f"*{SUFFIX}")
         shards = [_read_shard(path) for path in self._paths]
-        self._values = [values for _, values in shards]
         if not any(len(table) for table, _ in shards):
             raise DataError(f"{self.folder}: holds no clips; notebooks/02_extraction.ipynb writes them")
         supplemental = [path.relative_to(self.folder).parts[0] == "supplemental" for path in self._paths]
         tables = [table.assign(supplemental=extra) for (table, _), extra in zip(shards, supplemental, strict=True)]
         self.table = pd.concat(tables, ignore_index=True)
-        self._shard = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-        lengths = [table["n_frames"] for table in tables]
-        self._stop = np.concatenate([length.cumsum() for length in lengths])
-        self._start = self._stop - self.table["n_frames"].to_numpy()
+        clips_of = (np.split(values, table["n_frames"].cumsum())[:-1] for table, values in shards)
+        self._frames = [clip for clips in clips_of for clip in clips]  # views
 
     @cached_property
     def fingerprint(self) -> str:
@@ -142,4 +139,4 @@ class ClipStore:
 
     def frames(self, clip: int) -> np.ndarray:
         """Return a clip's landmarks, float16 [frames, 130, 3], NaN where missing; a read-only view."""
-        return self._values[self._shard[clip]][self._start[clip] : self._stop[clip]]
+        return self._frames[clip]

@@ -89,6 +89,14 @@ def transcribe_clip(models: Sequence[FingerspellingModel], frames: Tensor, decod
     return read_batch(models, as_points(frames)[None], decode=decode)[0].phrase
 
 
+def on_gpu(models: Sequence[FingerspellingModel]) -> Sequence[FingerspellingModel]:
+    """Move models to the GPU, where there is one, and return them: what reads many clips reads them there."""
+    if torch.cuda.is_available():
+        for model in models:
+            torch.nn.Module.cuda(model)
+    return models
+
+
 def eval_batch_size(device: torch.device) -> int:
     """Return how many clips to read at once; on a CPU, small batches fit into the cache."""
     return 16 if device.type == "cpu" else 128

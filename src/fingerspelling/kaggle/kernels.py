@@ -172,6 +172,10 @@ def _read_run(params: Path, simulated: bool) -> Run:
     config = RunConfig.from_values(read_parameters(params))
     if config.data_dir:
         raise ParameterError("data_dir: on Kaggle, the competition's data are found without it; leave it out")
+    if simulated and config.data_fraction < 1:
+        raise ParameterError(
+            "data_fraction: is a share of the competition's files, not of simulated ones; leave it out"
+        )
     trainings = [config.training, *([config.first_round.training] if config.first_round else [])]
     models = {training.pretrained for training in trainings if training.pretrained}
     for model in models:

@@ -70,6 +70,8 @@ class FingerspellingConfig(PreTrainedConfig):
             least = 0 if name == "min_frames" or name.endswith("_id") else 1
             if kind is float and not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} must be a number from 0 to 1")
+            if name.endswith("dropout") and getattr(self, name) == 1:
+                raise ValueError(f"{name} 1 would leave nothing; it must be a number from 0 to below 1")
             if kind is int and not least <= getattr(self, name) <= MOST:
                 raise ValueError(f"{name} {getattr(self, name)} must be a whole number from {least} to {MOST:,}")
 

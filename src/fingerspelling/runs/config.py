@@ -146,7 +146,8 @@ class RunConfig:
     dask_address: str | None = None  # of a dask cluster that extracts the clips; none extracts on this machine
     # Parameters of a first round, whose scores teach the confidence head.
     first_round: Annotated[Recipe | None, pydantic.PlainValidator(_read_first_round)] = None
-    seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()  # a model is trained with each
+    # A model is trained with each, and they read together; training.seed by default.
+    seeds: Annotated[tuple[int, ...], pydantic.PlainValidator(_different_seeds)] = ()
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     model: ModelConfig = field(default_factory=FingerspellingConfig)
@@ -176,7 +177,14 @@ class RunConfig:
         Names without a value (None or "") keep their defaults. Where neither a file nor a section is given, it is the
         demo's run.
         """
-        return build(cls, effective_values(values))
+        values = effective_values(values)
+        training = values.get("training")
+        if "seeds" in values and isinstance(training, Mapping) and "seed" in training:
+            raise ParameterError(
+                f"training.seed: seeds, {shown(values['seeds'])}, takes its place; leave one of them out, or give "
+                f"seeds=[{training['seed']}] instead"
+            )
+        return build(cls, values)
 
 
 def effective_values(values: Mapping[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:

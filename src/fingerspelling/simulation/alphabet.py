@@ -19,7 +19,6 @@ the air with the finger, or resembles the ASL sign of that meaning, so that each
     $      S twists                                %      O, slanted stroke (PERCENT)
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,80 +46,77 @@ SHAPES = {name: row for name, (row,) in _shapes("hand_shapes.txt").items()}
 STILL = _shapes("still_letters.txt")  # letters as single, still hands, in several ways each
 
 
-@dataclass(frozen=True)
-class Sign:
-    """How one character is signed."""
+def _sign(shapes: tuple[str, ...], keys: tuple[tuple[float, ...], ...] = ((),)) -> np.ndarray:
+    """Return the postures of a sign, float32 [keys, 26].
 
-    shapes: tuple[str, ...]  # names of hand shapes, one per key, or a single one for all of them
-    # The stations of the path: right, down, away (palms), then pronation, pitch, roll (degrees), all added to the
-    # shape's own; trailing zeros may be left out.
-    keys: tuple[tuple[float, ...], ...] = ((),)
-
-    def postures(self) -> np.ndarray:
-        """Return the sign's postures, float32 [keys, 26]."""
-        shapes = self.shapes * len(self.keys) if len(self.shapes) == 1 else self.shapes
-        rows = np.zeros((len(self.keys), CHANNELS), np.float32)
-        for row, shape, key in zip(rows, shapes, self.keys, strict=True):
-            place, turn = key[:3], key[3:]
-            row[: TURN.stop] = SHAPES[shape]
-            row[TURN.start : TURN.start + len(turn)] += turn
-            row[PLACE.start : PLACE.start + len(place)] = place
-        return rows
+    Args:
+        shapes: names of hand shapes, one per key, or a single one for all of them.
+        keys: the stations of the path: right, down, away (palms), then pronation, pitch, roll (degrees), all added to
+            the shape's own; trailing zeros may be left out.
+    """
+    shapes = shapes * len(keys) if len(shapes) == 1 else shapes
+    rows = np.zeros((len(keys), CHANNELS), np.float32)
+    for row, shape, key in zip(rows, shapes, keys, strict=True):
+        place, turn = key[:3], key[3:]
+        row[: TURN.stop] = SHAPES[shape]
+        row[TURN.start : TURN.start + len(turn)] += turn
+        row[PLACE.start : PLACE.start + len(place)] = place
+    return rows
 
 
-SIGNS = {character: Sign((character,)) for character in CHARACTERS if character.isalnum()} | {
-    "j": Sign(("j",), ((0, -0.35, 0, -35, -15, -10), (0, 0.3, 0, -5, 0, 0), (0.4, 0.3, 0, 40, 15, 20))),
-    "z": Sign(("z",), ((0.45, -0.4), (-0.45, -0.4), (0.4, 0.35), (-0.5, 0.4))),
-    " ": Sign(("relaxed",), ((-0.2,), (0.35,))),
-    ".": Sign(("1",), ((0, 0, 0.1, 0, 15), (0, 0.1, -0.6, 0, 45))),
-    ":": Sign(("1",), ((0, -0.4, 0, 0, 15), (0, -0.35, -0.5, 0, 40), (0, 0.35, 0, 0, 15), (0, 0.4, -0.5, 0, 40))),
-    ";": Sign(("1", "1", "1", "x"), ((0, -0.4, 0, 0, 15), (0, -0.35, -0.5, 0, 40), (0, 0.2), (-0.1, 0.6, 0, 0, 30))),
-    ",": Sign(("1", "x"), ((0, 0, -0.1, 0, 25), (-0.15, 0.5, 0, 0, 35, -15))),
-    "'": Sign(("x",), ((0, -0.4, 0, -50, 0, -15), (0.1, -0.3, 0, 35, 10, 15))),
-    "!": Sign(("1",), ((0, -0.6, 0, 0, 0), (0, 0.3, 0, 0, 30), (0, 0.4, -0.5, 0, 55))),
-    "?": Sign(("1", "x", "1", "x"), ((0, -0.2), (0, 0, -0.1), (0, -0.1), (0, 0, -0.15))),
-    "-": Sign(("1",), ((0.55, 0, 0, 0, 20, 25), (-0.55, 0, 0, 0, 20, -10))),
-    "_": Sign(("1",), ((0.55, 0.7, 0, 0, 75, 20), (-0.55, 0.7, 0, 0, 75, -10))),
-    "/": Sign(("1",), ((-0.5, -0.6, 0, 0, 0, -25), (0.45, 0.5, 0, 0, 30, 35))),
-    "~": Sign(
+SIGNS = {character: _sign((character,)) for character in CHARACTERS if character.isalnum()} | {
+    "j": _sign(("j",), ((0, -0.35, 0, -35, -15, -10), (0, 0.3, 0, -5, 0, 0), (0.4, 0.3, 0, 40, 15, 20))),
+    "z": _sign(("z",), ((0.45, -0.4), (-0.45, -0.4), (0.4, 0.35), (-0.5, 0.4))),
+    " ": _sign(("relaxed",), ((-0.2,), (0.35,))),
+    ".": _sign(("1",), ((0, 0, 0.1, 0, 15), (0, 0.1, -0.6, 0, 45))),
+    ":": _sign(("1",), ((0, -0.4, 0, 0, 15), (0, -0.35, -0.5, 0, 40), (0, 0.35, 0, 0, 15), (0, 0.4, -0.5, 0, 40))),
+    ";": _sign(("1", "1", "1", "x"), ((0, -0.4, 0, 0, 15), (0, -0.35, -0.5, 0, 40), (0, 0.2), (-0.1, 0.6, 0, 0, 30))),
+    ",": _sign(("1", "x"), ((0, 0, -0.1, 0, 25), (-0.15, 0.5, 0, 0, 35, -15))),
+    "'": _sign(("x",), ((0, -0.4, 0, -50, 0, -15), (0.1, -0.3, 0, 35, 10, 15))),
+    "!": _sign(("1",), ((0, -0.6, 0, 0, 0), (0, 0.3, 0, 0, 30), (0, 0.4, -0.5, 0, 55))),
+    "?": _sign(("1", "x", "1", "x"), ((0, -0.2), (0, 0, -0.1), (0, -0.1), (0, 0, -0.15))),
+    "-": _sign(("1",), ((0.55, 0, 0, 0, 20, 25), (-0.55, 0, 0, 0, 20, -10))),
+    "_": _sign(("1",), ((0.55, 0.7, 0, 0, 75, 20), (-0.55, 0.7, 0, 0, 75, -10))),
+    "/": _sign(("1",), ((-0.5, -0.6, 0, 0, 0, -25), (0.45, 0.5, 0, 0, 30, 35))),
+    "~": _sign(
         ("1",),
         ((0.6, 0.1, 0, 0, 30, 20), (0.2, -0.3, 0, 0, 5, 10), (-0.2, 0.2, 0, 0, 40, 0), (-0.6, -0.15, 0, 0, 15, -15)),
     ),
-    "+": Sign(("1",), ((0.5, 0, 0, 0, 10, 30), (-0.5, 0, 0, 0, 10, -15), (0, -0.5), (0, 0.5, 0, 0, 45))),
-    "=": Sign(("h",), ((0.5,), (-0.5,))),
-    "#": Sign(("v",), ((0.4, 0, 0, 0, 0, 35), (-0.4, 0, 0, 0, 0, 35), (0, -0.4), (0, 0.4, 0, 0, 35))),
-    "*": Sign(("o", "5", "o", "5"), ((0, 0, 0, 0, 25), (0, 0, -0.3, 0, 25), (0, 0, 0, 0, 25), (0, 0, -0.3, 0, 25))),
-    "(": Sign(("c",), ((0, -0.5, 0, 25, 0, -5), (0, 0.5, 0, 25, 0, 15))),
-    ")": Sign(("c",), ((0, -0.5, 0, -85, 0, 10), (0, 0.5, 0, -85, 0, -15))),
-    "[": Sign(("l",), ((0, -0.5, 0, -75, 0, 0), (0, 0.5, 0, -75, 0, 0))),
-    "@": Sign(
+    "+": _sign(("1",), ((0.5, 0, 0, 0, 10, 30), (-0.5, 0, 0, 0, 10, -15), (0, -0.5), (0, 0.5, 0, 0, 45))),
+    "=": _sign(("h",), ((0.5,), (-0.5,))),
+    "#": _sign(("v",), ((0.4, 0, 0, 0, 0, 35), (-0.4, 0, 0, 0, 0, 35), (0, -0.4), (0, 0.4, 0, 0, 35))),
+    "*": _sign(("o", "5", "o", "5"), ((0, 0, 0, 0, 25), (0, 0, -0.3, 0, 25), (0, 0, 0, 0, 25), (0, 0, -0.3, 0, 25))),
+    "(": _sign(("c",), ((0, -0.5, 0, 25, 0, -5), (0, 0.5, 0, 25, 0, 15))),
+    ")": _sign(("c",), ((0, -0.5, 0, -85, 0, 10), (0, 0.5, 0, -85, 0, -15))),
+    "[": _sign(("l",), ((0, -0.5, 0, -75, 0, 0), (0, 0.5, 0, -75, 0, 0))),
+    "@": _sign(
         ("a", "1", "1", "1", "1"),
         ((0,), (0.3, 0, 0, 0, 20), (0, -0.35, 0, 0, 5), (-0.3, 0, 0, 0, 20), (0, 0.3, 0, 0, 35)),
     ),
-    "&": Sign(("5", "o"), ((0.35, 0, 0, 40), (-0.35, 0, 0, 15))),
-    "$": Sign(("s",), ((0, 0, 0, -55, 0, -15), (0, 0.1, 0, 55, 0, 20))),
-    "%": Sign(("o",), ((-0.45, -0.5, 0, 0, 0, -15), (0.45, 0.5, 0, 0, 20, 20))),
+    "&": _sign(("5", "o"), ((0.35, 0, 0, 40), (-0.35, 0, 0, 15))),
+    "$": _sign(("s",), ((0, 0, 0, -55, 0, -15), (0, 0.1, 0, 55, 0, 20))),
+    "%": _sign(("o",), ((-0.45, -0.5, 0, 0, 0, -15), (0.45, 0.5, 0, 0, 20, 20))),
 }
 
 # Other ways to sign a character, and the share of signers who do.
-VARIANTS: dict[str, list[tuple[float, Sign]]] = {
-    **{digit: [(0.3, Sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "1345"},  # palm to the signer
-    "0": [(0.2, Sign(("0",), ((0, 0, 0, 30),))), (0.25, Sign(("o",)))],
-    "6": [(0.25, Sign(("w",)))],
-    "9": [(0.25, Sign(("f",)))],
-    "2": [(0.25, Sign(("2",), ((0, 0, 0, 150, 0, -15),))), (0.15, Sign(("v",)))],
-    "e": [(0.3, Sign(("e_open",)))],
-    "g": [(0.25, Sign(("g",), ((0, 0, 0, 50, 10, 15),)))],
-    "h": [(0.25, Sign(("h",), ((0, 0, 0, 45, 10, 15),)))],
-    "k": [(0.15, Sign(("k_up",)))],
-    "m": [(0.6, Sign(("m_flow",)))],
-    "n": [(0.6, Sign(("n_flow",)))],
-    "p": [(0.5, Sign(("p_flow",))), (0.2, Sign(("k",), ((0, 0, 0, 10, 35, 25),)))],
-    "q": [(0.5, Sign(("q_flow",))), (0.2, Sign(("g",), ((0, 0, 0, -45, 10, 30),)))],
-    "t": [(0.55, Sign(("t_flow",))), (0.15, Sign(("t_tight",)))],
-    " ": [(0.4, Sign(("relaxed",), ((0, 0.1),))), (0.2, Sign(("5",), ((-0.2,), (0.4,))))],
-    "-": [(0.2, Sign(("b",), ((0.5, 0, 0, 0, 45, 60), (-0.5, 0, 0, 0, 45, 60))))],
-    "/": [(0.2, Sign(("b",), ((-0.45, -0.5, 0, 0, 0, -20), (0.45, 0.5, 0, 0, 25, 35))))],
+VARIANTS: dict[str, list[tuple[float, np.ndarray]]] = {
+    **{digit: [(0.3, _sign((digit,), ((0, 0, 0, 150, 0, -15),)))] for digit in "1345"},  # palm to the signer
+    "0": [(0.2, _sign(("0",), ((0, 0, 0, 30),))), (0.25, _sign(("o",)))],
+    "6": [(0.25, _sign(("w",)))],
+    "9": [(0.25, _sign(("f",)))],
+    "2": [(0.25, _sign(("2",), ((0, 0, 0, 150, 0, -15),))), (0.15, _sign(("v",)))],
+    "e": [(0.3, _sign(("e_open",)))],
+    "g": [(0.25, _sign(("g",), ((0, 0, 0, 50, 10, 15),)))],
+    "h": [(0.25, _sign(("h",), ((0, 0, 0, 45, 10, 15),)))],
+    "k": [(0.15, _sign(("k_up",)))],
+    "m": [(0.6, _sign(("m_flow",)))],
+    "n": [(0.6, _sign(("n_flow",)))],
+    "p": [(0.5, _sign(("p_flow",))), (0.2, _sign(("k",), ((0, 0, 0, 10, 35, 25),)))],
+    "q": [(0.5, _sign(("q_flow",))), (0.2, _sign(("g",), ((0, 0, 0, -45, 10, 30),)))],
+    "t": [(0.55, _sign(("t_flow",))), (0.15, _sign(("t_tight",)))],
+    " ": [(0.4, _sign(("relaxed",), ((0, 0.1),))), (0.2, _sign(("5",), ((-0.2,), (0.4,))))],
+    "-": [(0.2, _sign(("b",), ((0.5, 0, 0, 0, 45, 60), (-0.5, 0, 0, 0, 45, 60))))],
+    "/": [(0.2, _sign(("b",), ((-0.45, -0.5, 0, 0, 0, -20), (0.45, 0.5, 0, 0, 25, 35))))],
 }
 
 
@@ -136,6 +132,6 @@ def hand_shape(character: str) -> np.ndarray:
     """
     if character not in SIGNS:
         raise ValueError(f"{character!r} is not one of the competition's 59 characters")
-    postures = SIGNS[character].postures()
+    postures = SIGNS[character]
     turned = rotate(rotations(postures[:, TURN].T), joints(postures)) + postures.T[PLACE, None]
     return turned.T

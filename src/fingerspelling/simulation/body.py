@@ -7,16 +7,10 @@ import numpy as np
 
 from fingerspelling.landmarks import HAND, POSE
 from fingerspelling.simulation.alphabet import PLACE, TURN
-from fingerspelling.simulation.camera import LEFT, POSED, RIGHT, WIDTH_OVER_HEIGHT
+from fingerspelling.simulation.camera import LEFT_HAND, POSE_POINTS, RIGHT_HAND, WIDTH_OVER_HEIGHT
 from fingerspelling.simulation.geometry import log_normal, mean_over_time, rotate, rotations, swing
 from fingerspelling.simulation.hand import joints
 from fingerspelling.simulation.signer import Signer
-
-# Places of the parts among landmarks.POINTS, counted from the end: clips may have fewer points of the face.
-RIGHT_HAND = slice(-HAND, None)
-POSE_POINTS = slice(-HAND - POSE, -HAND)
-LEFT_HAND = slice(-2 * HAND - POSE, POSE_POINTS.start)
-FACE_POINTS = slice(0, LEFT_HAND.start)
 
 # Pose points 0-10 (nose, eyes, ears, mouth) as points of the face mesh.
 _POSE_ON_FACE = [1, 362, 386, 263, 133, 159, 33, 454, 234, 291, 61]
@@ -72,10 +66,10 @@ def pose_person(
     hand = rotate(rotations(motion.T[TURN]), joints(motion, signer.skeleton))
     hand *= size
     hand += wrist[:, None]
-    own, other = (RIGHT, LEFT) if signer.side > 0 else (LEFT, RIGHT)
-    scene[:, own], scene[:, other] = hand, np.nan
+    own = hand_of(signer)
+    scene[:, own], scene[:, other_hand(own)] = hand, np.nan
     face = rotate(turn, signer.face[:, _POSE_ON_FACE, None]) + place[:, None]
-    _place_pose(scene[:, POSED], signer, face, hand, place, rng)
+    _place_pose(scene[:, POSE_POINTS], signer, face, hand, place, rng)
     return scene
 
 

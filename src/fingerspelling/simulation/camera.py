@@ -11,9 +11,11 @@ _SHARES = PICTURE.astype(np.float32)[:, None]
 # MediaPipe sees an upright open hand with its fingertips 0.3 palms nearer than its wrist (median of the
 # ardamavi digits): depth falls by this much for each unit of height above the wrist.
 DEPTH_LEAN = 0.15
-# Places of the parts among hands and pose, and of the hips, which have the mean depth 0.
-LEFT, POSED, RIGHT = slice(0, HAND), slice(HAND, HAND + POSE), slice(HAND + POSE, 2 * HAND + POSE)
-HIPS = [HAND + 23, HAND + 24]
+# Places of the parts among landmarks.POINTS, counted from the end: clips may have fewer points of the face, or none.
+RIGHT_HAND = slice(-HAND, None)
+POSE_POINTS = slice(-HAND - POSE, -HAND)
+LEFT_HAND = slice(-2 * HAND - POSE, POSE_POINTS.start)
+FACE_POINTS = slice(0, LEFT_HAND.start)
 
 
 def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
@@ -27,11 +29,12 @@ def photograph(scene: np.ndarray, focal: float, shake: np.ndarray) -> None:
     """
     depth = scene[2]
     scale = np.float32(focal) / depth
-    for hand in (LEFT, RIGHT):
+    for hand in (LEFT_HAND, RIGHT_HAND):
         y, z = scene[1:, hand]
         depth[hand] = (z - z[0] + DEPTH_LEAN * (y - y[0])) * (focal / z[0])
-    hips = (depth[HIPS[0]] + depth[HIPS[1]]) / 2
-    depth[POSED] = (depth[POSED] - hips) * (np.float32(focal) / hips)
+    pose = depth[POSE_POINTS]
+    hips = (pose[23] + pose[24]) / 2
+    depth[POSE_POINTS] = (pose - hips) * (np.float32(focal) / hips)
     scene[0] *= scale
     scene[1] *= scale * np.float32(WIDTH_OVER_HEIGHT)
     scene[:2] += 0.5 + shake[:, None] * _SHARES

@@ -65,8 +65,6 @@ def simulate(config: SimulationConfig, data_dir: Path) -> None:
         for path, rows in table.groupby("path", sort=False)
         if not (data_dir / path).is_file()
     ]
-    for folder in FOLDERS.values():
-        (data_dir / folder).mkdir(exist_ok=True)
     memory = PROCESS_MEMORY + CLIPS_PER_GROUP * CLIP_MEMORY * config.fps / 30 / config.tempo
     written = unordered(_write, tasks, memory, config.processes)
     for place, result in track(written, "simulate", "file", len(tasks)):

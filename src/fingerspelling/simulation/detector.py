@@ -1,13 +1,14 @@
 """What MediaPipe Holistic makes of the picture: jitter, a low-pass, lost hands, wrong hands, a missing face."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from fingerspelling.landmarks import FACE, POINTS
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, RIGHT_HAND, other_hand
+from fingerspelling.simulation.body import other_hand
+from fingerspelling.simulation.camera import FACE_POINTS, LEFT_HAND, RIGHT_HAND
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.face import WHOLE_FACE
 
@@ -53,7 +54,7 @@ def detect(
         Its frames from the first to the last with a hand.
     """
     unseen = lost_frames(clip[:2, own], lost, config, rng) if config.lost_hand > 0 else None
-    add_jitter(clip, own, Jitter(config.noise), rng, face)
+    add_jitter(clip, own, config.noise, rng, face)
     if config.lost_hand > 0:
         clip[:, own, unseen] = np.nan
         confuse_hands(clip, own, rng)
@@ -69,17 +70,6 @@ def frames_with_a_hand(clip: np.ndarray) -> np.ndarray:
     """Return the numbers of the frames in which a hand is seen."""
     left, right = clip[0, LEFT_HAND.start], clip[0, RIGHT_HAND.start]
     return np.flatnonzero(~np.isnan(left) | ~np.isnan(right))
-
-
-@dataclass(frozen=True)
-class Jitter:
-    """How a tracker misplaces points."""
-
-    strength: float = 1.0  # relative to MediaPipe's usual
-    # Of each of the hand's joints, relative to all, float32 [21, 1], or a single number.
-    joints: np.ndarray | float = 1.0
-    # Share of this frame and of those before in what is written.
-    smoothing: np.ndarray = field(default_factory=lambda: SMOOTHING)
 
 
 @cache
@@ -102,32 +92,41 @@ def _noise(face: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_jitter(
-    clip: np.ndarray, own: slice, jitter: Jitter, rng: np.random.Generator, face: tuple[int, ...] = WHOLE_FACE
+    clip: np.ndarray,
+    own: slice,
+    strength: float,
+    rng: np.random.Generator,
+    face: tuple[int, ...],
+    joints: np.ndarray | float = 1.0,
+    smoothing: np.ndarray = SMOOTHING,
 ) -> None:
-    """Misplace the points of a clip in place, see `detect`; those of the spelling hand by shares of its palm."""
+    """Misplace the points of a clip in place, see `detect`; those of the spelling hand by shares of its palm.
+
+    The strength is relative to MediaPipe's usual; joints, float32 [21, 1], is that of each joint, relative to all;
+    smoothing is the share of this frame and of those before in what is written.
+    """
     frames = clip.shape[2]
     start = rng.integers(NOISE_FRAMES)
     fits = frames <= NOISE_FRAMES
     rows = slice(start, start + frames) if fits else np.arange(start, start + frames) % NOISE_FRAMES
-    strength = np.float32(jitter.strength)
     of_clip, of_hand = (noise[..., rows] for noise in _noise(face))
     if strength != 1:  # the usual one needs no copy
-        of_clip, of_hand = of_clip * strength, of_hand * strength
+        of_clip, of_hand = (noise * np.float32(strength) for noise in (of_clip, of_hand))
     clip += of_clip
     hand = clip[:, own]
     along = hand[:2, 9] - hand[:2, 0]
     palm = np.sqrt((along * along).sum(0))
     wrong = wandering_noise(rng, frames, ERROR_FRAMES, 63).reshape(hand.shape)
-    wrong *= np.float32(jitter.strength * HAND_ERROR)
+    wrong *= np.float32(strength * HAND_ERROR)
     wrong += of_hand
     wrong *= palm
-    wrong *= jitter.joints
+    wrong *= joints
     hand += wrong
     hand[2] -= hand[2, 0].copy()  # depth stays relative to the wrist
-    before = len(jitter.smoothing) - 1
+    before = len(smoothing) - 1
     padded = np.concatenate([np.repeat(hand[..., :1], before, -1), hand], -1)
-    hand *= jitter.smoothing[0]
-    for back, share in enumerate(jitter.smoothing[1:], 1):
+    hand *= smoothing[0]
+    for back, share in enumerate(smoothing[1:], 1):
         hand += share * padded[..., before - back : before - back + frames]
 
 

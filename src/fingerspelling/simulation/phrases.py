@@ -17,18 +17,15 @@ from fingerspelling.simulation.config import Wording
 from fingerspelling.text import MAX_PHRASE
 
 Item = TypeVar("Item")
-KINDS = {"address": 0.478, "url": 0.285, "phone": 0.237}  # addresses include people's names
 ATTEMPTS = 30  # to find a phrase of the wanted length before one is cut or filled up
 PATIENCE = 200  # phrases in a row that are no new ones, before giving up
 
 
-def sample_phrase(
-    rng: np.random.Generator, kind: str | None = None, min_length: int = 1, max_length: int = MAX_PHRASE
-) -> str:
-    """Make up a phrase of a kind (one of KINDS, or by their shares) with min_length..max_length characters."""
-    kind = kind or _weighted(rng, list(KINDS), list(KINDS.values()))
+def sample_phrase(rng: np.random.Generator, min_length: int = 1, max_length: int = MAX_PHRASE) -> str:
+    """Make up a phrase of one of the competition's kinds with min_length..max_length characters."""
+    make = _weighted(rng, list(_KINDS), _KINDS.values())
     for _ in range(ATTEMPTS):
-        phrase = _MAKERS[kind](rng)
+        phrase = make(rng)
         if min_length <= len(phrase) <= max_length:
             return phrase
     while len(phrase) < min_length:
@@ -48,7 +45,7 @@ def training_phrases(
     repeats = 0
     while len(phrases) < count:
         before = len(phrases)
-        phrases[sample_phrase(rng, None, min_length, max_length)] = None
+        phrases[sample_phrase(rng, min_length, max_length)] = None
         repeats = 0 if len(phrases) > before else repeats + 1
         if repeats == PATIENCE:
             raise ValueError(f"found only {before} of {count} phrases of {min_length}-{max_length} characters")
@@ -191,6 +188,7 @@ def _name(rng: np.random.Generator) -> str:
     return [given, surname, f"{given} {surname}"][int(rng.integers(3))]
 
 
+_KINDS = {_address: 0.478, _url: 0.285, _phone: 0.237}  # addresses include people's names
 _WORDINGS: dict[str, Callable[[np.random.Generator], str]] = {
     "word": _word,
     "words": lambda rng: " ".join(_word(rng) for _ in range(int(rng.integers(2, 5)))),
@@ -198,4 +196,3 @@ _WORDINGS: dict[str, Callable[[np.random.Generator], str]] = {
     "letters": lambda rng: "".join(string.ascii_lowercase[i] for i in rng.integers(0, 26, int(rng.integers(1, 9)))),
     "digits": lambda rng: _digits(rng, int(rng.integers(1, 9))),
 }
-_MAKERS: dict[str, Callable[[np.random.Generator], str]] = {"address": _address, "url": _url, "phone": _phone}

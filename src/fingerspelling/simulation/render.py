@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fingerspelling.simulation.body import FACE_POINTS, LEFT_HAND, hand_of, pose_person, sway_head
+from fingerspelling.simulation.body import hand_of, pose_person, sway_head
 from fingerspelling.simulation.camera import photograph, shake_camera
 from fingerspelling.simulation.config import SimulationConfig
 from fingerspelling.simulation.detector import detect
@@ -52,8 +52,7 @@ def render_aligned_clip(
     expression = move_face(frames, fps, signer.restless, rng)
     body = pose_person(signer, motion, turn, place, rng)
     photograph(body, signer.focal, shake)
-    clip = np.empty((3, len(face) + body.shape[1], frames), np.float32)
-    clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
-    clip[:, LEFT_HAND.start :] = body
+    head = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
+    clip = np.concatenate([head, body], 1, dtype=np.float32)
     shown = detect(clip, hand_of(signer), signer.lost, config, rng, face)
     return clip[..., shown].T, characters[shown]

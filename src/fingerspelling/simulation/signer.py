@@ -94,17 +94,13 @@ class Signer:
         )
 
 
-_USUAL = {character: sign.postures() for character, sign in SIGNS.items()}
-_OTHERWISE = {character: [(share, sign.postures()) for share, sign in signs] for character, signs in VARIANTS.items()}
-
-
 def _way(character: str, draw: float) -> np.ndarray:
     """Return how a signer forms a character who is at such a place, 0..1, among all."""
-    for share, postures in _OTHERWISE.get(character, []):
+    for share, postures in VARIANTS.get(character, []):
         if draw < share:
             return postures
         draw -= share
-    return _USUAL[character]
+    return SIGNS[character]
 
 
 def _postures(rng: np.random.Generator, spread: np.float32, still: float, unison: float) -> dict[str, np.ndarray]:

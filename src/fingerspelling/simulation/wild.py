@@ -10,21 +10,10 @@ import numpy as np
 
 from fingerspelling.landmarks import HAND
 from fingerspelling.simulation.alphabet import CHANNELS, PLACE, SHAPES, TURN
-from fingerspelling.simulation.body import (
-    FACE_POINTS,
-    LEFT_HAND,
-    MIN_DEPTH,
-    MIRROR,
-    POSE_POINTS,
-    hand_of,
-    other_hand,
-    pose_person,
-    sway_head,
-)
-from fingerspelling.simulation.camera import LEFT, RIGHT, WIDTH_OVER_HEIGHT, photograph, shake_camera
+from fingerspelling.simulation.body import MIN_DEPTH, MIRROR, hand_of, other_hand, pose_person, sway_head
+from fingerspelling.simulation.camera import FACE_POINTS, POSE_POINTS, WIDTH_OVER_HEIGHT, photograph, shake_camera
 from fingerspelling.simulation.config import Footage, SimulationConfig, Tracker, View
 from fingerspelling.simulation.detector import (
-    Jitter,
     add_jitter,
     confuse_hands,
     frames_with_a_hand,
@@ -57,7 +46,7 @@ def film(
     signer: Signer, phrase: str, rng: np.random.Generator, config: SimulationConfig, face: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Record a wild signer who spells a phrase; returns what `render.render_aligned_clip` does."""
-    footage, view = config.wild.footage, config.wild.view
+    footage, view, own = config.wild.footage, config.wild.view, hand_of(signer)
     config, manner = _paced(signer, phrase, config, rng)
     motion, characters = sign(phrase, signer, rng, config, manner)
     if rng.random() < footage.cut:
@@ -72,17 +61,16 @@ def film(
         _show_other_hand(body, signer, rng)
     turn, place = _from_aside(body, turn, place, view, rng)
     shake = shake_camera(frames, fps, rng) * np.float32(rng.random() if signer.handheld else 0.1)
-    clip = np.empty((3, len(face) + body.shape[1], frames), np.float32)
     expression = move_face(frames, fps, signer.restless, rng)
-    clip[:, FACE_POINTS] = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
     photograph(body, signer.focal, shake)
-    clip[:, LEFT_HAND.start :] = body
-    other = clip[:, other_hand(hand_of(signer))]
+    head = photograph_face(signer.face, turn, place, signer.focal, shake, expression, face)
+    clip = np.concatenate([head, body], 1, dtype=np.float32)
+    other = clip[:, other_hand(own)]
     other[..., np.abs(other[:2, 0] - 0.5).max(0) > 0.55] = np.nan  # where its wrist is out of the picture
-    _skew_hand(clip[:, hand_of(signer)], config.wild.shapes.skew, rng)
+    _skew_hand(clip[:, own], config.wild.shapes.skew, rng)
     shown = _track(clip, away, signer, config, rng, face)
     _reframe(clip, view, rng)
-    _leave_out(clip, hand_of(signer), config.wild.tracker, rng)
+    _leave_out(clip, own, config.wild.tracker, rng)
     return clip[..., shown].T, characters[shown]
 
 
@@ -157,8 +145,8 @@ def _show_other_hand(body: np.ndarray, signer: Signer, rng: np.random.Generator)
     rest[0, : TURN.start] += rng.normal(0, 8, TURN.start)
     rest[0, TURN] += rng.normal(0, 50, 3)
     shape = rotate(rotations(rest[:, TURN].T), joints(rest, signer.skeleton)) * (signer.palm * MIRROR[side])
-    wrist = body[:, HAND + (16 if side > 0 else 15), None]  # in the pose, left points are odd
-    body[:, RIGHT if side > 0 else LEFT] = wrist + shape
+    wrist = body[:, POSE_POINTS][:, 16 if side > 0 else 15, None]  # in the pose, left points are odd
+    body[:, other_hand(hand_of(signer))] = wrist + shape
 
 
 def _from_aside(
@@ -198,8 +186,8 @@ def _track(
             unseen |= lost
     smoothing = np.cumprod(np.append(1.0, np.full(SMOOTHED, 1 - rng.uniform(*tracker.smoothing))))
     smoothing = (smoothing / smoothing.sum()).astype(np.float32)
-    jitter = Jitter(between(rng, tracker.noise), log_normal(rng, 0.4, HAND)[:, None], smoothing)
-    add_jitter(clip, own, jitter, rng, face)
+    noise, joints = between(rng, tracker.noise), log_normal(rng, 0.4, HAND)[:, None]
+    add_jitter(clip, own, noise, rng, face, joints, smoothing)
     depth = clip[2, own]
     if rng.random() < tracker.odd_depth:
         usual = np.abs(depth).T.copy().mean()  # summed frame by frame

@@ -30,7 +30,7 @@ def phrase_of(signer: Signer, rng: np.random.Generator, config: SimulationConfig
     """Make up what a signer spells."""
     if signer.wild:
         return sample_wording(rng, config.wild.wording)
-    return sample_phrase(rng, None, config.min_length, config.max_length)
+    return sample_phrase(rng, config.min_length, config.max_length)
 
 
 def wild_signer(rng: np.random.Generator, config: SimulationConfig) -> Signer:

@@ -23,7 +23,8 @@ class TrainingConfig:
     batch_size: PositiveInt = 64  # clips that the model reads at a time
     gradient_accumulation_steps: PositiveInt = 8  # batches per step, those of all processes together
     learning_rate: PositiveFloat = 4.5e-3  # the highest, reached after the warm-up; then half a cosine down to 0
-    warmup_epochs: NonNegativeFloat = 10.0  # over which the learning rate rises from 0
+    # Over which the learning rate rises from 0; with decay_epochs, at most epochs: for a short training, give fewer.
+    warmup_epochs: NonNegativeFloat = 10.0
     # Keep the highest learning rate until so many epochs before the end, then lower it in a straight line; null for the
     # cosine. Until then, a training can be prolonged: the same command goes on with more epochs.
     decay_epochs: PositiveFloat | None = None
@@ -56,8 +57,9 @@ class TrainingConfig:
     compile: bool = False
     tensorboard: bool = False  # write event files for TensorBoard, beside metrics.jsonl
     pad_to_max: bool = False  # pad every batch to model.max_frames, as the winner did; more than half is then padding
-    # Stop after the last epoch that ends within so many hours of the run's beginning, the same run then goes on from
-    # there; None for no limit, which on Kaggle's machines, whose sessions end after 12, means 11.5.
+    # Stop after the last epoch that ends within so many hours of the training's beginning, on Kaggle of the session's;
+    # the same run, started again, goes on from there. Left out, it is 11.5 on Kaggle's machines, whose sessions end
+    # after 12, and no limit elsewhere; null is no limit anywhere.
     stop_after_hours: PositiveFloat | None = field(default_factory=default_hours)
     # Processes that read and join clips; 0 does it in the training process.
     num_workers: Annotated[int, Field(ge=0, le=256)] = 0
@@ -65,11 +67,18 @@ class TrainingConfig:
     # other recordings, or to train it further. Its sizes must be those of model, whose encoder may be deeper. Of a
     # Kaggle kernel, a folder below /kaggle/input, which is then attached to it.
     pretrained: Path | None = None
-    seed: NonNegativeInt = 1  # of the first weights, of the order of the clips, and of what chance does to them
+    # Of the first weights, of the order of the clips, and of what chance does to them; of a run without seeds.
+    seed: NonNegativeInt = 1
 
     def __post_init__(self) -> None:
         if not -1 <= self.validation_fold < self.folds:
             raise ValueError(f"validation_fold {self.validation_fold} is not among {self.folds} folds (nor -1)")
+        if self.warmup_epochs + (self.decay_epochs or 0) > self.epochs:
+            decay = f" and decay_epochs {self.decay_epochs:g}" if self.decay_epochs else ""
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs:g}{decay} are more than epochs, {self.epochs}: the learning rate "
+                "would not reach its highest; give fewer, or more epochs"
+            )
         if self.alignment and not self.simulation:
             raise ValueError(
                 "alignment needs clips of which it is known what each frame shows: set training.simulation as well"

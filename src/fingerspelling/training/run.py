@@ -20,7 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from fingerspelling.data.stages import PREDICTIONS, checkpoints, last_checkpoint
 from fingerspelling.data.store import COLUMNS, ClipStore
-from fingerspelling.decoding.transcribe import Transcript, read_store
+from fingerspelling.decoding.transcribe import Transcript, on_gpu, read_store
 from fingerspelling.files import (
     DataError,
     content,
@@ -55,7 +55,13 @@ OTHER_DATA = {
 }
 
 
-def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | None = None) -> FingerspellingModel:
+def train(
+    store: ClipStore,
+    recipe: Recipe,
+    run_dir: Path,
+    scores_dir: Path | None = None,
+    limit: TimeLimit | None = None,
+) -> FingerspellingModel:
     """Train a model, or go on where a killed run was, or load it if it is finished.
 
     Under torchrun every process calls this; they share the work, and the main one writes the files.
@@ -66,6 +72,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
         run_dir: receives model/ (`from_pretrained` loads it), checkpoints/, metrics.jsonl and out_of_fold.parquet,
             the predictions for the held-out clips with each clip's score and raw_score (`write_predictions`).
         scores_dir: where relative paths of training.scores begin; by default, the folder that the store is in.
+        limit: of the time of several trainings; by default, training.stop_after_hours for this one.
 
     Raises:
         DataError: run_dir holds a training with other parameters.
@@ -80,7 +87,8 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
     inputs = _inputs(store, recipe, targets, start)
     _refuse_another(inputs, run_dir, finished)
     if not finished:
-        _train(store, recipe, targets, start, inputs, run_dir)
+        limit = limit or TimeLimit(recipe.training.stop_after_hours)
+        _train(store, recipe, targets, start, inputs, run_dir, limit)
         print(f"the trained model is in {run_dir.name}/{folder.name}")
     inputs_file = run_dir / INPUTS
     try:
@@ -97,7 +105,7 @@ def train(store: ClipStore, recipe: Recipe, run_dir: Path, scores_dir: Path | No
     if read_before is None or read_before.attrs.get("training", of) != of:
         print(f"{run_dir.name}/{PREDICTIONS}: damaged, missing or of another training; the clips are read anew")
         places = split_by_signer(store, recipe.training).validation
-        read = read_store([model], store, places, "held-out clips")
+        read = read_store(on_gpu([model]), store, places, "held-out clips")
         write_predictions(run_dir / PREDICTIONS, store.table.iloc[places], read, training=of)
     return model
 
@@ -150,16 +158,21 @@ def _prolongs(before: dict[str, Any], now: dict[str, Any], run_dir: Path) -> boo
 
 
 def _train(
-    store: ClipStore, recipe: Recipe, targets: np.ndarray, start: Path | None, inputs: dict[str, dict], run_dir: Path
+    store: ClipStore,
+    recipe: Recipe,
+    targets: np.ndarray,
+    start: Path | None,
+    inputs: dict[str, dict],
+    run_dir: Path,
+    limit: TimeLimit,
 ) -> None:
     """Train from the start or the last checkpoint on; once the model's folder is written, no checkpoint is needed.
 
     The start is a file of weights, or None for random ones.
     """
     config = recipe.training
-    limit = TimeLimit(config.stop_after_hours)
     if limit.reached:
-        raise StoppedInTime(_stopped(config, f"before {run_dir.name}"))
+        raise StoppedInTime(_stopped(limit, f"before {run_dir.name}"))
     split = split_by_signer(store, config)
     plan = training_plan(store, split, config, recipe.model.max_frames)
     folder = run_dir / "checkpoints"
@@ -183,7 +196,7 @@ def _train(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         progress = f"{run_dir.name} has a checkpoint after epoch {trainer.state.epoch:.0f} of {config.epochs}"
-        raise StoppedInTime(_stopped(config, progress))
+        raise StoppedInTime(_stopped(limit, progress))
 
     # Each process reads some of the held-out clips.
     share = split.validation[arguments.process_index :: arguments.world_size]
@@ -204,9 +217,9 @@ def _train(
     trainer.accelerator.wait_for_everyone()
 
 
-def _stopped(config: TrainingConfig, progress: str) -> str:
+def _stopped(limit: TimeLimit, progress: str) -> str:
     return (
-        f"stopped in time (training.stop_after_hours: {config.stop_after_hours:g}), {progress}; "
+        f"stopped in time (training.stop_after_hours: {limit.hours:g}), {progress}; "
         "the same run, started again, goes on from there"
     )
 

@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
 from accelerate import PartialState
 from matplotlib.figure import Figure
@@ -37,7 +36,7 @@ from fingerspelling.data.store import ClipStore
 from fingerspelling.decoding.certainty import certainty
 from fingerspelling.decoding.inspection import inspect_clip
 from fingerspelling.decoding.search import decode, decoding_name
-from fingerspelling.decoding.transcribe import read_store
+from fingerspelling.decoding.transcribe import on_gpu, read_store
 from fingerspelling.export import export_tflite
 from fingerspelling.files import DataError, content, read_entries, write_whole, written_whole
 from fingerspelling.model import FingerspellingModel
@@ -55,7 +54,7 @@ from fingerspelling.simulation import signed_places, simulate
 from fingerspelling.training import Split, read_predictions, split_by_signer, train, write_predictions
 from fingerspelling.training.display import displayed
 from fingerspelling.training.launch import train_in_processes, training_processes
-from fingerspelling.training.limit import StoppedInTime
+from fingerspelling.training.limit import StoppedInTime, TimeLimit
 from fingerspelling.training.pretrained import pretrained_weights
 from fingerspelling.training.recipe import Recipe
 
@@ -78,6 +77,7 @@ class Workbook:
             DataError: data_dir is named but holds no competition data.
         """
         self._opened, self._extracted = time.monotonic(), False
+        self._limit: TimeLimit | None = None  # of the time of all trainings, once one has begun
         refuse_another_checkout()
         # As other processes need them to open the same run, in YAML.
         self.values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
@@ -151,6 +151,11 @@ class Workbook:
     @cached_property
     def data_dir(self) -> Path:
         """The competition's data; where there are none, simulated signers write them first."""
+        if self.simulated and self.config.data_fraction < 1:
+            raise ParameterError(
+                "data_fraction: is a share of the competition's files, which are not here; name their folder as "
+                "data_dir, or leave data_fraction out and choose simulation.clips"
+            )
         with only_process(self.run_dir):
             write_note(self.run_dir, Noted(self._data, self.home))
             folders = [str(folder.relative_to(self.run_dir)) for folder in (*self.folds, *self.trainings)]
@@ -201,7 +206,6 @@ class Workbook:
         if self.config.first_round is None:
             return {}
         model, training = self.config.first_round.model, self.config.first_round.training
-        training = replace(training, stop_after_hours=self.config.training.stop_after_hours)  # one limit for the run
         return {
             self.run_dir / f"first_round/fold{fold}": Recipe(model, replace(training, validation_fold=fold))
             for fold in range(training.folds)
@@ -245,6 +249,15 @@ class Workbook:
 
     def _train(self, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
         store = self.store  # before there are several processes, so that one fills it
+        if self._limit is None and not all(map(_finished, trainings)):
+            self._limit = TimeLimit(self.config.training.stop_after_hours)
+        try:
+            return self._train_each(store, trainings)
+        except BaseException:  # started again, it has all of its time again
+            self._limit = None
+            raise
+
+    def _train_each(self, store: ClipStore, trainings: dict[Path, Recipe]) -> list[FingerspellingModel]:
         with only_process(self.run_dir), displayed(self.run_dir / "training.log", lambda: self._curves(trainings)):
             if (processes := training_processes()) > 1 and not all(map(_finished, trainings)):
                 params = self.run_dir / "params.yaml"
@@ -256,7 +269,7 @@ class Workbook:
             for folder, recipe in trainings.items():
                 if not _finished(folder):
                     print(f"--- training {folder.relative_to(self.run_dir)}", flush=True)
-                models.append(train(store, recipe, folder, self.run_dir).cpu())
+                models.append(train(store, recipe, folder, self.run_dir, self._limit).cpu())
                 inputs = [content(folder / "training.json"), content(self.run_dir / SCORES)]
                 note(self.run_dir, str(folder.relative_to(self.run_dir)), inputs)
         return models
@@ -288,10 +301,7 @@ class Workbook:
         if (kept := read_predictions(path)) is not None and kept.attrs.get("readers") == readers:
             return kept
         places = self.split.validation
-        if torch.cuda.is_available():
-            for model in models:
-                torch.nn.Module.cuda(model)
-        transcripts = read_store(models, self.store, places, "held-out clips", submission.decode)
+        transcripts = read_store(on_gpu(models), self.store, places, "held-out clips", submission.decode)
         read = write_predictions(path, self.store.table.iloc[places], transcripts, readers=readers)
         note(self.run_dir, PREDICTIONS, readers)
         return read
@@ -321,7 +331,7 @@ class Workbook:
         held_out, submitted = self.read_held_out(), self.config.submission.search
         clips = held_out.sample(min(most, len(held_out)), random_state=1)
         places = [self._place(clip) for clip in clips["sequence_id"]]
-        models, read = self.train(), {}
+        models, read = on_gpu(self.train()), {}
         for search in ({"num_beams": 1, "ctc_weight": 0.0}, submitted | {"ctc_weight": 0.0}):
             if search != submitted and (label := decoding_name(**search)) not in read:
                 transcripts = read_store(models, self.store, places, label, partial(decode, **search))
@@ -358,7 +368,8 @@ class Workbook:
         """Return how probable the search finds what it read of each validation clip, see `certainty`."""
         held_out = self.read_held_out()
         places = [self._place(clip) for clip in held_out["sequence_id"]]
-        return certainty(self.train(), self.store, places, held_out["prediction"], self.config.submission.ctc_weight)
+        models, ctc_weight = on_gpu(self.train()), self.config.submission.ctc_weight
+        return certainty(models, self.store, places, held_out["prediction"], ctc_weight)
 
     def _place(self, sequence_id: int) -> int:
         """Return the place in the store of a clip."""
