@@ -31,11 +31,13 @@ def test_without_a_file_beneath_the_winners_values_are_what_is_compared_with(tmp
     assert str(ROOT) not in table._repr_html_()
 
 
-def test_a_run_is_set_beside_another_file_by_what_differs() -> None:
+def test_a_run_is_set_beside_the_winners_by_what_differs() -> None:
     book = Workbook({"params": "notebooks/params/round2.yaml", "overrides": ["training.spatial.mirror=0.75"]})
-    table = book.beside("notebooks/params/round2.yaml")
-    assert table.to_dict("index") == {"training.spatial.mirror": {"this run": "0.75", "round2.yaml": "0.5"}}
-    demo = Workbook({"params": "notebooks/params/demo.yaml"}).beside("notebooks/params/round2.yaml")
+    table = book.beside_the_winner()
+    assert table.loc["training.spatial.mirror"].tolist() == ["0.75", "0.5"]
+    own = {"training.validation_fold", "training.num_workers", "submission.clips"}  # nothing of the recipe
+    assert set(table.index) == own | {"training.spatial.mirror"}
+    demo = Workbook({"params": "notebooks/params/demo.yaml"}).beside_the_winner()
     assert demo.loc["model.ctc_weight"].tolist() == ["0.5", "0"]
     assert not demo.index.str.contains("simulation|seeds|run_dir").any()
 

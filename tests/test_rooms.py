@@ -10,9 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fingerspelling"
 MOST_ROOMS = 20  # that a stranger takes in at a glance
 BESIDE = ("benchmarks", "web")  # rooms of code beside the package
-FLOORS = (
-    (ROOT / "README.md").read_text().partition("import only those below:\n\n")[2].partition("\n\n")[0].splitlines()
-)
+FLOORS = (ROOT / "README.md").read_text().partition("import only those below:\n\n")[2].partition("\n\n")[0].splitlines()
 # A room's floor, the highest first: of a line such as "    text.py  files.py   the ground", each name has the same.
 ROOMS = {
     name.strip("/"): floor

@@ -111,13 +111,13 @@ class Workbook:
         beneath = {"params": self.config.params} if self.config.params else {"params": "", "run_dir": self.run_dir}
         return ParameterTable(self.config, RunConfig.from_values(beneath), ROOT)
 
-    def beside(self, params: str) -> pd.DataFrame:
-        """Return the parameters of models, training and submission in which the run differs from a file of parameters.
+    def beside_the_winner(self) -> pd.DataFrame:
+        """Return the parameters of model, training and submission in which the run is not as the winner's second round.
 
-        Without those of the simulations; a section that one side lacks has no values there.
+        Those are the defaults. Simulations are left out.
         """
-        rows = differing(self.config, RunConfig.from_values({"params": params}), ROOT)
-        table = pd.DataFrame(rows, columns=["parameter", "this run", Path(params).name]).set_index("parameter")
+        rows = differing(self.config, RunConfig.from_values({"params": "", "run_dir": self.run_dir}), ROOT)
+        table = pd.DataFrame(rows, columns=["parameter", "this run", "the winner's"]).set_index("parameter")
         return table[table.index.str.match("(model|training|submission)[.]") & ~table.index.str.contains("simulation")]
 
     @property
