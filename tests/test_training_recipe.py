@@ -7,8 +7,8 @@ from fingerspelling.training.recipe import Recipe
 def test_what_is_not_said_is_the_winners_second_round() -> None:
     recipe = build(Recipe, {})
     assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (208, 14, 400)
-    recipe = build(Recipe, {"model": {"d_model": 144}, "training": {"epochs": 3}})
-    assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (144, 14, 3)
+    recipe = build(Recipe, {"model": {"d_model": 144}, "training": {"epochs": 30}})
+    assert (recipe.model.d_model, recipe.model.encoder_layers, recipe.training.epochs) == (144, 14, 30)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_every_weight_is_the_winners(model: FingerspellingModel) -> None:
 def test_outputs_are_the_winners(model: FingerspellingModel, recorded: dict[str, Tensor]) -> None:
     labels = torch.tensor([[*text.encode(PHRASE), text.END]])
     hidden, mask = model.encode(normalize(recorded["frames"][None]))
-    backward = model._decode(
+    backward, _ = model._decode(
         model.backward_decoder,
         model.backward_projection,
         reverse_labels(labels, text.PAD, text.END),
