@@ -101,12 +101,12 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "sweep" and options.kaggle:
         module = "kaggle.sweep"
     try:
-        command = importlib.import_module(f"fingerspelling.{module}")
+        imported = importlib.import_module(f"fingerspelling.{module}")
     except ImportError as error:
         needs = f"fingerspelling {options.command} needs the package {error.name}"
         extras = "workbook,kaggle" if module.startswith("kaggle") else "workbook"
         raise DataError(f"{needs}; install fingerspelling[{extras}]") from error
-    return command.run(options)
+    return imported.run(options)
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
